@@ -1,0 +1,19 @@
+# One line a target; what each does stands in scripts/.
+.PHONY: build run test check gen bench images clean
+
+build: ## builds every binary into bin/
+	scripts/build
+run: build ## starts everything in one process and says what to try next
+	bin/meridian up
+test: ## installs what is missing and runs all tests under the race detector
+	scripts/test
+check: ## lint, generated code, protos, formatting, modules
+	scripts/check
+gen: ## regenerates all generated files
+	scripts/gen
+bench: ## measures posting and delivery against their limits
+	scripts/bench
+images: ## builds the container images
+	scripts/images
+clean: ## removes what the targets above made
+	rm -rf bin scripts/tools/bin

@@ -1,0 +1,127 @@
+package boot
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/rpcclient"
+	"github.com/meridianhq/meridian/pkg/rpcserver"
+)
+
+// Config is what every service is told from outside: flags, variables and their help come from its tags. A service
+// embeds it by value in its own Config.
+type Config struct {
+	GRPCAddr  string `name:"grpc-addr" env:"MERIDIAN_GRPC_ADDR" default:"127.0.0.1:9090" help:"Address for gRPC."`
+	AdminAddr string `name:"admin-addr" env:"MERIDIAN_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address for /livez, /readyz, /metrics and profiles; for operators only. Empty: none."`
+
+	DatabaseURL      string `name:"database-url" env:"MERIDIAN_DATABASE_URL" help:"Postgres, as the service's app role."`
+	DatabaseOwnerURL string `name:"database-owner-url" env:"MERIDIAN_DATABASE_OWNER_URL" help:"Postgres, as the role that owns the service's schema: migrations and the relay."`
+	DatabaseAdminURL string `name:"database-admin-url" env:"MERIDIAN_DATABASE_ADMIN_URL" help:"Postgres, as a role that may make roles and schemas. When given, the two roles above are made at the start."`
+	DatabaseConns    int32  `name:"database-conns" env:"MERIDIAN_DATABASE_CONNS" help:"Size of the app role's pool. 0: 16, or the URL's."`
+
+	NATSURL      string `name:"nats-url" env:"MERIDIAN_NATS_URL" default:"nats://127.0.0.1:4222" help:"NATS with JetStream."`
+	NATSUser     string `name:"nats-user" env:"MERIDIAN_NATS_USER" help:"User of the platform's account."`
+	NATSPassword string `name:"nats-password" env:"MERIDIAN_NATS_PASSWORD" help:"Their password."`
+	NATSReplicas int    `name:"nats-replicas" env:"MERIDIAN_NATS_REPLICAS" default:"1" help:"Replicas of the event stream: 3 in a cluster."`
+
+	DirectoryAddr string            `name:"directory-addr" env:"MERIDIAN_DIRECTORY_ADDR" help:"gRPC target of the directory, such as dns:///directory:9090."`
+	IdentityKey   string            `name:"identity-key" env:"MERIDIAN_IDENTITY_KEY" help:"The service's own Ed25519 seed, base64: for calls that no member started."`
+	ServiceKeys   map[string]string `name:"service-keys" env:"MERIDIAN_SERVICE_KEYS" help:"Public Ed25519 keys, base64, of the services that may call: name=key;name=key."`
+
+	TLSCert     string `name:"tls-cert" env:"MERIDIAN_TLS_CERT" help:"File of the certificate, PEM. Setting it turns TLS on; the same is shown to callees that ask."`
+	TLSKey      string `name:"tls-key" env:"MERIDIAN_TLS_KEY" help:"File of its key, PEM."`
+	TLSClientCA string `name:"tls-client-ca" env:"MERIDIAN_TLS_CLIENT_CA" help:"File of the CA that callers' certificates must be signed by: mutual TLS."`
+	TLSServerCA string `name:"tls-server-ca" env:"MERIDIAN_TLS_SERVER_CA" help:"File of the CA that callees' certificates must be signed by. Setting it turns TLS on for calls."`
+
+	EventHost  string        `name:"event-host" env:"MERIDIAN_EVENT_HOST" default:"meridian.localhost" help:"Host in the source of events: //HOST/workspaces/..."`
+	Reflection bool          `name:"reflection" env:"MERIDIAN_REFLECTION" help:"Offer gRPC reflection; for development."`
+	DrainDelay time.Duration `name:"drain-delay" env:"MERIDIAN_DRAIN_DELAY" default:"0s" help:"How long to go on serving after /readyz says no, so that balancers notice. 5s in Kubernetes."`
+	LogLevel   string        `name:"log-level" env:"MERIDIAN_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What is logged: ${enum}."`
+}
+
+// Base returns the configuration itself, so that Main finds it in a service's own.
+func (c Config) Base() Config { return c }
+
+// defaultEventHost stands in for configurations made in code.
+const defaultEventHost = "meridian.localhost"
+
+// identity is the service's own, without a key when none is set.
+func (c Config) identity(name string) (auth.Identity, error) {
+	if c.IdentityKey == "" {
+		return auth.Identity{}, nil
+	}
+	seed, err := decodeKey(c.IdentityKey, ed25519.SeedSize)
+	if err != nil {
+		return auth.Identity{}, fmt.Errorf("identity-key: %w", err)
+	}
+	return auth.Identity{Name: name, Key: ed25519.NewKeyFromSeed(seed)}, nil
+}
+
+// serviceKeys are the public keys of the services that may call.
+func (c Config) serviceKeys() (map[string]ed25519.PublicKey, error) {
+	keys := make(map[string]ed25519.PublicKey, len(c.ServiceKeys))
+	for name, text := range c.ServiceKeys {
+		key, err := decodeKey(text, ed25519.PublicKeySize)
+		if err != nil {
+			return nil, fmt.Errorf("service-keys: the key of %s: %w", name, err)
+		}
+		keys[name] = key
+	}
+	return keys, nil
+}
+
+// decodeKey takes base64 of either alphabet, with padding or without. Its error does not quote the key.
+func decodeKey(text string, size int) ([]byte, error) {
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(strings.TrimSpace(text), "="))
+	key, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil || len(key) != size {
+		return nil, fmt.Errorf("must be %d bytes in base64", size)
+	}
+	return key, nil
+}
+
+// passwords are those of the owner and the app role, for making the roles.
+func (c Config) passwords() (owner, app string, err error) {
+	for _, role := range []struct {
+		flag, url string
+		password  *string
+	}{{"database-owner-url", c.DatabaseOwnerURL, &owner}, {"database-url", c.DatabaseURL, &app}} {
+		u, err := url.Parse(role.url)
+		if err != nil || u.User == nil {
+			return "", "", fmt.Errorf("%s: must be a URL with a user and a password when database-admin-url is given", role.flag)
+		}
+		password, ok := u.User.Password()
+		if !ok || password == "" {
+			return "", "", fmt.Errorf("%s: must have a password when database-admin-url is given", role.flag)
+		}
+		*role.password = password
+	}
+	return owner, app, nil
+}
+
+func (c Config) validate() error {
+	switch {
+	case (c.DatabaseURL == "") != (c.DatabaseOwnerURL == ""):
+		return errors.New("database-url and database-owner-url belong together")
+	case c.DatabaseAdminURL != "" && c.DatabaseURL == "":
+		return errors.New("database-admin-url needs database-url")
+	}
+	return nil
+}
+
+func (c Config) serverTLS() rpcserver.TLS {
+	return rpcserver.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, ClientCAFile: c.TLSClientCA}
+}
+
+func (c Config) clientTLS() rpcclient.TLS {
+	if c.TLSServerCA == "" {
+		return rpcclient.TLS{}
+	}
+	return rpcclient.TLS{CAFile: c.TLSServerCA, CertFile: c.TLSCert, KeyFile: c.TLSKey}
+}

@@ -1,0 +1,134 @@
+package eventbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/meridianhq/meridian/pkg/clock"
+)
+
+const (
+	// fetchWait bounds one request for events, and so how long a lost broker goes unnoticed and a stop waits.
+	fetchWait = time.Second
+	// brokerDelayMax bounds the wait between attempts while the broker is away.
+	brokerDelayMax = 5 * time.Second
+	// idlePoll is how often Idle looks.
+	idlePoll = 5 * time.Millisecond
+)
+
+// fetchAll asks the broker for as many events as there is room for, until ctx is done.
+func (r *Router) fetchAll(ctx context.Context, crew *crew) {
+	var consumer jetstream.Consumer
+	var failures int
+	for ctx.Err() == nil {
+		err := r.fetchOnce(ctx, &consumer, crew)
+		if err == nil {
+			failures = 0
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		failures++
+		consumer = nil
+		r.cfg.Log.WarnContext(ctx, "consumer cannot reach the broker",
+			"consumer", r.cfg.Durable, "failures", failures, "error", err)
+		delay := min(100*time.Millisecond<<min(failures-1, 10), brokerDelayMax)
+		if clock.Sleep(ctx, delay) != nil {
+			return
+		}
+	}
+}
+
+// fetchOnce makes the consumer where it is not known yet, waits for room and for dependencies, and takes what one
+// request brings.
+func (r *Router) fetchOnce(ctx context.Context, consumer *jetstream.Consumer, crew *crew) error {
+	if *consumer == nil {
+		made, err := r.ensure(ctx)
+		if err != nil {
+			return err
+		}
+		*consumer = made
+	}
+	if err := r.outage.wait(ctx); err != nil {
+		return err
+	}
+	room, err := r.held.room(ctx)
+	if err != nil {
+		return err
+	}
+	// Not FetchContext: what is on its way when it is cancelled is lost until AckWait has passed.
+	batch, err := (*consumer).Fetch(room, jetstream.FetchMaxWait(fetchWait))
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	for msg := range batch.Messages() {
+		crew.take(msg)
+	}
+	if err := batch.Error(); err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	return nil
+}
+
+// ensure makes the durable consumer, or brings its settings up to date where it is there: where it began, and what
+// it has read, stay.
+func (r *Router) ensure(ctx context.Context) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	wanted := jetstream.ConsumerConfig{
+		Durable:        r.cfg.Durable,
+		FilterSubjects: r.filters(),
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		AckWait:        r.cfg.AckWait,
+		MaxDeliver:     -1,
+		MaxAckPending:  16 * r.cfg.Held,
+		DeliverPolicy:  jetstream.DeliverAllPolicy,
+	}
+	if r.cfg.StartSequence > 0 {
+		wanted.DeliverPolicy, wanted.OptStartSeq = jetstream.DeliverByStartSequencePolicy, r.cfg.StartSequence
+	}
+	there, err := r.cfg.JS.Consumer(ctx, Stream, r.cfg.Durable)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+	case err != nil:
+		return nil, fmt.Errorf("read consumer: %w", err)
+	default:
+		now := there.CachedInfo().Config
+		wanted.DeliverPolicy, wanted.OptStartSeq, wanted.OptStartTime = now.DeliverPolicy, now.OptStartSeq, now.OptStartTime
+	}
+	made, err := r.cfg.JS.CreateOrUpdateConsumer(ctx, Stream, wanted)
+	if err != nil {
+		return nil, fmt.Errorf("ensure consumer: %w", err)
+	}
+	return made, nil
+}
+
+// Lag is how many events the consumer has not finished: those not delivered and those delivered and not
+// acknowledged.
+func (r *Router) Lag(ctx context.Context) (uint64, error) {
+	consumer, err := r.cfg.JS.Consumer(ctx, Stream, r.cfg.Durable)
+	if err != nil {
+		return 0, fmt.Errorf("eventbus: lag of %s: %w", r.cfg.Durable, err)
+	}
+	info := consumer.CachedInfo()
+	return info.NumPending + uint64(max(info.NumAckPending, 0)), nil
+}
+
+// Idle waits until the consumer has nothing left to do, including what waits for another attempt. It asks the
+// broker over and over, so it is for tests and for the standing clock, not for production's own decisions.
+func (r *Router) Idle(ctx context.Context) error {
+	for {
+		lag, err := r.Lag(ctx)
+		if err == nil && lag == 0 && r.held.size() == 0 {
+			return nil
+		}
+		if clock.Sleep(ctx, idlePoll) != nil {
+			return fmt.Errorf("eventbus: %s is not idle (%d left): %w", r.cfg.Durable, lag, ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package eventbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/inbox"
+)
+
+// pingWait bounds the question whether the database is there.
+const pingWait = 2 * time.Second
+
+// process handles one event to one of its ends: acknowledged, given back for another attempt, or in the dead
+// letters. While a dependency is down it keeps the event. ctx ends the handler, stopping ends the waiting.
+func (r *Router) process(ctx, stopping context.Context, next item) {
+	for attempt := 0; ; attempt++ {
+		err := r.settle(ctx, next)
+		if err == nil {
+			return
+		}
+		r.outage.shut()
+		r.cfg.Log.WarnContext(ctx, "consumer waits for a dependency",
+			"consumer", r.cfg.Durable, "subject", next.msg.Subject(), "attempt", attempt+1, "error", err)
+		r.metrics.outage(ctx)
+		waited := clock.Sleep(stopping, r.cfg.OutageDelays[min(attempt, len(r.cfg.OutageDelays)-1)])
+		r.outage.open()
+		if waited != nil {
+			_ = next.msg.Nak()
+			return
+		}
+	}
+}
+
+// settle runs the handler once and does with the event what its answer asks for. It returns an error only when a
+// dependency is down.
+func (r *Router) settle(ctx context.Context, next item) error {
+	err := r.handle(ctx, next.msg.Headers(), next.msg.Subject(), next.msg.Data(), next.at.Sequence.Stream)
+	if err == nil {
+		r.metrics.handled(ctx, "ok")
+		// A lost acknowledgement brings the event again, and the inbox stops it.
+		_ = next.msg.Ack()
+		return nil
+	}
+	if r.isOutage(ctx, err) {
+		return err
+	}
+	deliveries := next.at.NumDelivered
+	if !final(err) && deliveries <= uint64(len(r.cfg.Delays)) {
+		delay := r.cfg.Delays[deliveries-1]
+		r.cfg.Log.WarnContext(ctx, "consumer tries an event again", "consumer", r.cfg.Durable,
+			"subject", next.msg.Subject(), "deliveries", deliveries, "delay", delay, "error", err)
+		r.metrics.handled(ctx, "retry")
+		_ = next.msg.NakWithDelay(delay)
+		return nil
+	}
+	if err := r.bury(ctx, next, err); err != nil {
+		return err
+	}
+	return nil
+}
+
+// bury writes the dead letter and then ends the message. In that order: a crash between leaves both, and the row
+// is written once.
+func (r *Router) bury(ctx context.Context, next item, reason error) error {
+	err := r.letters.write(ctx, r.cfg.Durable, next, reason)
+	if err != nil {
+		if r.isOutage(ctx, err) {
+			return err
+		}
+		// The letter itself cannot be written: the event must not be lost, so it comes again, slowly.
+		r.cfg.Log.ErrorContext(ctx, "consumer cannot write a dead letter",
+			"consumer", r.cfg.Durable, "subject", next.msg.Subject(), "error", err)
+		_ = next.msg.NakWithDelay(r.lastDelay())
+		return nil
+	}
+	r.cfg.Log.ErrorContext(ctx, "consumer gave an event up to the dead letters", "consumer", r.cfg.Durable,
+		"subject", next.msg.Subject(), "deliveries", next.at.NumDelivered, "error", reason)
+	r.metrics.handled(ctx, "dead")
+	_ = next.msg.TermWithReason(fault.From(reason).Reason)
+	return nil
+}
+
+func (r *Router) lastDelay() time.Duration {
+	if len(r.cfg.Delays) == 0 {
+		return time.Minute
+	}
+	return r.cfg.Delays[len(r.cfg.Delays)-1]
+}
+
+// handle decodes a message and runs its handler in a span that continues the trace of what caused the event.
+func (r *Router) handle(ctx context.Context, h nats.Header, subject string, data []byte, sequence uint64) (err error) {
+	meta, payload, err := Decode(h, subject, data)
+	if err != nil {
+		return err
+	}
+	meta.Stream = sequence
+	known, ok := r.handlers[meta.Type]
+	if !ok {
+		return refuse("consumer %s has no handler for %s", r.cfg.Durable, meta.Type)
+	}
+	ctx, span := tracer().Start(extractTrace(ctx, h), "process "+meta.Type,
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			attribute.String("messaging.system", "nats"),
+			attribute.String("messaging.operation.type", "process"),
+			attribute.String("messaging.destination.name", subject),
+			attribute.String("messaging.consumer.group.name", r.cfg.Durable),
+			attribute.String("messaging.message.id", meta.ID.String()),
+		))
+	defer span.End()
+	ctx = inbox.NewContext(ctx, inbox.Key{Consumer: r.cfg.Durable, EventID: meta.ID})
+	ctx = WithCause(ctx, meta.ID.String(), meta.Correlation)
+	defer func() {
+		if broken := recover(); broken != nil {
+			r.cfg.Log.ErrorContext(ctx, "handler panicked", "consumer", r.cfg.Durable, "type", meta.Type,
+				"panic", fmt.Sprint(broken), "stack", string(debug.Stack()))
+			err = fault.New(fault.Internal, fault.ReasonInternal, "handler of %s panicked", meta.Type)
+		}
+		if err != nil {
+			span.SetStatus(codes.Error, fault.From(err).Reason)
+		}
+	}()
+	return known.run(ctx, meta, payload)
+}
+
+// final says that another attempt cannot help: the event does not keep the contract, or is not allowed.
+func final(err error) bool {
+	kind := fault.From(err).Kind
+	return kind == fault.Invalid || kind == fault.Denied
+}
+
+// isOutage tells a dependency that is down from a fault of the event. An error that could be either is decided by
+// asking the database whether it is there.
+func (r *Router) isOutage(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return true
+	}
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// The database answered, if only that it is going away. A statement that ran into its timeout is the
+		// event's own fault, or one slow event would hold the consumer for ever.
+		return isGoing(answer.Code)
+	}
+	if fault.From(err).Kind == fault.Unavailable || unreachable(err) {
+		return true
+	}
+	if final(err) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingWait)
+	defer cancel()
+	return r.cfg.DB.Ping(ctx) != nil
+}
+
+// isGoing tells the codes of a database that cannot serve: connection exceptions, shut down, crashed or not yet up,
+// too many connections, turned into a standby.
+func isGoing(code string) bool {
+	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P") || code == "53300" || code == "25006"
+}
+
+// unreachable says that the error is of a connection and not of what was asked over it.
+func unreachable(err error) bool {
+	var connect *pgconn.ConnectError
+	var network *net.OpError
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrNoResponders)
+}

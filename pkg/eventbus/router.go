@@ -1,0 +1,162 @@
+package eventbus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/postgres"
+)
+
+// RouterConfig says what a router consumes as, and with what. Durable, JS, DB and Log are required.
+type RouterConfig struct {
+	// Durable names the consumer on the stream; all replicas of a service share it. It is also the inbox's
+	// consumer.
+	Durable string
+	// JS is the broker.
+	JS jetstream.JetStream
+	// DB is the service's database as its owner, for the dead letters.
+	DB *postgres.DB
+	// Log receives retries, dead letters and outages.
+	Log *slog.Logger
+	// StartSequence is the first stream sequence a consumer made anew reads. Zero: everything in the stream.
+	// It means nothing to a consumer that is there already.
+	StartSequence uint64
+	// Machine is the machine's clock. Nil: clock.Machine().
+	Machine clock.Clock
+	// Workers is how many events are handled at once. Events of one aggregate are handled one after the other
+	// within a replica. Zero: 16.
+	Workers int
+	// Held is how many events a replica holds at most, in hand or waiting for a worker. Zero: 256.
+	Held int
+	// AckWait is after how long without a sign of life the broker gives an event to another replica. Zero: 30 s.
+	AckWait time.Duration
+	// Delays are the waits before each further attempt after an event's own fault; when they are used up it goes
+	// to the dead letters. Nil: six, from 1 s to 10 min.
+	Delays []time.Duration
+	// OutageDelays are the waits between attempts while a dependency is down; the last repeats. Nil: 100 ms to 5 s.
+	OutageDelays []time.Duration
+}
+
+// Event is an event as its handler gets it.
+type Event[T proto.Message] struct {
+	Meta
+	// Payload is the message. Handlers may keep it but not change it.
+	Payload T
+}
+
+// Router consumes events with one durable consumer and hands each to the handler of its type. Handlers are
+// registered with On before Run. It may be run once.
+type Router struct {
+	cfg      RouterConfig
+	handlers map[string]handler
+	broken   error
+	letters  *letterbox
+	held     *held
+	outage   *gate
+	metrics  *metrics
+	running  chan struct{}
+}
+
+type handler struct {
+	event Descriptor
+	run   func(ctx context.Context, meta Meta, payload proto.Message) error
+}
+
+// NewRouter makes a router with no handlers.
+func NewRouter(cfg RouterConfig) *Router {
+	if cfg.Machine == nil {
+		cfg.Machine = clock.Machine()
+	}
+	cfg.Workers, cfg.Held = orDefault(cfg.Workers, 16), orDefault(cfg.Held, 256)
+	cfg.AckWait = orDefault(cfg.AckWait, 30*time.Second)
+	if cfg.Delays == nil {
+		cfg.Delays = []time.Duration{
+			time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
+		}
+	}
+	if cfg.OutageDelays == nil {
+		cfg.OutageDelays = []time.Duration{
+			100 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second,
+		}
+	}
+	return &Router{
+		cfg: cfg, handlers: map[string]handler{}, held: newHeld(cfg.Held), outage: newGate(),
+		letters: &letterbox{db: cfg.DB, machine: cfg.Machine}, running: make(chan struct{}, 1),
+	}
+}
+
+// On registers the handler of a type of event. The context it gets carries the inbox key, the event as the cause
+// of what it publishes, and the trace. What it returns decides: nil acknowledges; an Unavailable fault, or any
+// error while the database is away, holds the event and the consumer until it succeeds; an Invalid or Denied
+// fault goes to the dead letters at once; anything else is retried by the router's delays first. A mistake
+// (two handlers for a type, no event) makes Run fail.
+func On[T proto.Message](r *Router, h func(ctx context.Context, event Event[T]) error) {
+	var zero T
+	message := zero.ProtoReflect().Type()
+	d, err := describe(message)
+	if err != nil {
+		r.broken = fmt.Errorf("eventbus: consumer %s: %s: %w", r.cfg.Durable, message.Descriptor().FullName(), err)
+		return
+	}
+	if _, twice := r.handlers[string(d.Type)]; twice {
+		r.broken = fmt.Errorf("eventbus: consumer %s has two handlers for %s", r.cfg.Durable, d.Type)
+		return
+	}
+	r.handlers[string(d.Type)] = handler{
+		event: d,
+		run: func(ctx context.Context, meta Meta, payload proto.Message) error {
+			typed, ok := payload.(T)
+			if !ok {
+				return refuse("event %s is no %s", meta.ID, d.Type)
+			}
+			return h(ctx, Event[T]{Meta: meta, Payload: typed})
+		},
+	}
+}
+
+// Durable is the consumer's name.
+func (r *Router) Durable() string { return r.cfg.Durable }
+
+// filters are exactly the subjects of the registered handlers.
+func (r *Router) filters() []string {
+	subjects := make([]string, 0, len(r.handlers))
+	for _, h := range r.handlers {
+		subjects = append(subjects, h.event.Filter())
+	}
+	slices.Sort(subjects)
+	return subjects
+}
+
+// Run consumes until ctx is done. It then finishes what its workers have in hand (at most 10 s), gives the rest
+// back to the broker, and returns nil. While the broker is away it tries again; it returns an error only for a
+// mistake in its registration.
+func (r *Router) Run(ctx context.Context) error {
+	select {
+	case r.running <- struct{}{}:
+	default:
+		return fmt.Errorf("eventbus: consumer %s runs already", r.cfg.Durable)
+	}
+	if r.broken != nil {
+		return r.broken
+	}
+	if len(r.handlers) == 0 {
+		return fmt.Errorf("eventbus: consumer %s has no handlers", r.cfg.Durable)
+	}
+	r.metrics = newMetrics(r)
+	defer r.metrics.close()
+	crew := newCrew(ctx, r)
+	r.fetchAll(ctx, crew)
+	crew.finish()
+	return nil
+}
+
+// StartAt sets RouterConfig.StartSequence for a router whose start is known only after it was made. Call it before
+// Run.
+func (r *Router) StartAt(sequence uint64) { r.cfg.StartSequence = sequence }

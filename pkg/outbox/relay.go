@@ -1,0 +1,247 @@
+package outbox
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/postgres"
+)
+
+const (
+	batchRows    = 500
+	deleteRowsAt = 1000 // acknowledged rows that are worth a delete at once
+	deleteMost   = 10000
+	renewAfter   = time.Second
+	leaseMargin  = time.Second
+	stopLimit    = 2 * time.Second
+	firstPause   = 100 * time.Millisecond
+	longestPause = 5 * time.Second
+	measureEvery = 5 * time.Second
+	maxTries     = 10
+	longestRetry = 2 * time.Second // between two tries of one row
+)
+
+// RelayConfig says what a relay works on.
+type RelayConfig struct {
+	// Service names the wake-up subject and the metrics' label.
+	Service string
+	// DB is the pool of the schema's owner.
+	DB *postgres.DB
+	// JS leads to the broker; the relay uses its connection.
+	JS jetstream.JetStream
+	// Log gets failures; nil for none.
+	Log *slog.Logger
+	// Machine is machine time; nil is clock.Machine().
+	Machine clock.Clock
+	// SyncDelay is how long a row outlives its acknowledgement: twice the broker's sync interval. Zero is 2 s.
+	SyncDelay time.Duration
+	// Lease is how long a relay that fell silent keeps others from its work. Zero is 10 s.
+	Lease time.Duration
+	// Alone says that no other process relays for this database, so what a killed one left of its lease need not be
+	// waited for. For the one binary on its private cluster.
+	Alone bool
+	// Poll is how often it looks when nothing woke it. Zero is 500 ms.
+	Poll time.Duration
+	// Metrics registers the relay's metrics while it runs; nil for none.
+	Metrics prometheus.Registerer
+}
+
+// Relay publishes the outbox of one service. Every replica runs one; the one with the lease works.
+//
+// It never has two unacknowledged events of one aggregate on their way, deletes a row only when the broker has had
+// the time to sync it, and after a reconnect begins with the oldest row again. So an event can be repeated in the
+// stream but never lost, and the first time each event of an aggregate stands there is in order. A row that the
+// broker refuses ten times goes to outbox_failed and is logged as an error; a broker that is away costs no row a try.
+type Relay struct {
+	cfg       RelayConfig
+	table     table
+	nc        *nats.Conn
+	publisher *publisher
+	metrics   *metrics
+
+	kick    chan struct{} // work for the loop
+	remote  chan struct{} // work for the leader elsewhere
+	leading atomic.Bool
+	passes  passes
+
+	// What follows is the loop's alone.
+	renewed    time.Time // when the lease was last known to be prolonged; zero without it
+	reconnects uint64
+	kept       retained
+	refused    map[int64]*refusal
+	pause      time.Duration
+	measured   time.Time
+	quiet      error // the trouble that was logged already
+}
+
+// refusal is a row that the broker would not take.
+type refusal struct {
+	tries int
+	after time.Time
+}
+
+// NewRelay makes a relay; Run starts it.
+func NewRelay(cfg RelayConfig) *Relay {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Machine == nil {
+		cfg.Machine = clock.Machine()
+	}
+	for value, standard := range map[*time.Duration]time.Duration{
+		&cfg.SyncDelay: 2 * time.Second, &cfg.Lease: 10 * time.Second, &cfg.Poll: 500 * time.Millisecond,
+	} {
+		if *value == 0 {
+			*value = standard
+		}
+	}
+	return &Relay{
+		cfg:     cfg,
+		table:   table{db: cfg.DB, holder: uuid.New(), lease: cfg.Lease, alone: cfg.Alone},
+		nc:      cfg.JS.Conn(),
+		metrics: newMetrics(cfg.Service),
+		kick:    make(chan struct{}, 1),
+		remote:  make(chan struct{}, 1),
+		passes:  passes{changed: make(chan struct{})},
+		refused: map[int64]*refusal{},
+	}
+}
+
+// Run relays until ctx ends. Then it waits a second at most for what is on its way, releases the lease and returns
+// nil. Troubles of the database or the broker do not end it.
+func (r *Relay) Run(ctx context.Context) error {
+	var err error
+	if r.publisher, err = newPublisher(r.nc, r.cfg.Machine); err != nil {
+		return err
+	}
+	defer r.publisher.js.CleanupPublisher()
+	if r.cfg.Metrics != nil {
+		if err := r.cfg.Metrics.Register(r.metrics); err != nil {
+			return err
+		}
+		defer r.cfg.Metrics.Unregister(r.metrics)
+	}
+	sub, err := r.nc.Subscribe(r.wakeSubject(), func(*nats.Msg) {
+		if r.leading.Load() {
+			signal(r.kick)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // the connection is closing
+	connected := r.nc.StatusChanged(nats.CONNECTED)
+	defer r.nc.RemoveStatusListener(connected)
+	var others sync.WaitGroup
+	others.Go(func() { r.wakeOthers(ctx) })
+	defer others.Wait()
+
+	r.reconnects = r.nc.Stats().Reconnects
+	for ctx.Err() == nil {
+		r.rest(ctx, connected, r.step(ctx))
+	}
+	r.resign(context.WithoutCancel(ctx))
+	return nil
+}
+
+// rest waits for d, or until there is something to do.
+func (r *Relay) rest(ctx context.Context, connected <-chan nats.Status, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	kick := r.kick
+	if r.pause > 0 {
+		kick = nil // after a failure the pause is kept; a wake-up waits in the channel
+	}
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-kick:
+	case <-connected:
+		r.pause = 0
+	}
+}
+
+// step does one round and returns how long to rest after it.
+func (r *Relay) step(ctx context.Context) time.Duration {
+	if !r.nc.IsConnected() {
+		r.resign(ctx) // another replica may have a broker
+		return r.cfg.Poll
+	}
+	now := r.cfg.Machine.Now()
+	if now.Sub(r.renewed) > r.cfg.Lease-leaseMargin {
+		ours, err := r.table.acquire(ctx)
+		if err != nil || !ours {
+			r.lose()
+			return r.trouble(ctx, err)
+		}
+		if !r.leading.Load() {
+			r.begin()
+		}
+		r.renewed = now
+	}
+	if again := r.nc.Stats().Reconnects; again != r.reconnects {
+		r.reconnects = again
+		r.kept.forget()
+	}
+	r.measure(ctx, now)
+	return r.round(ctx, now)
+}
+
+// round reads a batch and publishes it.
+func (r *Relay) round(ctx context.Context, now time.Time) time.Duration {
+	pass := r.passes.begin()
+	gone, batches := r.dueRows(now)
+	renew := now.Sub(r.renewed) > renewAfter
+	rows, ours, err := r.table.read(ctx, renew, gone, &r.kept.ids, batchRows)
+	if err != nil {
+		return r.trouble(ctx, err)
+	}
+	r.kept.deleted(batches)
+	if !ours {
+		r.lose()
+		return r.cfg.Poll
+	}
+	if renew {
+		r.renewed = now
+	}
+	if len(rows) == 0 {
+		r.recovered(ctx)
+		r.passes.empty(pass)
+		return r.cfg.Poll
+	}
+	published, err := r.publish(ctx, rows)
+	r.metrics.batch.Observe(r.cfg.Machine.Now().Sub(now).Seconds())
+	if err != nil {
+		return r.trouble(ctx, err)
+	}
+	r.recovered(ctx)
+	if published == 0 {
+		return firstPause // all that is left waits for its next try
+	}
+	return 0
+}
+
+// dueRows are the rows to delete now. Unless there are many, they wait a little for others.
+func (r *Relay) dueRows(now time.Time) (ids []int64, batches int) {
+	oldest, some := r.kept.oldest()
+	if !some || now.Sub(oldest) < r.cfg.SyncDelay {
+		return nil, 0
+	}
+	ids, batches = r.kept.due(now.Add(-r.cfg.SyncDelay), deleteMost)
+	if len(ids) < deleteRowsAt && now.Sub(oldest) < r.cfg.SyncDelay+r.cfg.Poll/2 {
+		return nil, 0
+	}
+	return ids, batches
+}

@@ -1,0 +1,133 @@
+// Package rpcclient is how Meridian's services call each other.
+//
+// It promises that a call goes out as who it is made for: with the token of the caller in the context, or with the
+// service's own identity where nobody calls; that only what is safe to repeat is repeated, reads and requests with a
+// request_id, when the callee is unavailable, and ever less while it stays so; that each hop takes its share off the
+// deadline; and that a failure comes back as the fault that the callee meant.
+package rpcclient
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	_ "google.golang.org/grpc/health" // the client's side of health checks
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/clock"
+)
+
+const (
+	keepaliveAfter   = 30 * time.Second
+	keepaliveTimeout = 20 * time.Second
+)
+
+// serviceConfig spreads calls over all replicas that say they serve. Retries are made by this package, which can
+// see whether a request carries a request_id.
+const serviceConfig = `{
+	"loadBalancingConfig": [{"round_robin": {}}],
+	"healthCheckConfig": {"serviceName": ""}
+}`
+
+// Config is what a connection is set to. The zero value calls without TLS and with callers' tokens only.
+type Config struct {
+	// Identity is the service's own, for calls that nobody's token is there for. Without a key such calls go out
+	// without a token.
+	Identity auth.Identity
+	// TLS is how the callee is known, and how it knows us.
+	TLS TLS
+	// Machine is machine time; clock.Machine when nil.
+	Machine clock.Clock
+	// TracerProvider gets the traces; OpenTelemetry's global one when nil.
+	TracerProvider trace.TracerProvider
+	// GRPC are further options of the connection.
+	GRPC []grpc.DialOption
+}
+
+// TLS names PEM files. The zero value is no TLS.
+type TLS struct {
+	// CAFile is what the callee's certificate must be signed by. Setting it turns TLS on.
+	CAFile string
+	// CertFile and KeyFile are our own certificate and key, for mutual TLS.
+	CertFile, KeyFile string
+	// ServerName is the name in the callee's certificate, when it is not the target's.
+	ServerName string
+}
+
+// Dial makes a connection to a target such as `dns:///directory.meridian.svc:9090` or `127.0.0.1:9091`. It connects
+// with the first call, and again and again by itself.
+func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
+	creds, err := cfg.TLS.credentials()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Machine == nil {
+		cfg.Machine = clock.Machine()
+	}
+	c := &caller{identity: cfg.Identity, machine: cfg.Machine, throttle: newThrottle()}
+	telemetry := []otelgrpc.Option{otelgrpc.WithFilter(filters.Not(filters.HealthCheck()))}
+	if cfg.TracerProvider != nil {
+		telemetry = append(telemetry, otelgrpc.WithTracerProvider(cfg.TracerProvider))
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(creds),
+		grpc.WithDefaultServiceConfig(serviceConfig),
+		grpc.WithDisableRetry(),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{
+			Time: keepaliveAfter, Timeout: keepaliveTimeout, PermitWithoutStream: true,
+		}),
+		grpc.WithStatsHandler(otelgrpc.NewClientHandler(telemetry...)),
+		grpc.WithUnaryInterceptor(c.unary),
+		grpc.WithStreamInterceptor(c.stream),
+	}
+	cc, err := grpc.NewClient(target, append(options, cfg.GRPC...)...)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", target, err)
+	}
+	return cc, nil
+}
+
+// AsService returns a context whose calls are made by the service itself although somebody's token is there, for
+// methods that are for services only.
+func AsService(ctx context.Context) context.Context { return auth.WithToken(ctx, "") }
+
+func (t TLS) credentials() (credentials.TransportCredentials, error) {
+	if t.CAFile == "" {
+		if t.CertFile != "" || t.KeyFile != "" {
+			return nil, errors.New("a client certificate needs the CA of the server beside it")
+		}
+		return insecure.NewCredentials(), nil
+	}
+	pem, err := os.ReadFile(t.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("the CA of the server: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("the CA of the server: no certificate in %s", t.CAFile)
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: t.ServerName}
+	if t.CertFile == "" && t.KeyFile == "" {
+		return credentials.NewTLS(cfg), nil
+	}
+	if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
+		return nil, fmt.Errorf("the client's certificate: %w", err)
+	}
+	// Read again for every connection, so that a renewed certificate is taken up without a restart.
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		return &pair, err
+	}
+	return credentials.NewTLS(cfg), nil
+}

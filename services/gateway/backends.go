@@ -1,0 +1,125 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/boot"
+	"github.com/meridianhq/meridian/pkg/rpcclient"
+	directorygw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/directory/v1"
+	gatewaygw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/gateway/v1"
+	threadsgw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/threads/v1"
+	"github.com/meridianhq/meridian/services/gateway/internal/rest"
+)
+
+// backend is a service behind the gateway: one line below.
+type backend struct {
+	name      string
+	target    func(cfg Config) string
+	registers []rest.Register
+}
+
+// backends lists every service whose methods the gateway serves. Its own live stream is among them for its path; it
+// has no connection.
+func backends() []backend {
+	return []backend{
+		{name: "directory", target: func(c Config) string { return c.DirectoryAddr }, registers: []rest.Register{
+			directorygw.RegisterAuditServiceHandler, directorygw.RegisterEventSubscriptionServiceHandler,
+			directorygw.RegisterMemberServiceHandler,
+			directorygw.RegisterSpaceServiceHandler, directorygw.RegisterTeamServiceHandler,
+			directorygw.RegisterTokenServiceHandler, directorygw.RegisterWorkspaceServiceHandler,
+		}},
+		{name: "threads", target: func(c Config) string { return c.ThreadsAddr }, registers: []rest.Register{
+			threadsgw.RegisterMessageServiceHandler, threadsgw.RegisterReadServiceHandler,
+			threadsgw.RegisterSearchServiceHandler, threadsgw.RegisterThreadServiceHandler,
+		}},
+		{name: name, registers: []rest.Register{gatewaygw.RegisterEventServiceHandler}},
+	}
+}
+
+func backendNames() []string {
+	var names []string
+	for _, b := range backends() {
+		names = append(names, b.name)
+	}
+	return names
+}
+
+// connections are the open ones, in the order of backends.
+type connections []connection
+
+type connection struct {
+	backend
+
+	conn *grpc.ClientConn
+}
+
+// dial connects to every backend, for callers with their own token and never with the gateway's identity.
+func (s *Service) dial(cfg Config, deps boot.Deps) (connections, error) {
+	var conns connections
+	for _, b := range backends() {
+		if b.target == nil {
+			conns = append(conns, connection{backend: b})
+			continue
+		}
+		target := b.target(cfg)
+		if target == "" {
+			return nil, fmt.Errorf("%s-addr: must be given", b.name)
+		}
+		clientTLS := rpcclient.TLS{}
+		if cfg.TLSServerCA != "" {
+			clientTLS = rpcclient.TLS{CAFile: cfg.TLSServerCA, CertFile: cfg.TLSCert, KeyFile: cfg.TLSKey}
+		}
+		conn, err := rpcclient.Dial(target, rpcclient.Config{
+			TLS: clientTLS, Machine: s.Machine, TracerProvider: deps.TracerProvider,
+			GRPC: []grpc.DialOption{grpc.WithChainUnaryInterceptor(rest.Interceptor)},
+		})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s-addr: %w", b.name, err), conns.close(context.Background()))
+		}
+		conns = append(conns, connection{backend: b, conn: conn})
+	}
+	return conns, nil
+}
+
+// plain are the connections by the service's name.
+func (c connections) plain() map[string]grpc.ClientConnInterface {
+	byName := make(map[string]grpc.ClientConnInterface, len(c))
+	for _, each := range c {
+		if each.conn != nil {
+			byName[each.name] = each.conn
+		}
+	}
+	return byName
+}
+
+// rest are the connections with their REST handlers.
+func (c connections) rest() []rest.Backend {
+	var all []rest.Backend
+	for _, each := range c {
+		all = append(all, rest.Backend{Conn: each.conn, Registers: each.registers})
+	}
+	return all
+}
+
+func (c connections) close(context.Context) error {
+	var errs []error
+	for _, each := range c {
+		if each.conn != nil {
+			errs = append(errs, each.conn.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// verifier signs in the calls that the gateway itself answers over gRPC.
+type verifier struct{ behind *front }
+
+// Verify takes API tokens and access tokens.
+func (v verifier) Verify(ctx context.Context, token string) (auth.Caller, error) {
+	return v.behind.Verify(ctx, token)
+}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
+	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
+	"github.com/meridianhq/meridian/services/meridian/internal/restconn"
+)
+
+// Client holds the flags of all commands.
+type Client struct {
+	Server string `help:"The gateway's HTTP address." env:"MERIDIAN_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL"`
+	Secret string `name:"token" help:"API token. Without one, the owner's token in the data folder is used where it can be read." env:"MERIDIAN_TOKEN" placeholder:"TOKEN"`
+	Data   string `help:"Data folder of meridian up." env:"MERIDIAN_DATA" default:".meridian" placeholder:"FOLDER"`
+	JSON   bool   `name:"json" help:"Print JSON."`
+}
+
+// OwnerTokenFile is the file in the data folder that keeps the owner's token.
+const OwnerTokenFile = "owner.token"
+
+// errNoToken is said when nobody gave a token.
+var errNoToken = errors.New("no token: give --token or MERIDIAN_TOKEN, or run this where the data folder's owner.token can be read")
+
+// session is a command's connection, as a member of a workspace.
+type session struct {
+	conn      *restconn.Conn
+	workspace string
+	output
+
+	workspaces directoryv1.WorkspaceServiceClient
+	members    directoryv1.MemberServiceClient
+	spaces     directoryv1.SpaceServiceClient
+	teams      directoryv1.TeamServiceClient
+	tokens     directoryv1.TokenServiceClient
+	threads    threadsv1.ThreadServiceClient
+	messages   threadsv1.MessageServiceClient
+	search     threadsv1.SearchServiceClient
+}
+
+// open connects and finds the token's workspace.
+func (c *Client) open(ctx context.Context, streams Streams) (*session, error) {
+	secret, err := c.secret()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := restconn.New(c.Server, secret)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		conn:       conn,
+		output:     output{streams: streams, json: c.JSON},
+		workspaces: directoryv1.NewWorkspaceServiceClient(conn),
+		members:    directoryv1.NewMemberServiceClient(conn),
+		spaces:     directoryv1.NewSpaceServiceClient(conn),
+		teams:      directoryv1.NewTeamServiceClient(conn),
+		tokens:     directoryv1.NewTokenServiceClient(conn),
+		threads:    threadsv1.NewThreadServiceClient(conn),
+		messages:   threadsv1.NewMessageServiceClient(conn),
+		search:     threadsv1.NewSearchServiceClient(conn),
+	}
+	list, err := s.workspaces.ListWorkspaces(ctx, &directoryv1.ListWorkspacesRequest{PageSize: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(list.GetWorkspaces()) == 0 {
+		return nil, errors.New("the token reaches no workspace")
+	}
+	s.workspace = list.GetWorkspaces()[0].GetName()
+	return s, nil
+}
+
+// secret is the token to use: the one given, else the owner's in the data folder.
+func (c *Client) secret() (string, error) {
+	if c.Secret != "" {
+		return strings.TrimSpace(c.Secret), nil
+	}
+	data, err := os.ReadFile(filepath.Join(c.Data, OwnerTokenFile))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		return "", errNoToken
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the owner's token: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}

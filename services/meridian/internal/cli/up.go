@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/meridianhq/meridian/pkg/boot"
+	"github.com/meridianhq/meridian/services/meridian/stack"
+)
+
+// UpCmd runs all of Meridian in this process.
+type UpCmd struct {
+	stack.Config
+
+	LogLevel string `name:"log-level" env:"MERIDIAN_LOG_LEVEL" default:"warn" enum:"debug,info,warn,error" help:"What is logged to standard error: ${enum}."`
+}
+
+const (
+	// startWithin bounds the start; the first makes a database cluster, and may install its package.
+	startWithin = 5 * time.Minute
+	// stopWithin is how long everything has to stop in order.
+	stopWithin = 30 * time.Second
+)
+
+// Run starts the stack and serves until the context ends.
+func (c *UpCmd) Run(ctx context.Context, client *Client, streams Streams) (err error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return fmt.Errorf("log-level: %w", err)
+	}
+	log := boot.NewLog(streams.Err, level)
+	flush, err := boot.Telemetry(ctx, "meridian", log)
+	if err != nil {
+		return err
+	}
+	cfg := c.Config
+	cfg.Data, cfg.Log, cfg.Metrics = client.Data, log, prometheus.DefaultRegisterer
+	starting, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	running, err := stack.Start(starting, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+		defer cancel()
+		err = errors.Join(err, running.Stop(ending), flush(ending))
+	}()
+	if _, err := io.WriteString(streams.Out, greeting(running, client.Data)); err != nil {
+		return err
+	}
+	return running.Wait(ctx)
+}
+
+// greeting says where everything is and, after the first start, what it made and what to try.
+func greeting(s *stack.Stack, data string) string {
+	var b strings.Builder
+	base := "http://" + s.HTTPAddr()
+	fmt.Fprintf(&b, "Meridian serves:\n  HTTP  %s\n  gRPC  %s\n  NATS  %s\n", base, s.GRPCAddr(), s.NATSURL())
+	if addr := s.AdminAddr(); addr != "" {
+		fmt.Fprintf(&b, "  admin http://%s/readyz\n", addr)
+	}
+	w := s.Welcome()
+	if w == nil {
+		return b.String()
+	}
+	fmt.Fprintf(&b, `
+This is the first start on %[1]s. It made
+  %[2]s
+and its owner, whose token is shown this once (and kept in %[3]s):
+
+  %[4]s
+
+To try next, in another terminal:
+  export MERIDIAN_SERVER=%[5]s MERIDIAN_TOKEN=$(cat %[3]s)
+  curl -H "Authorization: Bearer $MERIDIAN_TOKEN" %[5]s/v1/workspaces
+  grpcurl -plaintext -H "authorization: Bearer $MERIDIAN_TOKEN" %[6]s meridian.directory.v1.WorkspaceService/ListWorkspaces
+  meridian events tail                      (every change, as it happens)
+  meridian spaces create General
+  meridian threads new --space General --title Hello "The first message"
+  meridian import mbox FILE --space General
+  meridian search hello
+`, data, w.Workspace, w.TokenFile, w.Token, base, s.GRPCAddr())
+	return b.String()
+}

@@ -1,0 +1,40 @@
+package stack
+
+import (
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/meridianhq/meridian/pkg/clock"
+)
+
+// Config says where the stack listens and keeps its data. Ports 0 take free ones.
+type Config struct {
+	HTTPAddr  string `name:"http-addr" env:"MERIDIAN_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address of the gateway's HTTP: REST, live events, the API page."`
+	GRPCAddr  string `name:"grpc-addr" env:"MERIDIAN_GRPC_ADDR" default:"127.0.0.1:9090" help:"Address of the gateway's gRPC."`
+	NATSAddr  string `name:"nats-addr" env:"MERIDIAN_NATS_ADDR" default:"127.0.0.1:4222" help:"Address of the broker, for integrators."`
+	AdminAddr string `name:"admin-addr" env:"MERIDIAN_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address of /livez, /readyz, /metrics and profiles, for operators only. Empty: none."`
+
+	DatabaseURL string `name:"database-url" env:"MERIDIAN_DATABASE_URL" help:"Postgres, as a role that may make roles and schemas. Empty: a private cluster in the data folder." placeholder:"URL"`
+
+	Workspace  string `name:"workspace" env:"MERIDIAN_WORKSPACE" default:"Meridian" help:"Display name of the workspace that the first start makes."`
+	OwnerEmail string `name:"owner-email" env:"MERIDIAN_OWNER_EMAIL" default:"owner@meridian.localhost" help:"Mail address of its owner."`
+	OwnerName  string `name:"owner-name" env:"MERIDIAN_OWNER_NAME" default:"Owner" help:"Display name of its owner."`
+	Reflection bool   `name:"reflection" env:"MERIDIAN_REFLECTION" default:"true" negatable:"" help:"Offer gRPC reflection at the gateway."`
+	EventHost  string `name:"event-host" env:"MERIDIAN_EVENT_HOST" default:"meridian.localhost" help:"Host in the source of events: //HOST/workspaces/..."`
+
+	// Data is the data folder. It is made with mode 0700; as root, whose private Postgres runs as another user, with
+	// 0711.
+	Data string `kong:"-"`
+	// Unlimited takes the gateway's rate limits away, for benchmarks.
+	Unlimited bool `kong:"-"`
+	// Log gets everything; dropped when nil.
+	Log *slog.Logger `kong:"-"`
+	// Clock is domain time; the system's when nil.
+	Clock clock.Clock `kong:"-"`
+	// Metrics registers metrics; nil for none.
+	Metrics prometheus.Registerer `kong:"-"`
+}
+
+// OwnerTokenFile is the file in the data folder that keeps the token the first start made.
+const OwnerTokenFile = "owner.token"

@@ -1,0 +1,131 @@
+package stack
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/meridianhq/meridian/pkg/boot"
+	"github.com/meridianhq/meridian/services/directory"
+	"github.com/meridianhq/meridian/services/gateway"
+	"github.com/meridianhq/meridian/services/threads"
+)
+
+// loopback is where services listen that only the gateway and each other call.
+const loopback = "127.0.0.1:0"
+
+// base is what every service is told.
+func (s *Stack) base(name string) (boot.Config, error) {
+	keys, err := s.secrets.publicKeys()
+	if err != nil {
+		return boot.Config{}, err
+	}
+	cfg := boot.Config{
+		GRPCAddr:     loopback,
+		NATSURL:      s.broker.URL(),
+		NATSUser:     s.credentials.User,
+		NATSPassword: s.credentials.Password,
+		NATSReplicas: 1,
+		IdentityKey:  s.secrets.IdentitySeeds[name],
+		ServiceKeys:  keys,
+		EventHost:    s.config.EventHost,
+	}
+	if s.directory != nil {
+		cfg.DirectoryAddr = s.directory.Server.Addr()
+	}
+	if s.secrets.OwnerPasswords[name] == "" {
+		return cfg, nil
+	}
+	cfg.DatabaseAdminURL = s.adminURL
+	if cfg.DatabaseOwnerURL, err = roleURL(s.adminURL, name+"_owner", s.secrets.OwnerPasswords[name]); err != nil {
+		return boot.Config{}, err
+	}
+	cfg.DatabaseURL, err = roleURL(s.adminURL, name+"_app", s.secrets.AppPasswords[name])
+	return cfg, err
+}
+
+// roleURL is the database's URL as another role.
+func roleURL(admin, role, password string) (string, error) {
+	u, err := url.Parse(admin)
+	if err != nil || u.Host == "" {
+		return "", fmt.Errorf("database-url must be a URL such as postgres://user:password@host:5432/database")
+	}
+	u.User = url.UserPassword(role, password)
+	return u.String(), nil
+}
+
+func (s *Stack) deps() boot.Deps {
+	return boot.Deps{
+		Log: s.config.Log, Clock: s.config.Clock, Metrics: s.config.Metrics,
+		// Nobody else is at a private cluster, so a killed process's lease need not be waited for.
+		Alone: s.config.DatabaseURL == "",
+	}
+}
+
+func (s *Stack) makeDirectory(ctx context.Context) (boot.Service, *boot.Platform, error) {
+	cfg, err := s.base("directory")
+	if err != nil {
+		return nil, nil, err
+	}
+	s.directory, err = directory.New(ctx, directory.Config{Config: cfg, EdgeConfig: directory.EdgeConfig{
+		NATSCalloutUser: s.credentials.CalloutUser, NATSCalloutPassword: s.credentials.CalloutPassword,
+		NATSSystemUser: s.credentials.SystemUser, NATSSystemPassword: s.credentials.SystemPassword,
+		NATSIssuerSeed: s.credentials.IssuerSeed, NATSXKeySeed: s.credentials.XKeySeed,
+		NATSPublicURL: s.broker.URL(),
+	}}, s.deps())
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.directory, s.directory.Platform, nil
+}
+
+func (s *Stack) makeThreads(ctx context.Context) (boot.Service, *boot.Platform, error) {
+	cfg, err := s.base("threads")
+	if err != nil {
+		return nil, nil, err
+	}
+	s.threads, err = threads.New(ctx, threads.Config{Config: cfg}, s.deps())
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.threads, s.threads.Platform, nil
+}
+
+func (s *Stack) makeGateway(ctx context.Context) (boot.Service, *boot.Platform, error) {
+	cfg, err := s.base("gateway")
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg.GRPCAddr, cfg.Reflection = s.config.GRPCAddr, s.config.Reflection
+	key, err := base64.RawURLEncoding.DecodeString(s.secrets.ResumeKey)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the resume key is not readable")
+	}
+	var whole gateway.Config
+	if !s.config.Unlimited {
+		if err := defaults(&whole); err != nil {
+			return nil, nil, err
+		}
+	}
+	whole.Config, whole.HTTPAddr, whole.ThreadsAddr = cfg, s.config.HTTPAddr, s.threads.Server.Addr()
+	whole.ResumeKey = base64.StdEncoding.EncodeToString(key)
+	s.gateway, err = gateway.New(ctx, whole, s.deps())
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.gateway, s.gateway.Platform, nil
+}
+
+// defaults fills a service's own settings, such as the gateway's limits, as its own binary would: from variables,
+// else their defaults.
+func defaults(cfg any) error {
+	parser, err := kong.New(cfg)
+	if err != nil {
+		return err
+	}
+	_, err = parser.Parse(nil)
+	return err
+}

@@ -1,0 +1,114 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/services/threads/internal/domain"
+)
+
+// Searcher finds messages and titles within what a member may read.
+type Searcher interface {
+	// Search returns a page of hits, the best first. A query without a word to look for is Invalid.
+	Search(ctx context.Context, ws, member uuid.UUID, q SearchQuery) (page.Result[Hit, SearchCursor], error)
+}
+
+// SearchTx keeps what can be searched.
+type SearchTx interface {
+	// Index keeps the words of a message or, under sequence 0, of a thread's title, if they are newer than what is kept.
+	Index(ctx context.Context, e Entry) error
+}
+
+// Entry is what can be searched of one message or title.
+type Entry struct {
+	Thread, Space, Author uuid.UUID
+	// Sequence is the message's, 0 for the thread's title.
+	Sequence int64
+	// Version is the thread's at which the text holds.
+	Version    int64
+	CreateTime time.Time
+	// Text is empty for what was deleted.
+	Text string
+}
+
+// SearchQuery is what a search asks for. Nil and zero fields ask nothing.
+type SearchQuery struct {
+	Words                 string
+	Space, Thread, Author uuid.UUID
+	// Since and Before bound the time of writing, the first included, the second not.
+	Since, Before time.Time
+	Page          page.Request[SearchCursor]
+}
+
+// SearchCursor is where a page of hits ends. AsOf is when the search began: what is written later is not in it.
+type SearchCursor struct {
+	AsOf     time.Time `json:"t"`
+	Rank     float64   `json:"r"`
+	Thread   uuid.UUID `json:"i"`
+	Sequence int64     `json:"s"`
+}
+
+// Hit is a message that was found, or a thread whose title was: Message is nil then.
+type Hit struct {
+	Message *domain.Message
+	Thread  uuid.UUID
+	Title   string
+	Space   uuid.UUID
+	Snippet []SnippetPart
+}
+
+// SnippetPart is a stretch of text that is, as a whole, what was found or what stands around it.
+type SnippetPart struct {
+	Text  string
+	Match bool
+}
+
+// Search finds what was written, within what the caller may read.
+func (a *App) Search(ctx context.Context, q SearchQuery) (page.Result[Hit, SearchCursor], error) {
+	caller, err := auth.Require(ctx)
+	if err != nil {
+		return page.Result[Hit, SearchCursor]{}, err
+	}
+	if q.Space != uuid.Nil {
+		if err := a.readable(ctx, caller, q.Space); err != nil {
+			return page.Result[Hit, SearchCursor]{}, err
+		}
+	}
+	if q.Page.After == nil {
+		q.Page.After = &SearchCursor{AsOf: a.now()}
+	}
+	return a.store.Search(ctx, caller.Workspace, caller.Member, q)
+}
+
+// OnTitle follows a thread that was created or whose title changed: its title can be found.
+func (a *App) OnTitle(ctx context.Context, t domain.Thread) error {
+	return a.index(ctx, t.Workspace, Entry{
+		Thread: t.ID, Space: t.Space, Author: t.Creator, Version: t.Version, CreateTime: t.CreateTime, Text: t.Title,
+	})
+}
+
+// OnBody follows a message that was edited or deleted: its present words can be found, or none.
+func (a *App) OnBody(ctx context.Context, m domain.Message, space uuid.UUID) error {
+	return a.index(ctx, m.Workspace, entryOf(m, space))
+}
+
+func (a *App) index(ctx context.Context, ws uuid.UUID, e Entry) error {
+	return a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
+		first, err := tx.First(ctx)
+		if err != nil || !first {
+			return err
+		}
+		return tx.Index(ctx, e)
+	})
+}
+
+func entryOf(m domain.Message, space uuid.UUID) Entry {
+	return Entry{
+		Thread: m.Thread, Space: space, Author: m.Author, Sequence: m.Sequence, Version: m.Version,
+		CreateTime: m.CreateTime, Text: m.Body,
+	}
+}

@@ -1,0 +1,38 @@
+package domain
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// WorkspaceName is the resource name of a workspace.
+func WorkspaceName(ws uuid.UUID) string { return "workspaces/" + ws.String() }
+
+// SpaceName is the resource name of a space.
+func SpaceName(ws, space uuid.UUID) string { return WorkspaceName(ws) + "/spaces/" + space.String() }
+
+// MemberName is the resource name of a member; empty for none.
+func MemberName(ws, member uuid.UUID) string {
+	if member == uuid.Nil {
+		return ""
+	}
+	return WorkspaceName(ws) + "/members/" + member.String()
+}
+
+// ThreadName is the resource name of a thread.
+func ThreadName(ws, thread uuid.UUID) string {
+	return WorkspaceName(ws) + "/threads/" + thread.String()
+}
+
+// MessageName is the resource name of a message; empty for the sequence 0, which is none.
+func MessageName(ws, thread uuid.UUID, sequence int64) string {
+	if sequence == 0 {
+		return ""
+	}
+	return ThreadName(ws, thread) + "/messages/" + strconv.FormatInt(sequence, 10)
+}
+
+// LastID is the last part of a resource name.
+func LastID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

@@ -1,0 +1,29 @@
+package domain
+
+import "github.com/meridianhq/meridian/pkg/fault"
+
+// The reasons of this service, as meridian.threads.v1.ErrorReason lists them.
+const (
+	// ReasonThreadArchived: the thread is archived and takes nothing.
+	ReasonThreadArchived = "THREAD_ARCHIVED"
+	// ReasonThreadNotOpen: only an open thread can be resolved.
+	ReasonThreadNotOpen = "THREAD_NOT_OPEN"
+	// ReasonThreadAlreadyOpen: an open thread cannot be reopened.
+	ReasonThreadAlreadyOpen = "THREAD_ALREADY_OPEN"
+	// ReasonMessageDeleted: the message is a tombstone.
+	ReasonMessageDeleted = "MESSAGE_DELETED"
+	// ReasonNotAuthor: it takes the author of the message, or for a deletion a manager of the space.
+	ReasonNotAuthor = "NOT_AUTHOR"
+	// ReasonTooManyReactions: the message has as many different reactions as it can have.
+	ReasonTooManyReactions = "TOO_MANY_REACTIONS"
+)
+
+// The types of precondition that faults name.
+const (
+	preconditionThread  = "THREAD_STATE"
+	preconditionMessage = "MESSAGE_STATE"
+)
+
+func unmet(reason, kind, subject, rule string) error {
+	return fault.New(fault.Precondition, reason, "%s", rule).WithPrecondition(kind, subject, rule)
+}

@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/services/threads/internal/app"
+	"github.com/meridianhq/meridian/services/threads/internal/domain"
+	"github.com/meridianhq/meridian/services/threads/internal/store/db"
+)
+
+// maxPageBytes bounds the bodies of one page, so that an answer stays below the 4 MiB that clients take: the last
+// message may go over it by one body.
+const maxPageBytes = 3 << 20
+
+// gateSQL reads a thread's space and the right a member has there. It goes with a list in one batch, which sqlc cannot
+// make, and so do the lists.
+const gateSQL = `
+SELECT t.space_id, space_right(t.workspace_id, $3, t.space_id) FROM threads t
+WHERE t.workspace_id = $1 AND t.thread_id = $2`
+
+// messagesSQL lists the messages of a range of sequences to a member who may read them, at most $6. The bodies of those
+// beyond $7 bytes of bodies are left out as NULL, but the first is always there. %s is the direction.
+const messagesSQL = `
+SELECT m.workspace_id, m.thread_id, m.sequence, m.message_id, m.author_id, CASE WHEN m.before < $7 THEN m.body END,
+       m.reply_to, m.mentioned_members, m.mentioned_teams, m.reacted, m.revision, m.version, m.create_time,
+       m.update_time, m.delete_time, m.imported, m.utc_offset_seconds, m.external_id,
+       CASE WHEN m.reacted THEN reactions_of(m.workspace_id, m.thread_id, m.sequence, $3) END
+FROM (SELECT w.*, sum(octet_length(w.body)) OVER (ORDER BY w.sequence %[1]s ROWS UNBOUNDED PRECEDING)
+                  - octet_length(w.body) AS before
+      FROM (SELECT x.*
+            FROM messages x
+            WHERE x.workspace_id = $1 AND x.thread_id = $2 AND x.sequence BETWEEN $4 AND $5
+              AND (SELECT space_right(t.workspace_id, $3, t.space_id) FROM threads t
+                   WHERE t.workspace_id = $1 AND t.thread_id = $2) >= 1
+            ORDER BY x.sequence %[1]s
+            LIMIT $6) w) m
+ORDER BY m.sequence %[1]s`
+
+// Messages implements app.MessageReader, in one round trip: the right and the page travel together.
+func (s *Store) Messages(ctx context.Context, ws, member uuid.UUID, q app.MessageQuery) (app.MessagePage, error) {
+	list, gate, batch := &listed{}, &gated{}, &pgx.Batch{}
+	batch.Queue(gateSQL, ws, q.Thread, member).Query(gate.read)
+	sql, args := messagesQuery(ws, member, q)
+	batch.Queue(sql, args...).Query(list.read)
+	if err := s.db.For(ws).SendBatch(ctx, batch).Close(); err != nil {
+		return app.MessagePage{}, fmt.Errorf("list messages: %w", err)
+	}
+	if !gate.found {
+		return app.MessagePage{}, fault.NotFoundName(domain.ThreadName(ws, q.Thread))
+	}
+	return app.MessagePage{Result: list.cut(q.Page.Size), Space: gate.space, Have: gate.have}, nil
+}
+
+func messagesQuery(ws, member uuid.UUID, q app.MessageQuery) (string, []any) {
+	first, last, direction := q.First, q.Last, "ASC"
+	if q.Desc {
+		direction = "DESC"
+	}
+	if after := q.Page.After; after != nil {
+		if q.Desc {
+			last = min(last, after.Sequence-1)
+		} else {
+			first = max(first, after.Sequence+1)
+		}
+	}
+	return strings.ReplaceAll(messagesSQL, "%[1]s", direction),
+		[]any{ws, q.Thread, member, first, last, q.Page.Size + 1, maxPageBytes}
+}
+
+// gated is what decides whether a thread may be read.
+type gated struct {
+	space uuid.UUID
+	have  auth.Right
+	found bool
+}
+
+func (g *gated) read(rows pgx.Rows) error {
+	for rows.Next() {
+		var have int16
+		if err := rows.Scan(&g.space, &have); err != nil {
+			return err
+		}
+		g.have, g.found = auth.Right(have), true
+	}
+	return rows.Err()
+}
+
+// listed are the messages of a page before it is cut.
+type listed struct {
+	messages []domain.Message
+	// full says that more were found than there is room for their bodies.
+	full bool
+}
+
+func (l *listed) read(rows pgx.Rows) error {
+	for rows.Next() {
+		var (
+			m         db.Message
+			body      *string
+			reactions []byte
+		)
+		err := rows.Scan(&m.WorkspaceID, &m.ThreadID, &m.Sequence, &m.MessageID, &m.AuthorID, &body, &m.ReplyTo,
+			&m.MentionedMembers, &m.MentionedTeams, &m.Reacted, &m.Revision, &m.Version, &m.CreateTime, &m.UpdateTime,
+			&m.DeleteTime, &m.Imported, &m.UtcOffsetSeconds, &m.ExternalID, &reactions)
+		if err != nil {
+			return err
+		}
+		if l.full = l.full || body == nil; l.full {
+			continue
+		}
+		m.Body = *body
+		message, err := messageOf(m, reactions)
+		if err != nil {
+			return err
+		}
+		l.messages = append(l.messages, message)
+	}
+	return rows.Err()
+}
+
+// cut makes the page. Where bodies were left out for their size, what is there is a page and more follow.
+func (l *listed) cut(size int) page.Result[domain.Message, app.SequenceCursor] {
+	cursor := func(m domain.Message) app.SequenceCursor { return app.SequenceCursor{Sequence: m.Sequence} }
+	if n := len(l.messages); l.full && n <= size {
+		next := cursor(l.messages[n-1])
+		return page.Result[domain.Message, app.SequenceCursor]{Items: l.messages, Next: &next}
+	}
+	return page.Cut(l.messages, size, cursor)
+}

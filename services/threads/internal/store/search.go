@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/services/threads/internal/app"
+	"github.com/meridianhq/meridian/services/threads/internal/store/db"
+)
+
+// searchSQL reads the hits of a page with what is shown of them. The marks of a snippet are U+0001 and U+0002, which are
+// taken out of the text first. sqlc does not know the columns of search_hits.
+const searchSQL = `
+SELECT h.rank, h.thread_id, h.sequence, t.title, t.space_id,
+       ts_headline('simple', translate(CASE WHEN h.sequence = 0 THEN t.title ELSE coalesce(m.body, '') END, E'\x01\x02', ''),
+                   websearch_to_tsquery('simple', $2), E'StartSel=\x01, StopSel=\x02, MinWords=12, MaxWords=32'),
+       m.sequence IS NOT NULL, m.message_id, m.author_id, m.body, m.reply_to, m.mentioned_members, m.mentioned_teams,
+       m.revision, m.version, m.create_time, m.update_time, m.imported, m.utc_offset_seconds, m.external_id,
+       CASE WHEN m.reacted THEN reactions_of(m.workspace_id, m.thread_id, m.sequence, $1) END
+FROM search_hits($1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) h
+JOIN threads t ON t.workspace_id = $3 AND t.thread_id = h.thread_id
+LEFT JOIN messages m ON m.workspace_id = $3 AND m.thread_id = h.thread_id AND m.sequence = h.sequence
+    AND m.delete_time IS NULL
+ORDER BY h.rank DESC, h.thread_id DESC, h.sequence DESC`
+
+// Search implements app.Searcher.
+func (s *Store) Search(ctx context.Context, ws, member uuid.UUID, q app.SearchQuery) (page.Result[app.Hit, app.SearchCursor], error) {
+	none := page.Result[app.Hit, app.SearchCursor]{}
+	after := q.Page.After
+	var rank *float64
+	if after.Rank > 0 {
+		rank = &after.Rank
+	}
+	rows, err := s.db.For(ws).Query(ctx, searchSQL, member, q.Words, ws, nullable(q.Space), nullable(q.Thread),
+		nullable(q.Author), nullable(q.Since), nullable(q.Before), after.AsOf, rank, after.Thread, after.Sequence, q.Page.Size+1)
+	if err != nil {
+		return none, searchError(err)
+	}
+	hits, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (rankedHit, error) { return scanHit(row, ws, after.AsOf) })
+	if err != nil {
+		return none, searchError(err)
+	}
+	cut := page.Cut(hits, q.Page.Size, func(h rankedHit) app.SearchCursor { return h.cursor })
+	found := page.Result[app.Hit, app.SearchCursor]{Next: cut.Next}
+	for _, h := range cut.Items {
+		// A message that was deleted a moment ago still has its words; it is left out of the page.
+		if h.Message != nil || h.cursor.Sequence == 0 {
+			found.Items = append(found.Items, h.Hit)
+		}
+	}
+	return found, nil
+}
+
+// invalidParameter is what search_hits raises for a query without a word (SQLSTATE 22023).
+const invalidParameter = "22023"
+
+func searchError(err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == invalidParameter {
+		return fault.InvalidField("query", "must hold at least one word to look for")
+	}
+	return fmt.Errorf("search: %w", err)
+}
+
+type rankedHit struct {
+	app.Hit
+	cursor app.SearchCursor
+}
+
+func scanHit(row pgx.CollectableRow, ws uuid.UUID, asOf time.Time) (rankedHit, error) {
+	var (
+		hit                rankedHit
+		snippet            string
+		there              bool
+		id, author         *uuid.UUID
+		body, external     *string
+		replyTo            *int64
+		revision, version  *int64
+		created, updated   *time.Time
+		imported           *bool
+		m                  db.Message
+		reactions          []byte
+		mentioned, inTeams []uuid.UUID
+	)
+	hit.cursor.AsOf = asOf
+	err := row.Scan(&hit.cursor.Rank, &hit.cursor.Thread, &hit.cursor.Sequence, &hit.Title, &hit.Space, &snippet, &there,
+		&id, &author, &body, &replyTo, &mentioned, &inTeams, &revision, &version, &created, &updated, &imported,
+		&m.UtcOffsetSeconds, &external, &reactions)
+	if err != nil {
+		return hit, err
+	}
+	hit.Thread, hit.Snippet = hit.cursor.Thread, parts(snippet)
+	if !there {
+		return hit, nil
+	}
+	m.WorkspaceID, m.ThreadID, m.Sequence, m.MessageID, m.AuthorID = ws, hit.Thread, hit.cursor.Sequence, *id, *author
+	m.Body, m.ReplyTo, m.MentionedMembers, m.MentionedTeams = *body, *replyTo, mentioned, inTeams
+	m.Revision, m.Version, m.CreateTime, m.UpdateTime = *revision, *version, *created, *updated
+	m.Imported, m.ExternalID = *imported, *external
+	message, err := messageOf(m, reactions)
+	hit.Message = &message
+	return hit, err
+}
+
+// parts cuts a marked text into what was found and what stands around it.
+func parts(marked string) []app.SnippetPart {
+	var out []app.SnippetPart
+	for marked != "" {
+		before, rest, found := strings.Cut(marked, "\x01")
+		if before != "" {
+			out = append(out, app.SnippetPart{Text: before})
+		}
+		if !found {
+			break
+		}
+		match, after, _ := strings.Cut(rest, "\x02")
+		if match != "" {
+			out = append(out, app.SnippetPart{Text: match, Match: true})
+		}
+		marked = after
+	}
+	return out
+}
+
+// Index implements app.SearchTx.
+func (t *tx) Index(ctx context.Context, e app.Entry) error {
+	return t.writes.IndexWords(ctx, db.IndexWordsParams{
+		WorkspaceID: t.ws, ThreadID: e.Thread, Sequence: e.Sequence, SpaceID: e.Space, AuthorID: e.Author,
+		CreateTime: e.CreateTime, Version: e.Version, Text: e.Text,
+	})
+}

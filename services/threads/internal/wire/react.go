@@ -1,0 +1,15 @@
+package wire
+
+import (
+	"github.com/meridianhq/meridian/pkg/eventbus"
+	"github.com/meridianhq/meridian/services/threads/internal/app"
+)
+
+// React has the router hand our own events to the use cases that follow them.
+func React(r *eventbus.Router, a *app.App) {
+	eventbus.On(r, onMessagePosted(a))
+	eventbus.On(r, onMessageEdited(a))
+	eventbus.On(r, onMessageDeleted(a))
+	eventbus.On(r, onThreadCreated(a))
+	eventbus.On(r, onThreadUpdated(a))
+}
