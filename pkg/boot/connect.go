@@ -104,7 +104,9 @@ func (p *Platform) dialBroker() (*nats.Conn, error) {
 		nats.ReconnectWait(reconnectPause),
 		nats.RetryOnFailedConnect(true),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			p.Log.Warn("broker lost", slog.Any("error", err))
+			if err != nil { // nil is our own Close
+				p.Log.Warn("broker lost", slog.Any("error", err))
+			}
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) { p.Log.Info("broker found again") }),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {

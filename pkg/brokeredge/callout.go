@@ -181,6 +181,8 @@ func (c *Callout) sign(user string, grant Grant) (string, error) {
 	if !grant.Expires.IsZero() && grant.Expires.Before(expires) {
 		expires = grant.Expires
 	}
+	// Whole seconds, as the JWT has them: the broker would end the admission before it, and let the client in again.
+	expires = expires.Truncate(time.Second)
 	if !expires.After(now) {
 		return "", fmt.Errorf("%w: the credentials have ended", ErrRefused)
 	}

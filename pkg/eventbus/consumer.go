@@ -119,16 +119,41 @@ func (r *Router) Lag(ctx context.Context) (uint64, error) {
 	return info.NumPending + uint64(max(info.NumAckPending, 0)), nil
 }
 
-// Idle waits until the consumer has nothing left to do, including what waits for another attempt. It asks the
-// broker over and over, so it is for tests and for the standing clock, not for production's own decisions.
+// Idle waits until the consumer has nothing left to do, including what waits for another attempt: all that was
+// acknowledged to its publisher before the call is handled after it. It asks the broker over and over, so it is for
+// tests and for the standing clock, not for production's own decisions.
 func (r *Router) Idle(ctx context.Context) error {
 	for {
-		lag, err := r.Lag(ctx)
-		if err == nil && lag == 0 && r.held.size() == 0 {
+		idle, err := r.isIdle(ctx)
+		if idle {
 			return nil
 		}
 		if clock.Sleep(ctx, idlePoll) != nil {
-			return fmt.Errorf("eventbus: %s is not idle (%d left): %w", r.cfg.Durable, lag, ctx.Err())
+			return fmt.Errorf("eventbus: %s is not idle: %w", r.cfg.Durable, errors.Join(ctx.Err(), err))
 		}
 	}
+}
+
+func (r *Router) isIdle(ctx context.Context) (bool, error) {
+	consumer, err := r.cfg.JS.Consumer(ctx, Stream, r.cfg.Durable)
+	if err != nil {
+		return false, fmt.Errorf("read consumer: %w", err)
+	}
+	info := consumer.CachedInfo()
+	if info.NumPending > 0 || info.NumAckPending > 0 || r.held.size() > 0 {
+		return false, nil
+	}
+	// The broker tells a consumer of a new message a moment after it told the publisher. A consumer made anew counts
+	// what there is at once.
+	probe, err := r.cfg.JS.CreateConsumer(ctx, Stream, jetstream.ConsumerConfig{
+		FilterSubjects: r.filters(), AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: time.Second, MemoryStorage: true,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: info.Delivered.Stream + 1,
+	})
+	if err != nil {
+		return false, fmt.Errorf("probe: %w", err)
+	}
+	left := probe.CachedInfo()
+	// Should this fail, it goes away by itself.
+	_ = r.cfg.JS.DeleteConsumer(ctx, Stream, left.Name)
+	return left.NumPending == 0, nil
 }

@@ -199,10 +199,13 @@ const hexDigits = "0123456789ABCDEF"
 // escape percent-encodes a header's value as the CloudEvents NATS binding asks: space, double quote, percent sign
 // and everything outside U+0021 to U+007E.
 func escape(value string) string {
+	if !strings.ContainsFunc(value, func(r rune) bool { return r > 0x7f || !isPlain(byte(r)) }) {
+		return value
+	}
 	var b strings.Builder
 	for i := range len(value) {
 		c := value[i]
-		if c > ' ' && c < 0x7f && c != '"' && c != '%' {
+		if isPlain(c) {
 			b.WriteByte(c)
 			continue
 		}
@@ -212,3 +215,5 @@ func escape(value string) string {
 	}
 	return b.String()
 }
+
+func isPlain(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '%' }

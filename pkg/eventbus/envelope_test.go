@@ -2,6 +2,7 @@ package eventbus_test
 
 import (
 	"encoding/json"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -255,4 +256,25 @@ func TestJSONIsTheCloudEventsFormat(t *testing.T) {
 		"partitionkey": meta.Aggregate, "sequence": "00000000000000000012", "actor": meta.Actor,
 		"correlationid": meta.Correlation,
 	}, got)
+}
+
+// docs/events.md is generated from the plugin's own list of headers; it and what Encode writes are the same.
+func TestTheDocumentedHeadersAreTheWrittenOnes(t *testing.T) {
+	t.Parallel()
+	docs, err := os.ReadFile("../../docs/events.md")
+	require.NoError(t, err)
+	state, err := trace.ParseTraceState("vendor=value")
+	require.NoError(t, err)
+	span := trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceState: state,
+	})
+	ctx := eventbus.WithCause(trace.ContextWithSpanContext(t.Context(), span), "cause", "correlation")
+	var documented, written []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z-]+)` \\| .* \\| `.*` \\|$").FindAllStringSubmatch(string(docs), -1) {
+		documented = append(documented, row[1])
+	}
+	for name := range encode(ctx, t, posted(uuid.New(), uuid.New(), 1)).Headers {
+		written = append(written, name)
+	}
+	require.ElementsMatch(t, written, documented)
 }

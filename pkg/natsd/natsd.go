@@ -242,7 +242,12 @@ func (l logger) Noticef(format string, v ...any) {
 }
 
 func (l logger) Warnf(format string, v ...any) {
-	l.log.Warn("broker", "line", fmt.Sprintf(format, v...))
+	level := slog.LevelWarn
+	if strings.HasPrefix(format, "Plaintext passwords") {
+		// They are random, live in memory here, and hashing them would cost each connection 100 ms.
+		level = slog.LevelDebug
+	}
+	l.log.Log(context.Background(), level, "broker", "line", fmt.Sprintf(format, v...))
 }
 
 func (l logger) Errorf(format string, v ...any) {

@@ -58,8 +58,7 @@ func compileService(service string, methods map[string]*method, texts *textPlans
 	if !ok {
 		return fmt.Errorf("rpcserver: %s is not a service", service)
 	}
-	resources := make(map[string][]string)
-	resourcesIn(desc.ParentFile(), resources, make(map[string]bool))
+	resources := linkedResources()
 	for i := range desc.Methods().Len() {
 		m, err := compileMethod(desc.Methods().Get(i), resources, texts)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
@@ -103,65 +104,17 @@ func parentPattern(pattern string) string {
 	return strings.Join(segments[:max(len(segments)-drop, 0)], "/")
 }
 
-// resourcesIn collects the patterns of every resource type declared in a file or in those it imports.
-func resourcesIn(file protoreflect.FileDescriptor, into map[string][]string, seen map[string]bool) {
-	if seen[file.Path()] {
-		return
-	}
-	seen[file.Path()] = true
-	for i := range file.Messages().Len() {
-		if r := resourceOf(file.Messages().Get(i)); r != nil {
-			into[r.GetType()] = slices.Clone(r.GetPattern())
+// linkedResources are the patterns of every resource type that is linked in: a request may be about another service's
+// resource, whose file its own does not import.
+func linkedResources() map[string][]string {
+	resources := make(map[string][]string)
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Messages().Len() {
+			if r := resourceOf(file.Messages().Get(i)); r != nil {
+				resources[r.GetType()] = slices.Clone(r.GetPattern())
+			}
 		}
-	}
-	for i := range file.Imports().Len() {
-		resourcesIn(file.Imports().Get(i), into, seen)
-	}
-}
-
-// resource is the resource name in one request.
-type resource struct {
-	name      string
-	workspace uuid.UUID
-}
-
-// read returns the name in a request, with `me` put right, and its workspace; or the Invalid fault of a malformed
-// name, which names the field.
-func (r *nameRule) read(request protoreflect.Message, c auth.Caller) (resource, error) {
-	if r == nil {
-		return resource{}, nil
-	}
-	if r.outer != nil {
-		request = request.Get(r.outer).Message()
-	}
-	name := ownName(request.Get(r.field).String(), c)
-	if len(r.patterns) > 0 && !slices.ContainsFunc(r.patterns, func(p *resname.Pattern) bool { return p.Matches(name) }) {
-		texts := make([]string, len(r.patterns))
-		for i, p := range r.patterns {
-			texts[i] = p.String()
-		}
-		return resource{}, fault.InvalidField(r.path, "must be a name like "+strings.Join(texts, " or "))
-	}
-	workspace, err := resname.Workspace(r.path, name)
-	if err != nil {
-		return resource{}, err
-	}
-	return resource{name: name, workspace: workspace}, nil
-}
-
-const me = "/members/me"
-
-// ownName puts the caller's own id in the place of `members/me`.
-func ownName(name string, c auth.Caller) string {
-	before, after, ok := strings.Cut(name, me)
-	if !ok || c.Service != "" || (after != "" && after[0] != '/') {
-		return name
-	}
-	return before + "/members/" + c.Member.String() + after
-}
-
-// isOwn says whether the name is the caller's own member resource or one below it.
-func (r resource) isOwn(c auth.Caller) bool {
-	rest, ok := strings.CutPrefix(r.name, c.Principal())
-	return ok && (rest == "" || rest[0] == '/')
+		return true
+	})
+	return resources
 }

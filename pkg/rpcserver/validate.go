@@ -3,9 +3,11 @@ package rpcserver
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/meridianhq/meridian/pkg/fault"
 )
@@ -41,11 +43,26 @@ func invalidRequest(invalid *protovalidate.ValidationError) *fault.Error {
 
 func violated(v *protovalidate.Violation) fault.Field {
 	field := fault.Field{
-		Path: protovalidate.FieldPathString(v.Proto.GetField()),
+		Path: protovalidate.FieldPathString(v.Proto.GetField()) + innerPath(v),
 		Rule: v.Proto.GetMessage(),
 	}
 	if field.Rule == "" {
 		field.Rule = "must hold " + v.Proto.GetRuleId()
 	}
 	return field
+}
+
+// innerPath is the rest of the path where a rule over a whole message is about one field of it. Such a rule says so by
+// its id: `thread.space.required` over the field `thread` is about `thread.space`.
+func innerPath(v *protovalidate.Violation) string {
+	over := v.FieldDescriptor
+	if over == nil || over.Message() == nil || over.IsList() || over.IsMap() {
+		return ""
+	}
+	of, rest, _ := strings.Cut(v.Proto.GetRuleId(), ".")
+	inner, _, _ := strings.Cut(rest, ".")
+	if of != string(over.Name()) || over.Message().Fields().ByName(protoreflect.Name(inner)) == nil {
+		return ""
+	}
+	return "." + inner
 }

@@ -88,6 +88,7 @@ func each(t *testing.T, check func(t *testing.T, m protoreflect.MethodDescriptor
 func TestEveryMethodDeclaresAccess(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, m protoreflect.MethodDescriptor) {
+		t.Helper()
 		a := access(m)
 		require.NotNil(t, a, "has no access option")
 		switch {
@@ -105,6 +106,7 @@ func TestEveryMethodDeclaresAccess(t *testing.T) {
 func TestEveryMethodIsOnREST(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, m protoreflect.MethodDescriptor) {
+		t.Helper()
 		if internal(m) {
 			return
 		}
@@ -116,6 +118,7 @@ func TestEveryMethodIsOnREST(t *testing.T) {
 func TestMethodsFollowTheirNames(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, m protoreflect.MethodDescriptor) {
+		t.Helper()
 		http, fields, name := rule(m), m.Input().Fields(), string(m.Name())
 		if http == nil {
 			return
@@ -148,6 +151,7 @@ func TestMethodsFollowTheirNames(t *testing.T) {
 func TestEveryWriteTakesARequestID(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, m protoreflect.MethodDescriptor) {
+		t.Helper()
 		field := m.Input().Fields().ByName("request_id")
 		if reads(m) || withoutRequestID[string(m.Name())] != "" {
 			require.Nil(t, field, "has a request_id that nothing reads")
@@ -163,6 +167,7 @@ func TestEveryWriteTakesARequestID(t *testing.T) {
 func TestEveryListPages(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, m protoreflect.MethodDescriptor) {
+		t.Helper()
 		repeated := false
 		for i := range m.Output().Fields().Len() {
 			repeated = repeated || m.Output().Fields().Get(i).Message() != nil && m.Output().Fields().Get(i).IsList()

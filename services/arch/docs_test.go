@@ -25,7 +25,7 @@ var prices = map[string]int{
 
 func TestHowToPagesAreTrue(t *testing.T) {
 	t.Parallel()
-	pages, err := filepath.Glob(filepath.Join(top, "docs/how-to/*.md"))
+	pages, err := filepath.Glob(filepath.Join(top, "docs", "how-to", "*.md"))
 	require.NoError(t, err)
 	require.Len(t, pages, len(prices))
 	for _, page := range pages {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"time"
@@ -131,9 +130,11 @@ func summarise(seen map[string]*stamps) delays {
 	}
 }
 
-func (d delays) print(out io.Writer, cfg settings) {
+func (d delays) report(cfg settings) string {
+	out := &strings.Builder{}
 	fmt.Fprintf(out, "\nFrom a message to a consumer of its event, %d messages at %d a second (open loop)\n", d.Count, cfg.Rate)
 	fmt.Fprintf(out, "  %-46s %10s %10s\n", "", "p50", "p99")
 	fmt.Fprintf(out, "  %-46s %10s %10s\n", "from the answer at the client (after commit)", d.AnswerP50.Round(10*time.Microsecond), d.AnswerP99.Round(10*time.Microsecond))
 	fmt.Fprintf(out, "  %-46s %10s %10s\n", "from the request", d.RequestP50.Round(10*time.Microsecond), d.RequestP99.Round(10*time.Microsecond))
+	return out.String()
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,8 +32,9 @@ func main() {
 	var cfg settings
 	kong.Parse(&cfg, kong.Name("bench"), kong.Description("Measures the spine against its limits."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, cfg, os.Stdout); err != nil {
+	err := run(ctx, cfg, os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -48,25 +50,24 @@ func run(ctx context.Context, cfg settings, out io.Writer) (err error) {
 			err = closeErr
 		}
 	}()
+	var reports []string
 	results := map[string]any{}
 	if cfg.Part != "latency" {
 		posted, err := bench.measurePosts(ctx)
 		if err != nil {
 			return err
 		}
-		posted.print(out, cfg)
-		results["post"] = posted
+		reports, results["post"] = append(reports, posted.report(cfg)), posted
 	}
 	if cfg.Part != "post" {
 		delays, err := bench.measureLatency(ctx)
 		if err != nil {
 			return err
 		}
-		delays.print(out, cfg)
-		results["latency"] = delays
+		reports, results["latency"] = append(reports, delays.report(cfg)), delays
 	}
-	if cfg.JSON == "" {
-		return nil
+	if _, err := io.WriteString(out, strings.Join(reports, "")); err != nil || cfg.JSON == "" {
+		return err
 	}
 	text, err := json.MarshalIndent(results, "", "  ")
 	if err != nil {

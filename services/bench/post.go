@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
@@ -125,7 +124,8 @@ func (r *rig) post(ctx context.Context, client, thread int) error {
 	return err
 }
 
-func (p posts) print(out io.Writer, cfg settings) {
+func (p posts) report(cfg settings) string {
+	out := &strings.Builder{}
 	fmt.Fprintf(out, "\nPosting a message, %d clients, %d threads, %d rounds of %s (the relay drained within the time)\n",
 		cfg.Clients, cfg.Threads, cfg.Rounds, cfg.Time)
 	fmt.Fprintf(out, "  %-46s %10s %21s %10s %10s\n", "", "per second", "spread", "p50", "p99")
@@ -148,4 +148,5 @@ func (p posts) print(out io.Writer, cfg settings) {
 	}
 	low, high := bounds(ratios)
 	fmt.Fprintf(out, "  ratio to the limit: %.2f (%.2f to %.2f)\n", median(ratios), low, high)
+	return out.String()
 }

@@ -66,7 +66,8 @@ func newRig(ctx context.Context, cfg settings) (r *rig, err error) {
 	if err := r.seed(ctx); err != nil {
 		return r, err
 	}
-	return r, r.prepareLimit(ctx)
+	err = r.prepareLimit(ctx)
+	return r, err
 }
 
 func dial(addr string) (*grpc.ClientConn, error) {

@@ -20,7 +20,7 @@ func TestTheRecordSaysWhoDidWhat(t *testing.T) {
 	mia := w.join(t, "mia", member)
 	h.clock.Advance(time.Hour)
 	since := h.clock.Now()
-	ctx := metadata.AppendToOutgoingContext(w.owner.ctx, "x-forwarded-for", "203.0.113.7, 10.0.0.1")
+	ctx := metadata.AppendToOutgoingContext(w.owner.ctx, "x-forwarded-for", "192.0.2.1, 203.0.113.7")
 	_, err := h.members.UpdateMember(ctx, &directoryv1.UpdateMemberRequest{
 		Member: &directoryv1.Member{Name: mia.GetName(), Role: guest}, UpdateMask: paths("role"),
 	})
@@ -42,7 +42,7 @@ func TestTheRecordSaysWhoDidWhat(t *testing.T) {
 	require.Equal(t, w.owner.GetName(), one[0].GetActor())
 	require.Equal(t, mia.GetName(), one[0].GetResource())
 	require.Equal(t, w.owner.token.GetName(), one[0].GetApiToken())
-	require.Equal(t, "203.0.113.7", one[0].GetOrigin())
+	require.Equal(t, "203.0.113.7 via 127.0.0.1", one[0].GetOrigin(), "what the caller put there itself stands before")
 	require.Equal(t, map[string]string{"role": "GUEST"}, one[0].GetDetails())
 	require.Len(t, list(`resource = "`+mia.GetName()+`"`), 3)
 

@@ -37,7 +37,10 @@ func onThread(build func(name string) proto.Message) request {
 }
 
 func onFreshThread(build func(name string) proto.Message) request {
-	return func(t *testing.T, w *world, _ principal) proto.Message { t.Helper(); return build(w.newThread(t, w.space)) }
+	return func(t *testing.T, w *world, _ principal) proto.Message {
+		t.Helper()
+		return build(w.newThread(t, w.space))
+	}
 }
 
 func onMessage(build func(name string) proto.Message) request {
@@ -198,7 +201,13 @@ func onSubscription(build func(name string) proto.Message) request {
 		made, err := directoryv1.NewEventSubscriptionServiceClient(w.conn).CreateEventSubscription(as(t.Context(), w.owner.token),
 			&directoryv1.CreateEventSubscriptionRequest{Parent: w.workspace, EventSubscription: &directoryv1.EventSubscription{DisplayName: "Walk"}})
 		require.NoError(t, err)
-		return build(made.GetEventSubscription().GetName())
+		name := made.GetEventSubscription().GetName()
+		t.Cleanup(func() { // a workspace has room for a few only
+			_, err := directoryv1.NewEventSubscriptionServiceClient(w.conn).DeleteEventSubscription(
+				as(context.Background(), w.owner.token), &directoryv1.DeleteEventSubscriptionRequest{Name: name})
+			require.Contains(t, []codes.Code{codes.OK, codes.NotFound}, status.Code(err))
+		})
+		return build(name)
 	}
 }
 

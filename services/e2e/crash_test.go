@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meridianhq/meridian/pkg/clock"
 )
 
 func TestWhatWasAcknowledgedIsThereAfterKill9AndItsEventArrivesOnce(t *testing.T) {
@@ -21,7 +23,7 @@ func TestWhatWasAcknowledgedIsThereAfterKill9AndItsEventArrivesOnce(t *testing.T
 	var space, thread struct{ Name string }
 	postJSON(t, p.http+"/v1/"+workspace+"/spaces", p.token(), map[string]any{"displayName": "General", "visibility": "OPEN"}, &space)
 	postJSON(t, p.http+"/v1/"+workspace+"/threads", p.token(), map[string]any{"space": space.Name, "title": "Crash"}, &thread)
-	began := time.Now().Add(-time.Minute)
+	began := clock.Machine().Now().Add(-time.Minute)
 
 	acknowledged := map[string]bool{}
 	for round := range 3 {

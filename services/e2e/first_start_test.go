@@ -58,12 +58,12 @@ func TestFirstStartTellsTheTokenOnceAndKeepsItClosed(t *testing.T) {
 func TestFirstStartKilledAtAnyInstantIsFinishedByTheNext(t *testing.T) {
 	t.Parallel()
 	data := dataFolder(t)
-	for _, after := range []time.Duration{400, 1500, 2500, 3000, 3500, 4000} {
+	for _, after := range []int{400, 1500, 2500, 3000, 3500, 4000} {
 		p := launch(t, data)
 		select {
 		case <-p.ended:
 			require.Fail(t, "meridian up ended", p.out.String())
-		case <-time.After(after * time.Millisecond):
+		case <-time.After(time.Duration(after) * time.Millisecond):
 		}
 		p.kill()
 	}

@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 	folder, err := os.MkdirTemp("", "meridian-e2e-")
 	if err == nil {
 		// The cluster's own user passes through it.
-		err = os.Chmod(folder, 0o755) //nolint:gosec // nothing secret lies directly in it
+		err = os.Chmod(folder, 0o755)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -187,9 +187,14 @@ func up(t *testing.T, data string) *process {
 // launch runs the binary on a data folder and does not wait for it.
 func launch(t *testing.T, data string) *process {
 	t.Helper()
-	http, grpc, nats, admin := freeAddr(t), freeAddr(t), freeAddr(t), freeAddr(t)
+	return launchAt(t, data, freeAddr(t), freeAddr(t))
+}
+
+// launchAt is launch at given addresses.
+func launchAt(t *testing.T, data, http, grpc string) *process {
+	t.Helper()
 	p := &process{data: data, http: "http://" + http, grpc: grpc, out: &bytes.Buffer{}, ended: make(chan struct{})}
-	p.cmd = exec.Command(binary(t), "up", "--data", data, "--http-addr", http, "--grpc-addr", grpc, "--nats-addr", nats, "--admin-addr", admin)
+	p.cmd = exec.Command(binary(t), "up", "--data", data, "--http-addr", http, "--grpc-addr", grpc, "--nats-addr", freeAddr(t), "--admin-addr", freeAddr(t))
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	require.NoError(t, p.cmd.Start())
 	go func() {
@@ -252,8 +257,8 @@ func (p *process) stop(t *testing.T) {
 // dataFolder is a folder that the cluster's own user can pass to.
 func dataFolder(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp(common.folder, "data-")
+	folder, err := os.MkdirTemp(common.folder, "data-") //nolint:usetesting // nobody else may pass through t.TempDir's
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(folder, 0o755)) //nolint:gosec // the data folder inside closes itself
+	require.NoError(t, os.Chmod(folder, 0o755))
 	return filepath.Join(folder, "meridian")
 }

@@ -99,7 +99,7 @@ func TestAnArchiveBecomesThreadsThatPeopleReadAnswerAndSearch(t *testing.T) {
 	require.Equal(t, "-28800s", f.Results[0].Message.UtcOffset)
 
 	answer := h.post(t, h.owner, f.Results[0].Thread, "A belated xylophone answer")
-	require.Equal(t, "4", answer.Sequence, "appended to the three of the archive")
+	require.Equal(t, "6", answer.Sequence, "appended to the five of the archive")
 	h.searchEventually(t, h.owner, "xylophone", 1)
 }
 

@@ -86,6 +86,21 @@ func TestGRPCTakesTheClientsMetadataButNotItsToken(t *testing.T) {
 	require.NotContains(t, w.threads.authorization, token, "the API token stays at the edge")
 }
 
+func TestReadsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	caller := rpctest.Member(uuid.Must(uuid.NewV7()), auth.Member)
+	token := w.apiToken(caller)
+	name := "workspaces/" + caller.Workspace.String() + "/threads/" + uuid.Must(uuid.NewV7()).String()
+	w.threads.unavailable = 2
+	_, err := threadsv1.NewThreadServiceClient(w.grpc()).GetThread(rpctest.WithToken(t.Context(), token),
+		&threadsv1.GetThreadRequest{Name: name})
+	rpctest.Failed(t, err, codes.NotFound, "RESOURCE_NOT_FOUND")
+	require.Equal(t, []string{name, name, name}, w.threads.asked, "the same bytes each time")
+	w.threads.unavailable = 2
+	require.Equal(t, http.StatusNotFound, w.call(http.MethodGet, "/v1/"+name, token, nil).StatusCode)
+}
+
 func TestGRPCReflectionDescribesEveryService(t *testing.T) {
 	t.Parallel()
 	w := start(t)

@@ -36,31 +36,33 @@ import (
 
 // world is a gateway in front of small services of the test's own.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	authority *rpctest.Authority
 	directory *directory
 	threads   *threads
 	nats      *natstest.Server
 	gateway   *gateway.Service
-	http      *http.Client
+	// threadsAddr is where the threads are, past the gateway.
+	threadsAddr string
+	http        *http.Client
 }
 
-func start(t *testing.T, change ...func(*gateway.Config)) *world {
-	t.Helper()
-	authority := rpctest.NewAuthority(t, "gateway")
+func start(tb testing.TB, change ...func(*gateway.Config)) *world {
+	tb.Helper()
+	authority := rpctest.NewAuthority(tb, "gateway")
 	w := &world{
-		t: t, authority: authority, nats: natstest.New(t), http: &http.Client{Timeout: 20 * time.Second},
-		directory: &directory{t: t, authority: authority, tokens: map[string]auth.Caller{}}, threads: &threads{},
+		t: tb, authority: authority, nats: natstest.New(tb), http: &http.Client{Timeout: 20 * time.Second},
+		directory: &directory{t: tb, authority: authority, tokens: map[string]auth.Caller{}}, threads: &threads{},
 	}
-	_, directoryServer := rpctest.Serve(t, authority, rpcserver.Config{Service: "directory"}, rpcserver.Deps{},
+	_, directoryServer := rpctest.Serve(tb, authority, rpcserver.Config{Service: "directory"}, rpcserver.Deps{},
 		w.directory.register)
-	_, threadsServer := rpctest.Serve(t, authority, rpcserver.Config{Service: "threads"}, rpcserver.Deps{},
+	_, threadsServer := rpctest.Serve(tb, authority, rpcserver.Config{Service: "threads"}, rpcserver.Deps{},
 		w.threads.register)
 	cfg := gateway.Config{
 		Config: boot.Config{
 			GRPCAddr: "127.0.0.1:0", NATSURL: w.nats.URL, NATSUser: w.nats.Credentials.User,
 			NATSPassword: w.nats.Credentials.Password, NATSReplicas: 1, DirectoryAddr: directoryServer.Addr(),
-			IdentityKey: base64.StdEncoding.EncodeToString(authority.Identity(t, "gateway").Key.Seed()),
+			IdentityKey: base64.StdEncoding.EncodeToString(authority.Identity(tb, "gateway").Key.Seed()),
 			Reflection:  true,
 		},
 		HTTPAddr: "127.0.0.1:0", ThreadsAddr: threadsServer.Addr(),
@@ -68,15 +70,15 @@ func start(t *testing.T, change ...func(*gateway.Config)) *world {
 	for _, f := range change {
 		f(&cfg)
 	}
-	service, err := gateway.New(t.Context(), cfg, boot.Deps{})
-	require.NoError(t, err)
-	require.NoError(t, service.Start(t.Context()))
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
+	service, err := gateway.New(tb.Context(), cfg, boot.Deps{})
+	require.NoError(tb, err)
+	require.NoError(tb, service.Start(tb.Context()))
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 20*time.Second)
 		defer cancel()
-		require.NoError(t, service.Stop(ctx))
+		require.NoError(tb, service.Stop(ctx))
 	})
-	w.gateway = service
+	w.gateway, w.threadsAddr = service, threadsServer.Addr()
 	return w
 }
 
@@ -188,7 +190,7 @@ type directory struct {
 	directoryv1.UnimplementedWorkspaceServiceServer
 	directoryv1.UnimplementedTeamServiceServer
 
-	t         *testing.T
+	t         testing.TB
 	authority *rpctest.Authority
 
 	mu        sync.Mutex
@@ -297,6 +299,8 @@ type threads struct {
 	replay        uuid.UUID
 	authorization []string
 	traceparent   []string
+	unavailable   int
+	asked         []string
 }
 
 func (s *threads) register(r grpc.ServiceRegistrar) {
@@ -326,5 +330,12 @@ func (s *threads) CreateThread(ctx context.Context, request *threadsv1.CreateThr
 }
 
 func (s *threads) GetThread(_ context.Context, request *threadsv1.GetThreadRequest) (*threadsv1.Thread, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, request.GetName())
+	if s.unavailable > 0 {
+		s.unavailable--
+		return nil, fault.New(fault.Unavailable, fault.ReasonUnavailable, "restarting")
+	}
 	return nil, fault.NotFoundName(request.GetName())
 }

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -15,6 +16,10 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/rpctest"
+	gatewayv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/gateway/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	"github.com/meridianhq/meridian/services/gateway"
 	"github.com/meridianhq/meridian/services/gateway/internal/edge"
@@ -52,6 +57,9 @@ func TestRESTRefusesBadInputAndNamesTheField(t *testing.T) {
 		{"endless", "POST", "/threads", &endless{}, 413, "TOO_LARGE", "body"},
 		{"invalid UTF-8", "POST", "/threads", "{\"title\":\"caf\xe9\"}", 400, "FIELD_INVALID", "thread.title"},
 		{"invalid UTF-8, nested", "POST", "/spaces/" + uuid.NewString() + "/messages:import", "{\"messages\":[{},{\"externalId\":\"\xff\"}]}", 400, "FIELD_INVALID", "messages[1].external_id"},
+		{"half a surrogate pair", "POST", "/threads", `{"title":"\\ a\ud83d\n"}`, 400, "FIELD_INVALID", "thread.title"},
+		{"the wrong half", "POST", "/threads", `{"title":"\udc00"}`, 400, "FIELD_INVALID", "thread.title"},
+		{"a path without end", "POST", "/threads", strings.Repeat(`{"title":`, 9000), 400, "FIELD_INVALID", ""},
 		{"unknown field", "POST", "/threads", `{"titel":"x"}`, 400, "FIELD_INVALID", "thread.titel"},
 		{"wrong type", "POST", "/threads", `{"title":{"a":1}}`, 400, "FIELD_INVALID", "thread.title"},
 		{"unknown enum value", "POST", "/threads", `{"title":"x","type":"CHAT"}`, 400, "FIELD_INVALID", "thread.type"},
@@ -73,6 +81,7 @@ func TestRESTRefusesBadInputAndNamesTheField(t *testing.T) {
 			t.Parallel()
 			got := w.call(c.method, parent+c.path, token, c.body)
 			require.Equal(t, c.code, got.StatusCode, "%s", got.body)
+			require.Less(t, len(got.body), 4<<10, "a refusal does not send the request back")
 			require.Equal(t, "application/json", got.Header.Get("Content-Type"))
 			reason, fields := got.reason(t)
 			require.Equal(t, c.reason, reason, "%s", got.body)
@@ -283,9 +292,35 @@ func TestServerSentEvents(t *testing.T) {
 	require.Contains(t, closed["data"], "resume_token")
 }
 
+func TestStoppingEndsStreamsWithATokenToGoOnFrom(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	caller := rpctest.Member(uuid.Must(uuid.NewV7()), auth.Member)
+	w.directory.admit(caller)
+	ctx := rpctest.WithToken(t.Context(), w.apiToken(caller))
+	overGRPC, err := gatewayv1.NewEventServiceClient(w.grpc()).WatchEvents(ctx, &gatewayv1.WatchEventsRequest{
+		Parent: "workspaces/" + caller.Workspace.String(),
+	})
+	require.NoError(t, err)
+	_, err = overGRPC.Recv()
+	require.NoError(t, err)
+	stream := w.events("/v1/workspaces/"+caller.Workspace.String()+"/events:watch", w.apiToken(caller))
+	stream.next()
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.gateway.Stop(context.WithoutCancel(t.Context())) }()
+	closed := stream.until("close")
+	require.Contains(t, closed["data"], "STREAM_CLOSED")
+	require.Contains(t, closed["data"], "resume_token")
+	_, err = overGRPC.Recv()
+	failed := rpctest.Failed(t, err, codes.Unavailable, "STREAM_CLOSED")
+	info, _ := rpctest.Detail[*errdetails.ErrorInfo](failed)
+	require.NotEmpty(t, info.GetMetadata()["resume_token"])
+	require.NoError(t, <-stopped)
+}
+
 // sse is a client of server-sent events.
 type sse struct {
-	t     *testing.T
+	t     testing.TB
 	lines *bufio.Scanner
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/meridianhq/meridian/pkg/auth"
@@ -85,6 +86,68 @@ func TestAHundredWriters(t *testing.T) {
 		}
 	}
 	require.EqualValues(t, posts, posted)
+}
+
+// Of many at once each is posted or refused as if it had come alone, and what is refused leaves no trace.
+func TestEachOfManyGetsItsOwnAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, space, ada := w.open()
+	boss, guest := w.member(ws, auth.Admin, "boss"), w.member(ws, auth.Guest, "guest")
+	reader := w.member(ws, auth.Guest, "reader")
+	w.grant(ws, space, reader.Member, auth.Reader)
+	open, other, archived, resolved := w.begin(ada, space, "open").GetName(), w.begin(ada, space, "other").GetName(),
+		w.begin(ada, space, "archived").GetName(), w.begin(ada, space, "resolved").GetName()
+	_, err := w.threads.ArchiveThread(boss.ctx, &threadsv1.ArchiveThreadRequest{Name: archived})
+	require.NoError(t, err)
+	_, err = w.threads.UpdateThread(ada.ctx, &threadsv1.UpdateThreadRequest{Thread: &threadsv1.Thread{Name: resolved, ReopenOnMessage: true}})
+	require.NoError(t, err)
+	_, err = w.threads.ResolveThread(ada.ctx, &threadsv1.ResolveThreadRequest{Name: resolved, Outcome: "o"})
+	require.NoError(t, err)
+	missing := domain.ThreadName(ws, uuid.Must(uuid.NewV7()))
+
+	const rounds = 30
+	var group errgroup.Group
+	expect := func(want codes.Code, p person, req *threadsv1.CreateMessageRequest) {
+		group.Go(func() error {
+			_, err := w.messages.CreateMessage(p.ctx, req)
+			if status.Code(err) != want {
+				return fmt.Errorf("%s in %s: want %s, got %w", p.handle, req.GetParent(), want, err)
+			}
+			return nil
+		})
+	}
+	post := func(thread, body string) *threadsv1.CreateMessageRequest {
+		return &threadsv1.CreateMessageRequest{Parent: thread, Message: &threadsv1.Message{Body: body}, RequestId: uuid.NewString()}
+	}
+	twin := post(other, "once")
+	for range rounds {
+		expect(codes.OK, ada, post(open, "by ada"))
+		expect(codes.OK, boss, post(open, "by boss, to @ada"))
+		expect(codes.OK, boss, post(resolved, "reopens once"))
+		expect(codes.OK, ada, twin)
+		expect(codes.NotFound, guest, post(open, "by a guest"))
+		expect(codes.PermissionDenied, reader, post(open, "by a reader"))
+		expect(codes.FailedPrecondition, ada, post(archived, "too late"))
+		expect(codes.NotFound, ada, post(missing, "nowhere"))
+		answering := post(open, "to nothing")
+		answering.Message.ReplyTo = open + "/messages/99999"
+		expect(codes.InvalidArgument, ada, answering)
+	}
+	require.NoError(t, group.Wait())
+	for thread, want := range map[string][2]int64{open: {2 * rounds, 2*rounds + 1}, other: {1, 2}, archived: {0, 2}, resolved: {rounds, rounds + 4}} {
+		got, err := w.threads.GetThread(ada.ctx, &threadsv1.GetThreadRequest{Name: thread})
+		require.NoError(t, err)
+		require.Equal(t, want, [2]int64{got.GetLastSequence(), got.GetVersion()}, got.GetTitle())
+		var version int64
+		for _, e := range w.unpublished() {
+			if e.aggregate == thread {
+				version++
+				require.Equal(t, version, e.version)
+			}
+		}
+		require.Equal(t, want[1], version)
+	}
 }
 
 // The same request many times at once does one thing, and all get the same answer.

@@ -45,6 +45,7 @@ type world struct {
 	messages  threadsv1.MessageServiceClient
 	app       *app.App
 	box       *outbox.Outbox
+	js        jetstream.JetStream // once broker has run
 	wakes     chan struct{}
 }
 
@@ -211,6 +212,7 @@ func kinds(events []published) []string {
 func (w *world) broker() jetstream.JetStream {
 	w.t.Helper()
 	js := natstest.New(w.t).JS(w.t)
+	w.js = js
 	relay := outbox.NewRelay(outbox.RelayConfig{
 		Service: "threads", DB: w.db.Owner, JS: js, Log: slog.New(slog.DiscardHandler),
 		Machine: clock.Machine(), SyncDelay: time.Millisecond,

@@ -16,6 +16,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/inbox"
 	"github.com/meridianhq/meridian/pkg/rpctest"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
+	"github.com/meridianhq/meridian/services/threads/internal/app"
 	"github.com/meridianhq/meridian/services/threads/internal/domain"
 	"github.com/meridianhq/meridian/services/threads/internal/wire"
 )
@@ -184,7 +185,7 @@ func TestIndexKeepsTheNewest(t *testing.T) {
 			Workspace: ws, Thread: id, Sequence: 1, Author: ada.Member, Version: version, Body: fmt.Sprintf("words%d", version), CreateTime: epoch,
 		}
 		ctx := inbox.NewContext(w.ctx, inbox.Key{Consumer: "threads", EventID: uuid.Must(uuid.NewV7())})
-		require.NoError(t, w.app.OnBody(ctx, message, space))
+		require.NoError(t, w.app.OnEdited(ctx, app.Posted{Message: message, Space: space}, nil))
 	}
 	var words string
 	require.NoError(t, w.db.Owner.Pool().QueryRow(w.ctx, "SELECT words::text FROM search_rows").Scan(&words))

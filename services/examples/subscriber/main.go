@@ -53,8 +53,9 @@ func main() {
 	c.token = os.Getenv("MERIDIAN_TOKEN")
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, c, os.Stdout); err != nil {
+	err := run(ctx, c, os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "subscriber:", err)
 		os.Exit(1)
 	}
@@ -116,7 +117,10 @@ func handle(ctx context.Context, msg jetstream.Msg, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s %s %s %s\n", header(msg, "ce-id"), header(msg, "ce-type"), header(msg, "ce-subject"), payload)
+	_, err = fmt.Fprintf(out, "%s %s %s %s\n", header(msg, "ce-id"), header(msg, "ce-type"), header(msg, "ce-subject"), payload)
+	if err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
 	if err := msg.DoubleAck(ctx); err != nil {
 		return fmt.Errorf("acknowledge: %w", err)
 	}
@@ -126,8 +130,11 @@ func handle(ctx context.Context, msg jetstream.Msg, out io.Writer) error {
 // decode turns the payload into JSON. A type that this program does not know yet is no error: new ones come.
 func decode(msg jetstream.Msg) (string, error) {
 	found, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(header(msg, "ce-type")))
-	if err != nil {
+	if errors.Is(err, protoregistry.NotFound) {
 		return fmt.Sprintf("(%d bytes of an unknown type)", len(msg.Data())), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("look for the type: %w", err)
 	}
 	payload := found.New().Interface()
 	if err := proto.Unmarshal(msg.Data(), payload); err != nil {

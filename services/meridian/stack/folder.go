@@ -26,11 +26,11 @@ func openFolder(data string) (*os.File, error) {
 	if err := os.Chmod(data, mode); err != nil {
 		return nil, fmt.Errorf("close the data folder to others: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's own folder
 	if err != nil {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a file descriptor fits
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("%w: %s", errHeld, data)
@@ -48,18 +48,18 @@ func clusterFolder(data string) (string, error) {
 	if os.Geteuid() != 0 {
 		return inside, nil
 	}
-	real, err := filepath.EvalSymlinks(data)
+	place, err := filepath.EvalSymlinks(data)
 	if err != nil {
 		return "", fmt.Errorf("find the data folder: %w", err)
 	}
-	for at := real; ; at = filepath.Dir(at) {
+	for at := place; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
 		if err != nil {
 			return "", fmt.Errorf("look at the way to the data folder: %w", err)
 		}
 		if info.Mode().Perm()&0o001 == 0 {
-			sum := sha256.Sum256([]byte(real))
-			return filepath.Join("/var/lib/meridian", "cluster-"+hex.EncodeToString(sum[:8])), nil
+			sum := sha256.Sum256([]byte(place))
+			return "/var/lib/meridian/cluster-" + hex.EncodeToString(sum[:8]), nil
 		}
 		if at == filepath.Dir(at) {
 			return inside, nil
@@ -70,7 +70,7 @@ func clusterFolder(data string) (string, error) {
 // writeFile replaces a file so that a crash leaves the old one or the new one, whole and on disk.
 func writeFile(path string, data []byte) error {
 	aside := path + ".new"
-	file, err := os.OpenFile(aside, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(aside, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // the operator's own folder
 	if err != nil {
 		return err
 	}

@@ -105,10 +105,11 @@ func (s *Stack) makeGateway(ctx context.Context) (boot.Service, *boot.Platform, 
 		return nil, nil, fmt.Errorf("the resume key is not readable")
 	}
 	var whole gateway.Config
-	if !s.config.Unlimited {
-		if err := defaults(&whole); err != nil {
-			return nil, nil, err
-		}
+	if err := defaults(&whole); err != nil {
+		return nil, nil, err
+	}
+	if s.config.Unlimited {
+		whole.PrincipalRate, whole.WorkspaceRate, whole.AddressRate = -1, -1, -1
 	}
 	whole.Config, whole.HTTPAddr, whole.ThreadsAddr = cfg, s.config.HTTPAddr, s.threads.Server.Addr()
 	whole.ResumeKey = base64.StdEncoding.EncodeToString(key)

@@ -100,7 +100,7 @@ func (s *Stack) AdminAddr() string {
 	return s.admin.Addr()
 }
 
-// Directory, Threads and Gateway are the services themselves, for stories and benchmarks.
+// Directory is the directory service itself, for stories and benchmarks.
 func (s *Stack) Directory() *directory.Service { return s.directory }
 
 // Threads is the threads service.

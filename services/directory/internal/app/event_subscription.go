@@ -77,7 +77,9 @@ func (a *App) CreateSubscription(ctx context.Context, ws uuid.UUID, in NewSubscr
 			if err != nil {
 				return err
 			}
-			made, err = a.store.Subscription(ctx, ws, id)
+			if made, err = c.LockSubscription(ctx, ws, id); err == nil && !made.DeleteTime.IsZero() {
+				return fault.NotFoundName(made.Name())
+			}
 			return err
 		}
 		live, err := c.CountSubscriptions(ctx, ws)

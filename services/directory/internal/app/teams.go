@@ -95,14 +95,11 @@ func (a *App) UpdateTeam(ctx context.Context, ws, team uuid.UUID, match Match, w
 // DeleteTeam deletes a team and returns it as it was last. Its handle is free again.
 func (a *App) DeleteTeam(ctx context.Context, ws, team uuid.UUID, match Match) (domain.Team, error) {
 	var t domain.Team
+	var deletedBefore bool
 	err := a.write(ctx, ws, func(ctx context.Context, c *change) error {
 		// The replay goes first: a team deleted before can no longer be locked.
-		_, replayed, err := c.Replay(ctx, domain.TeamName(ws, team))
-		if err != nil {
-			return err
-		}
-		if replayed {
-			t, err = a.store.Team(ctx, ws, team)
+		var err error
+		if _, deletedBefore, err = c.Replay(ctx, domain.TeamName(ws, team)); err != nil || deletedBefore {
 			return err
 		}
 		if t, err = c.LockTeam(ctx, ws, team); err != nil {
@@ -119,6 +116,9 @@ func (a *App) DeleteTeam(ctx context.Context, ws, team uuid.UUID, match Match) (
 			domain.TeamDeleted{Team: t})
 		return c.UpdateTeam(ctx, t)
 	})
+	if err == nil && deletedBefore {
+		return a.store.Team(ctx, ws, team)
+	}
 	return t, err
 }
 

@@ -142,12 +142,14 @@ func (a *App) RevokeToken(ctx context.Context, ws, member, token uuid.UUID, matc
 			return err
 		}
 		if caller.Member != member {
-			holder, err := a.store.Member(ctx, ws, member)
+			holders, err := c.MembersByID(ctx, ws, []uuid.UUID{member})
 			if err != nil {
 				return err
 			}
-			if err := holder.MayChange(c.role); err != nil {
-				return err
+			for _, holder := range holders {
+				if err := holder.MayChange(c.role); err != nil {
+					return err
+				}
 			}
 		}
 		if _, replayed, err := c.Replay(ctx, t.Name()); err != nil || replayed {

@@ -167,3 +167,21 @@ func TestReplicasThatStartTogetherMakeOneKey(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, taken, "held by another")
 }
+
+// While the database is away, the keys in memory go on being published.
+func TestKeysAreServedWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+	machine := clock.NewManual(time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC))
+	r := newReplica(db, machine)
+	_, err := r.PublicKeys(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, r.RotateKeys(t.Context()))
+	before := r.published(t)
+	require.Len(t, before, 1)
+	db.Owner.Close()
+	machine.Advance(time.Hour)
+	require.Equal(t, before, r.published(t))
+	_, err = newReplica(db, machine).PublicKeys(t.Context())
+	require.Error(t, err, "who never had them has none")
+}

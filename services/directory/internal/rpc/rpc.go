@@ -48,23 +48,28 @@ func Register(r grpc.ServiceRegistrar, a *app.App, natsURL string) {
 	directoryv1.RegisterAccessServiceServer(r, &access{app: a})
 }
 
-// forwarded is the metadata in which the gateway says whom it calls for.
+// forwarded is the metadata in which the gateway says whom it calls for. What a client put there itself stands before
+// what the gateway adds.
 const forwarded = "x-forwarded-for"
 
-// Origin tells the network address that a call came from: what the gateway says, else the connection's.
+// Origin tells the network address that a call came from: the connection's, and before it whom that one says it calls
+// for, as `203.0.113.7 via 10.0.0.4`. The connection's cannot be made up.
 func Origin(ctx context.Context) string {
-	if values := metadata.ValueFromIncomingContext(ctx, forwarded); len(values) > 0 {
-		first, _, _ := strings.Cut(values[0], ",")
-		if ip := net.ParseIP(strings.TrimSpace(first)); ip != nil {
-			return ip.String()
-		}
-	}
+	var from string
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		if host, _, err := net.SplitHostPort(p.Addr.String()); err == nil {
-			return host
+			from = host
 		}
 	}
-	return ""
+	values := metadata.ValueFromIncomingContext(ctx, forwarded)
+	if len(values) == 0 {
+		return from
+	}
+	last := values[len(values)-1]
+	if ip := net.ParseIP(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); ip != nil {
+		return ip.String() + " via " + from
+	}
+	return from
 }
 
 // The sizes of pages.

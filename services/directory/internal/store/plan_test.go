@@ -57,6 +57,7 @@ const crowd = `
 	INSERT INTO spaces SELECT w, m, 'n' || i, '', 2, 1, made, made FROM crowd;
 	INSERT INTO space_access SELECT w, m, m, false, 1, 1 FROM crowd;
 	INSERT INTO workspaces SELECT DISTINCT ON (w) w, 'x', 'UTC', 1, made, made FROM crowd;
+	INSERT INTO workspaces SELECT gen_random_uuid(), 'x', 'UTC', 1, made, made FROM crowd;
 	ANALYZE`
 
 // However many workspaces stand beside it, what one of them asks goes by an index: no statement reads a whole table.
@@ -124,12 +125,14 @@ func ask(t *testing.T, s *Store, ws, member uuid.UUID) {
 			fine(s.Teams(ctx, ws, l))
 			if order.Field != "handle" {
 				fine(s.Spaces(ctx, ws, uuid.Nil, l))
+				fine(s.Spaces(ctx, ws, member, l))
 			}
 		}
 	}
 	record := app.Listing{Page: first, Filter: page.Filter{Conditions: []page.Condition{{Field: "actor", Op: "=", Value: "a7"}}}}
 	fine(s.Audits(ctx, ws, app.Listing{Page: first}))
 	fine(s.Audits(ctx, ws, record))
+	fine(s.Workspaces(ctx, page.Request[app.Cursor]{Size: 20, After: &app.Cursor{Value: timeText(at), ID: ws}}))
 	fine(s.Tokens(ctx, ws, member, first))
 	fine(s.TeamMembers(ctx, ws, member, first))
 	fine(s.SpaceAccess(ctx, ws, member, first))

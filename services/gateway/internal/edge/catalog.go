@@ -101,9 +101,9 @@ func (c *Catalog) Method(fullName string) (Method, bool) {
 }
 
 // Route finds the method that is bound to an HTTP method and a path template such as
-// `/v1/{name=workspaces/*}`.
+// `/v1/{name=workspaces/*}`, with every variable's pattern written out, as the multiplexer has it.
 func (c *Catalog) Route(verb, template string) (Method, bool) {
-	method, ok := c.routes[routeKey(verb, template)]
+	method, ok := c.routes[verb+" "+template]
 	return method, ok
 }
 

@@ -69,11 +69,16 @@ func TestAPrincipalAndAWorkspaceAreLimited(t *testing.T) {
 
 func TestNoLimitIsNoLimit(t *testing.T) {
 	t.Parallel()
-	limiter := NewLimiter(Limits{}, clock.NewManual(time.Unix(0, 0)))
-	for range 1000 {
-		require.NoError(t, limiter.Caller(auth.Caller{}))
-		require.NoError(t, limiter.Address(netip.Addr{}))
+	none := NewLimiter(Limits{PrincipalRate: -1, WorkspaceRate: -1, AddressRate: -1}, clock.NewManual(time.Unix(0, 0)))
+	for range 2 * workspaceBurst {
+		require.NoError(t, none.Caller(auth.Caller{}))
+		require.NoError(t, none.Address(netip.Addr{}))
 	}
+	usual, allowed := NewLimiter(Limits{}, clock.NewManual(time.Unix(0, 0))), 0
+	for usual.Caller(auth.Caller{}) == nil {
+		allowed++
+	}
+	require.Equal(t, principalBurst, allowed, "nothing said is the default")
 }
 
 func TestOneHostsIPv6AddressesAreOne(t *testing.T) {
@@ -102,7 +107,7 @@ func TestBucketsAreBoundedAndForgetTheQuietest(t *testing.T) {
 		take(strconv.Itoa(i))
 	}
 	require.LessOrEqual(t, len(b.byKey), maxBuckets)
-	require.Equal(t, b.order.Len(), len(b.byKey))
+	require.Len(t, b.byKey, b.order.Len())
 	require.Positive(t, take("first"))
 	require.Zero(t, take("0"), "forgotten")
 }

@@ -110,6 +110,16 @@ func (w *world) post(space string) proto.Message {
 	}
 }
 
+// readState makes the event of a member's read pointer, which is for that member alone.
+func (w *world) readState(c auth.Caller) proto.Message {
+	w.version++
+	thread := "workspaces/" + w.workspace.String() + "/threads/" + uuid.Must(uuid.NewV7()).String()
+	return &threadsv1.ReadStateChanged{
+		ReadState: &threadsv1.ReadState{Name: thread + "/readState", Version: w.version},
+		Member:    c.Principal(), Aggregate: thread + "/readStates/" + c.Member.String(),
+	}
+}
+
 // publish puts events into the stream and returns the sequence of the last.
 func (w *world) publish(service string, events ...proto.Message) uint64 {
 	w.t.Helper()

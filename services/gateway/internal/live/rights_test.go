@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,8 +26,8 @@ type model struct {
 
 func newModel() *model {
 	return &model{
-		map[string]auth.Role{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{},
-		map[[2]string]bool{}, map[[2]string]bool{},
+		role: map[string]auth.Role{}, active: map[string]bool{}, open: map[string]bool{}, there: map[string]bool{},
+		deleted: map[string]bool{}, belongs: map[[2]string]bool{}, granted: map[[2]string]bool{},
 	}
 }
 
@@ -113,7 +114,7 @@ func TestRightsFollowTheNewestRowsInAnyOrder(t *testing.T) {
 		for i := range rapid.IntRange(0, 60).Draw(t, "changes") {
 			rows = append(rows, m.change(t, int64(i)+2))
 		}
-		repeated := append(rows, rapid.SliceOfN(rapid.SampledFrom(rows), 0, 10).Draw(t, "repeated")...)
+		repeated := slices.Concat(rows, rapid.SliceOfN(rapid.SampledFrom(rows), 0, 10).Draw(t, "repeated"))
 		r := newRights()
 		r.applyRows(rapid.Permutation(repeated).Draw(t, "order"))
 		for _, member := range somebody {

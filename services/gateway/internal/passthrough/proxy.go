@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 	gatewayv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/gateway/v1"
 	"github.com/meridianhq/meridian/services/gateway/internal/edge"
@@ -69,7 +70,11 @@ func (p *Proxy) Handle(_ any, downstream grpc.ServerStream) error {
 	}
 	ctx, cancel := bounded(metadata.NewOutgoingContext(ctx, outgoing(ctx, in, session)), method)
 	defer cancel()
-	err = p.forward(ctx, backend, name, downstream)
+	if method.Streaming {
+		err = p.stream(ctx, backend, name, downstream)
+	} else {
+		err = p.unary(ctx, backend, name, downstream)
+	}
 	if len(status.Convert(err).Proto().GetDetails()) == 0 {
 		// Not a service's word but the connection's, which may tell addresses.
 		return rpcserver.StatusOf(ctx, "gateway", err).Err()
@@ -108,8 +113,35 @@ func outgoing(ctx context.Context, in metadata.MD, session edge.Session) metadat
 	return out
 }
 
-// forward runs the two directions at the same time and ends with the backend's status.
-func (p *Proxy) forward(
+// unary passes one message on and one back. Reads are tried again by the connection while the backend is away.
+func (p *Proxy) unary(
+	ctx context.Context, backend grpc.ClientConnInterface, name string, downstream grpc.ServerStream,
+) error {
+	var request, answer frame
+	if err := downstream.RecvMsg(&request); err != nil {
+		if errors.Is(err, io.EOF) {
+			return fault.InvalidField("request", "must be one message")
+		}
+		return err
+	}
+	defer request.free()
+	var header, trailer metadata.MD
+	err := backend.Invoke(ctx, name, &request, &answer, grpc.ForceCodecV2(p.codec), grpc.Header(&header), grpc.Trailer(&trailer))
+	defer answer.free()
+	downstream.SetTrailer(clean(trailer))
+	if header != nil {
+		if err := downstream.SetHeader(clean(header)); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return downstream.SendMsg(&answer)
+}
+
+// stream runs the two directions at the same time and ends with the backend's status.
+func (p *Proxy) stream(
 	ctx context.Context, backend grpc.ClientConnInterface, name string, downstream grpc.ServerStream,
 ) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -146,9 +178,12 @@ func request(from grpc.ServerStream, to grpc.ClientStream) error {
 		} else if err != nil {
 			return err
 		}
-		if err := to.SendMsg(&f); errors.Is(err, io.EOF) {
+		err := to.SendMsg(&f)
+		f.free()
+		if errors.Is(err, io.EOF) {
 			return nil // the backend has ended the call: its status comes the other way
-		} else if err != nil {
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -171,7 +206,9 @@ func respond(from grpc.ClientStream, to grpc.ServerStream) error {
 			}
 			return err
 		}
-		if err := to.SendMsg(&f); err != nil {
+		err := to.SendMsg(&f)
+		f.free()
+		if err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding/gzip"
@@ -29,12 +30,13 @@ type backend struct {
 	gatewayv1.UnimplementedEventServiceServer
 
 	md       chan metadata.MD
-	released chan struct{} // closed when a stream's context has ended
+	released chan struct{} // closed when the one stream of the test has ended
 }
 
 func (b *backend) WatchEvents(
 	request *gatewayv1.WatchEventsRequest, stream grpc.ServerStreamingServer[gatewayv1.WatchEventsResponse],
 ) error {
+	defer close(b.released)
 	md, _ := metadata.FromIncomingContext(stream.Context())
 	b.md <- md
 	if err := stream.SetHeader(metadata.Pairs("x-answer", "header")); err != nil {
@@ -48,7 +50,6 @@ func (b *backend) WatchEvents(
 	}
 	if request.GetResumeToken() == "wait" {
 		<-stream.Context().Done()
-		close(b.released)
 		return nil
 	}
 	return fault.InvalidField("resume_token", "is the test's").With("told", "unchanged")
@@ -96,7 +97,9 @@ func TestAStreamGoesThroughWhole(t *testing.T) {
 	}
 	_, err = stream.Recv()
 	failed := rpctest.FailedField(t, err, fault.ReasonFieldInvalid, "resume_token")
-	require.Contains(t, failed.String(), "unchanged")
+	info, ok := rpctest.Detail[*errdetails.ErrorInfo](failed)
+	require.True(t, ok)
+	require.Equal(t, "unchanged", info.GetMetadata()["told"])
 	require.Equal(t, []string{"trailer\x00\xff"}, stream.Trailer().Get("x-answer-bin"))
 	md := <-b.md
 	require.Equal(t, []string{"kept"}, md.Get("x-mine"))
@@ -158,6 +161,8 @@ func TestTheCodecReadsWhatIsNoFrame(t *testing.T) {
 	var back gatewayv1.WatchEventsRequest
 	require.NoError(t, codec.Unmarshal(out, &back))
 	require.Equal(t, "workspaces/w", back.GetParent())
+	f.free()
+	require.Nil(t, f.payload)
 	require.Equal(t, "proto", codec.Name())
 	empty := frame{payload: mem.BufferSlice{}}
 	out, err = codec.Marshal(&empty)

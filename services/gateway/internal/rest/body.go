@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/meridianhq/meridian/pkg/fault"
@@ -61,7 +62,13 @@ func checkBody(body []byte, method edge.Method) error {
 	if at := invalidUTF8(body); at >= 0 {
 		return fault.InvalidField(fieldAt(method, body, at), "must be valid UTF-8")
 	}
-	if len(body) == 0 || json.Valid(body) {
+	if len(body) == 0 {
+		return nil
+	}
+	if json.Valid(body) {
+		if at := loneSurrogate(body); at >= 0 {
+			return fault.InvalidField(fieldAt(method, body, at), "must be valid Unicode: a surrogate stands alone")
+		}
 		return nil
 	}
 	var raw json.RawMessage
@@ -87,6 +94,39 @@ func invalidUTF8(text []byte) int {
 		at += size
 	}
 	return -1
+}
+
+// loneSurrogate returns the offset of the first escape in a JSON text that is half of a surrogate pair without the other,
+// -1 for none. JSON's grammar allows it; no string can hold it.
+func loneSurrogate(text []byte) int {
+	for at := 0; at < len(text); at++ {
+		if text[at] != '\\' {
+			continue
+		}
+		r := escaped(text[at:])
+		if !utf16.IsSurrogate(r) {
+			at++ // the escaped character, which may be a backslash too
+			continue
+		}
+		const size = len(`\u0000`)
+		if utf16.DecodeRune(r, escaped(text[at+size:])) == utf8.RuneError {
+			return at
+		}
+		at += 2*size - 1
+	}
+	return -1
+}
+
+// escaped is the character that a text which begins with \u and four digits stands for, 0 for any other text.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	r, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(r)
 }
 
 // position is the line and the column of an offset, both from 1, columns in bytes.

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/meridianhq/meridian/services/gateway/internal/edge"
 )
@@ -10,6 +11,7 @@ import (
 // call is what the handlers of one request share.
 type call struct {
 	method edge.Method
+	query  url.Values
 	// body is the whole body, for naming the field at a position.
 	body []byte
 	// ifMatch is the header of this name.
@@ -33,6 +35,7 @@ func newCall(method edge.Method, r *http.Request) *call {
 	query := r.URL.Query()
 	return &call{
 		method:      method,
+		query:       query,
 		ifMatch:     r.Header.Get("If-Match"),
 		derivedMask: r.Method == http.MethodPatch && !query.Has("updateMask") && !query.Has("update_mask"),
 	}

@@ -27,7 +27,7 @@ func fieldAt(method edge.Method, body []byte, offset int) string {
 		prefix = method.Body
 		message = messageOf(message.Fields().ByName(protoreflect.Name(method.Body)))
 	}
-	path := named(message, levels(body, offset))
+	path := rule(named(message, levels(body, offset)))
 	switch {
 	case path == "" && prefix == "":
 		return "body"

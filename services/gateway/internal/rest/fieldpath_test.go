@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -51,7 +52,7 @@ func TestFieldAtNamesTheField(t *testing.T) {
 func TestPositionsAndOffsets(t *testing.T) {
 	t.Parallel()
 	text := []byte("{\n \"é\": x}")
-	line, column := position(text, strings.Index(string(text), "x")+1)
+	line, column := position(text, bytes.IndexByte(text, 'x')+1)
 	require.Equal(t, 2, line)
 	require.Equal(t, 8, column)
 	require.Equal(t, "x", string(text[offsetOf(text, 2, 7)]))

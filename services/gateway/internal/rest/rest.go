@@ -144,7 +144,7 @@ func (s *server) pass(w http.ResponseWriter, r *http.Request, c *call, params ma
 			return nil, fault.InvalidField(name, "must be valid UTF-8")
 		}
 	}
-	if field, rule := checkQuery(c.method, r.URL.Query()); field != "" {
+	if field, rule := checkQuery(c.method, c.query); field != "" {
 		return nil, fault.InvalidField(field, rule)
 	}
 	body, refusal := s.readBody(w, r, c)

@@ -94,21 +94,28 @@ type tail struct {
 const maxPause = 10 * time.Second
 
 func (t *tail) run(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		done, err := t.connection(ctx)
-		switch {
-		case done || ctx.Err() != nil:
-			return nil
-		case !passing(err):
+		if done {
+			break
+		}
+		if ctx.Err() == nil && !passing(err) {
 			return err
 		}
-		pause := min(250*time.Millisecond<<min(t.failures, 8), maxPause)
-		t.failures++
-		_, _ = fmt.Fprintf(t.streams.Err, "disconnected (%s), going on in %s\n", cell1(status.Convert(err).Message()), pause)
-		if clock.Sleep(ctx, pause) != nil {
-			return nil
-		}
+		t.pause(ctx, err)
 	}
+	return nil
+}
+
+// pause waits before the next connection, longer with each that failed.
+func (t *tail) pause(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	pause := min(250*time.Millisecond<<min(t.failures, 8), maxPause)
+	t.failures++
+	_, _ = fmt.Fprintf(t.streams.Err, "disconnected (%s), going on in %s\n", cell1(status.Convert(err).Message()), pause)
+	_ = clock.Sleep(ctx, pause) // it ends early only with the command
 }
 
 // passing says that an error may be gone at the next attempt.

@@ -127,7 +127,7 @@ func pages[T any](limit int, next func(token string, size int32) ([]T, string, e
 	for {
 		size := int32(largest)
 		if limit > 0 {
-			size = int32(min(largest, limit-len(all))) //nolint:gosec // at most 200
+			size = int32(min(largest, limit-len(all)))
 		}
 		items, after, err := next(token, size)
 		if err != nil {

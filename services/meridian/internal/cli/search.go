@@ -11,7 +11,7 @@ import (
 
 // SearchCmd searches messages.
 type SearchCmd struct {
-	Query  []string `arg:"" help:"Words to find; \"an exact phrase\", -without, or."`
+	Query  []string `arg:"" help:"Words to find, \"an exact phrase\", or, -without (put -- before the words then)."`
 	Space  string   `short:"s" help:"Only in this space (name, id or display name)."`
 	Author string   `short:"a" help:"Only by this member (name, id, address, handle or me)."`
 	Limit  int      `help:"How many at most; 0 for all." default:"20"`

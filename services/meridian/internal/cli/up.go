@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -53,14 +54,14 @@ func (c *UpCmd) Run(ctx context.Context, client *Client, streams Streams) (err e
 		defer cancel()
 		err = errors.Join(err, running.Stop(ending), flush(ending))
 	}()
-	if _, err := io.WriteString(streams.Out, greeting(running, client.Data)); err != nil {
+	if _, err := io.WriteString(streams.Out, greeting(running, os.Args[0], client.Data)); err != nil {
 		return err
 	}
 	return running.Wait(ctx)
 }
 
 // greeting says where everything is and, after the first start, what it made and what to try.
-func greeting(s *stack.Stack, data string) string {
+func greeting(s *stack.Stack, program, data string) string {
 	var b strings.Builder
 	base := "http://" + s.HTTPAddr()
 	fmt.Fprintf(&b, "Meridian serves:\n  HTTP  %s\n  gRPC  %s\n  NATS  %s\n", base, s.GRPCAddr(), s.NATSURL())
@@ -82,11 +83,12 @@ To try next, in another terminal:
   export MERIDIAN_SERVER=%[5]s MERIDIAN_TOKEN=$(cat %[3]s)
   curl -H "Authorization: Bearer $MERIDIAN_TOKEN" %[5]s/v1/workspaces
   grpcurl -plaintext -H "authorization: Bearer $MERIDIAN_TOKEN" %[6]s meridian.directory.v1.WorkspaceService/ListWorkspaces
-  meridian events tail                      (every change, as it happens)
-  meridian spaces create General
-  meridian threads new --space General --title Hello "The first message"
-  meridian import mbox FILE --space General
-  meridian search hello
-`, data, w.Workspace, w.TokenFile, w.Token, base, s.GRPCAddr())
+  %[7]s events tail
+  %[7]s spaces create General
+  %[7]s threads new --space General --title Hello "The first message"
+  %[7]s import mbox FILE --space General
+  %[7]s search hello
+An integrator's program, with a NATS client alone: services/examples/subscriber
+`, data, w.Workspace, w.TokenFile, w.Token, base, s.GRPCAddr(), program)
 	return b.String()
 }

@@ -86,3 +86,5 @@ func TestArchivePositionsLeadBackToTheirMessages(t *testing.T) {
 		require.True(t, m.Date.Equal(again[0].Date))
 	}
 }
+
+func mailboxOptions() mailbox.Options { return mailbox.Options{Now: now} }

@@ -14,23 +14,22 @@ type EventTx interface {
 	First(ctx context.Context) (bool, error)
 }
 
-// Posted is a message that was posted, as our own event tells it.
+// Posted is a message, as our own event tells it.
 type Posted struct {
 	Message domain.Message
 	Space   uuid.UUID
-	Title   string
 }
 
-// OnPosted follows a message that was posted: the thread's activity moves, and its words can be found.
+// OnPosted follows a message that was posted: the thread's activity moves, its words can be found, and whom it mentions
+// follows the thread. An imported one has nobody follow.
 func (a *App) OnPosted(ctx context.Context, p Posted) error {
-	return a.store.InTx(ctx, p.Message.Workspace, func(ctx context.Context, tx Tx) error {
-		first, err := tx.First(ctx)
-		if err != nil || !first {
-			return err
-		}
+	return a.once(ctx, p.Message.Workspace, func(ctx context.Context, tx Tx) error {
 		if err := tx.Index(ctx, entryOf(p.Message, p.Space)); err != nil {
 			return err
 		}
-		return tx.Activity(ctx, p.Message.Thread, p.Message.CreateTime)
+		if err := tx.Activity(ctx, p.Message.Thread, p.Message.CreateTime); err != nil || p.Message.Imported {
+			return err
+		}
+		return a.followMentioned(ctx, tx, p.Message, p.Message.Mentions)
 	})
 }

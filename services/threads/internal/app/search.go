@@ -84,26 +84,20 @@ func (a *App) Search(ctx context.Context, q SearchQuery) (page.Result[Hit, Searc
 	return a.store.Search(ctx, caller.Workspace, caller.Member, q)
 }
 
-// OnTitle follows a thread that was created or whose title changed: its title can be found.
+// OnTitle follows a thread whose title changed: it can be found by it.
 func (a *App) OnTitle(ctx context.Context, t domain.Thread) error {
-	return a.index(ctx, t.Workspace, Entry{
+	return a.once(ctx, t.Workspace, func(ctx context.Context, tx Tx) error { return tx.Index(ctx, titleOf(t)) })
+}
+
+// OnDeleted follows a message that was deleted: its words cannot be found.
+func (a *App) OnDeleted(ctx context.Context, p Posted) error {
+	return a.once(ctx, p.Message.Workspace, func(ctx context.Context, tx Tx) error { return tx.Index(ctx, entryOf(p.Message, p.Space)) })
+}
+
+func titleOf(t domain.Thread) Entry {
+	return Entry{
 		Thread: t.ID, Space: t.Space, Author: t.Creator, Version: t.Version, CreateTime: t.CreateTime, Text: t.Title,
-	})
-}
-
-// OnBody follows a message that was edited or deleted: its present words can be found, or none.
-func (a *App) OnBody(ctx context.Context, m domain.Message, space uuid.UUID) error {
-	return a.index(ctx, m.Workspace, entryOf(m, space))
-}
-
-func (a *App) index(ctx context.Context, ws uuid.UUID, e Entry) error {
-	return a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
-		first, err := tx.First(ctx)
-		if err != nil || !first {
-			return err
-		}
-		return tx.Index(ctx, e)
-	})
+	}
 }
 
 func entryOf(m domain.Message, space uuid.UUID) Entry {

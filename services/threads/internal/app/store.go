@@ -18,6 +18,7 @@ var ErrTaken = fault.New(fault.Unavailable, fault.ReasonUnavailable, "the reques
 type Store interface {
 	ThreadReader
 	MessageReader
+	ReadStateReader
 	Searcher
 
 	// SpaceRight returns the right that a member has on a space, NoRight for a space that is not there.
@@ -34,6 +35,7 @@ type Store interface {
 type Tx interface {
 	ThreadTx
 	MessageTx
+	ReadStateTx
 	SearchTx
 	ImportTx
 	EventTx

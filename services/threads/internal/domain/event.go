@@ -2,7 +2,7 @@ package domain
 
 import "github.com/google/uuid"
 
-// Event is a fact that follows from a change, to be published with it. Each holds its thread as it is after the
+// Event is a fact that follows from a change, to be published with it. Each of a thread holds it as it is after the
 // change, so that Thread.Version is the event's version.
 type Event interface{ event() }
 
@@ -69,13 +69,17 @@ type ReactionRemoved struct {
 	Count   int
 }
 
-func (ThreadCreated) event()   {}
-func (ThreadUpdated) event()   {}
-func (ThreadResolved) event()  {}
-func (ThreadReopened) event()  {}
-func (ThreadArchived) event()  {}
-func (MessagePosted) event()   {}
-func (MessageEdited) event()   {}
-func (MessageDeleted) event()  {}
-func (ReactionAdded) event()   {}
-func (ReactionRemoved) event() {}
+// ReadStateChanged says that the pointer, follow or mute of a member changed. Its aggregate is the read state.
+type ReadStateChanged struct{ ReadState ReadState }
+
+func (ThreadCreated) event()    {}
+func (ThreadUpdated) event()    {}
+func (ThreadResolved) event()   {}
+func (ThreadReopened) event()   {}
+func (ThreadArchived) event()   {}
+func (MessagePosted) event()    {}
+func (MessageEdited) event()    {}
+func (MessageDeleted) event()   {}
+func (ReactionAdded) event()    {}
+func (ReactionRemoved) event()  {}
+func (ReadStateChanged) event() {}

@@ -282,6 +282,7 @@ func (i *Import) replyTo(t *Thread, m Imported) int64 {
 // history.
 func (t *Thread) Import(m Imported, replyTo int64) (Message, []Event) {
 	t.LastSequence++
+	t.ImportedCount++
 	t.Version++
 	if m.CreateTime.After(t.ActivityTime) {
 		t.ActivityTime = m.CreateTime

@@ -34,5 +34,8 @@ func MessageName(ws, thread uuid.UUID, sequence int64) string {
 	return ThreadName(ws, thread) + "/messages/" + strconv.FormatInt(sequence, 10)
 }
 
+// ReadStateName is the resource name of the read state that a member sees of a thread.
+func ReadStateName(ws, thread uuid.UUID) string { return ThreadName(ws, thread) + "/readState" }
+
 // LastID is the last part of a resource name.
 func LastID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

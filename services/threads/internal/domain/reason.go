@@ -16,6 +16,8 @@ const (
 	ReasonNotAuthor = "NOT_AUTHOR"
 	// ReasonTooManyReactions: the message has as many different reactions as it can have.
 	ReasonTooManyReactions = "TOO_MANY_REACTIONS"
+	// ReasonSequenceBeyondEnd: the sequence is beyond the thread's newest message.
+	ReasonSequenceBeyondEnd = "SEQUENCE_BEYOND_END"
 )
 
 // The types of precondition that faults name.

@@ -58,6 +58,8 @@ type Thread struct {
 	ReopenOnMessage bool
 	// LastSequence is the newest message's sequence, 0 when there is none.
 	LastSequence int64
+	// ImportedCount is how many of its messages an import brought: they count as read.
+	ImportedCount int64
 	// Revision counts the changes of the thread's own fields, from 1: its etag.
 	Revision int64
 	// Version counts the events of the thread and its messages, from 1.

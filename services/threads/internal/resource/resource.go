@@ -75,6 +75,16 @@ func Mentions(ws uuid.UUID, all []domain.Mention) []string {
 	return out
 }
 
+// ReadState is the resource of a member's read state.
+func ReadState(r domain.ReadState) *threadsv1.ReadState {
+	return &threadsv1.ReadState{
+		Name: domain.ReadStateName(r.Workspace, r.Thread), Thread: domain.ThreadName(r.Workspace, r.Thread),
+		ThreadTitle: r.Title, Space: domain.SpaceName(r.Workspace, r.Space), LastSequence: r.LastSequence,
+		LastReadSequence: r.LastRead, UnreadCount: r.Unread(), Followed: r.Followed, Muted: r.Muted, Version: r.Version,
+		UpdateTime: timestamp(r.UpdateTime),
+	}
+}
+
 // Revision is the resource of a body that the message of that name has had.
 func Revision(message string, r domain.Revision) *threadsv1.MessageRevision {
 	return &threadsv1.MessageRevision{

@@ -63,7 +63,7 @@ func (s *Messages) CreateMessage(ctx context.Context, req *threadsv1.CreateMessa
 	if err != nil {
 		return nil, err
 	}
-	answered, err := replyTo("message.reply_to", req.GetMessage().GetReplyTo(), thread)
+	answered, err := replyTo(req.GetMessage().GetReplyTo(), thread)
 	if err != nil {
 		return nil, err
 	}

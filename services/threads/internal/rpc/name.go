@@ -54,8 +54,9 @@ func messageID(field, name string) (thread uuid.UUID, sequence int64, err error)
 	return thread, sequence, nil
 }
 
-// replyTo reads the name of the message that another answers, which must be in the same thread; empty is 0.
-func replyTo(field, name string, thread uuid.UUID) (int64, error) {
+// replyTo reads the name of the message that a new one answers, which must be in the same thread; empty is 0.
+func replyTo(name string, thread uuid.UUID) (int64, error) {
+	const field = "message.reply_to"
 	if name == "" {
 		return 0, nil
 	}

@@ -11,5 +11,6 @@ import (
 func Register(server grpc.ServiceRegistrar, a *app.App) {
 	threadsv1.RegisterThreadServiceServer(server, NewThreads(a))
 	threadsv1.RegisterMessageServiceServer(server, NewMessages(a))
+	threadsv1.RegisterReadServiceServer(server, NewReads(a))
 	threadsv1.RegisterSearchServiceServer(server, NewSearch(a))
 }

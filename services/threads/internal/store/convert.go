@@ -18,7 +18,7 @@ func threadOf(row db.Thread, activity time.Time) domain.Thread {
 		Outcome: row.Outcome, Resolver: value(row.ResolverID), ResolveTime: value(row.ResolveTime).UTC(),
 		ReopenOnMessage: row.ReopenOnMessage, LastSequence: row.LastSequence, Revision: row.Revision,
 		Version: row.Version, CreateTime: row.CreateTime.UTC(), UpdateTime: row.UpdateTime.UTC(),
-		ActivityTime: activity.UTC(), Imported: row.Imported,
+		ActivityTime: activity.UTC(), Imported: row.Imported, ImportedCount: row.ImportedCount,
 	}
 }
 

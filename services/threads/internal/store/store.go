@@ -76,8 +76,11 @@ func spaceRight(ctx context.Context, q *db.Queries, ws, member, space uuid.UUID)
 func (s *Store) InTx(ctx context.Context, ws uuid.UUID, fn func(ctx context.Context, tx app.Tx) error) error {
 	err := s.db.InTx(ctx, ws, func(ctx context.Context, pg *postgres.Tx) error {
 		later := &queue{}
-		t := &tx{ws: ws, pg: pg, later: later, outbox: s.outbox, encode: s.encode, now: db.New(pg), writes: db.New(later)}
+		t := &tx{ws: ws, pg: pg, later: later, encode: s.encode, now: db.New(pg), writes: db.New(later)}
 		if err := fn(ctx, t); err != nil {
+			return err
+		}
+		if err := s.outbox.Queue(pg, &later.batch, t.events...); err != nil {
 			return err
 		}
 		if later.batch.Len() == 0 {
@@ -96,8 +99,9 @@ type tx struct {
 	ws     uuid.UUID
 	pg     *postgres.Tx
 	later  *queue
-	outbox *outbox.Outbox
 	encode Encode
+	// events are published with the last of the writes, in one statement.
+	events []outbox.Message
 	// now runs statements at once, writes queues them.
 	now, writes *db.Queries
 }
@@ -121,15 +125,14 @@ func (t *tx) First(ctx context.Context) (bool, error) { return inbox.Claim(ctx, 
 
 // Publish implements app.Tx.
 func (t *tx) Publish(ctx context.Context, at time.Time, actor string, events ...domain.Event) error {
-	messages := make([]outbox.Message, len(events))
-	for i, event := range events {
+	for _, event := range events {
 		message, err := t.encode(ctx, at, actor, event)
 		if err != nil {
 			return err
 		}
-		messages[i] = message
+		t.events = append(t.events, message)
 	}
-	return t.outbox.Queue(t.pg, &t.later.batch, messages...)
+	return nil
 }
 
 // queue gathers statements that sqlc's methods are asked to run. It serves those without a result; the others are

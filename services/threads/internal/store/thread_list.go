@@ -73,7 +73,7 @@ func threadsSQL(ws, member uuid.UUID, q app.ThreadQuery) (*statement, error) {
 	fmt.Fprintf(&s.text, `SELECT l.* FROM (%s) s CROSS JOIN LATERAL (
   SELECT t.workspace_id, t.thread_id, t.space_id, t.title, t.type, t.state, t.creator_id, t.outcome, t.resolver_id,
          t.resolve_time, t.reopen_on_message, t.last_sequence, t.revision, t.version, t.create_time, t.update_time,
-         t.imported, a.activity_time
+         t.imported, t.imported_count, a.activity_time
   FROM %s WHERE %s ORDER BY %s %s, %s %s LIMIT %s) l
 ORDER BY l.%s %s, l.thread_id %s LIMIT %s`,
 		spaces, from, strings.Join(where, " AND "), key, direction, id, direction, limit,
@@ -111,6 +111,6 @@ func scanThread(row pgx.CollectableRow) (domain.Thread, error) {
 	)
 	err := row.Scan(&t.WorkspaceID, &t.ThreadID, &t.SpaceID, &t.Title, &t.Type, &t.State, &t.CreatorID, &t.Outcome,
 		&t.ResolverID, &t.ResolveTime, &t.ReopenOnMessage, &t.LastSequence, &t.Revision, &t.Version, &t.CreateTime,
-		&t.UpdateTime, &t.Imported, &activity)
+		&t.UpdateTime, &t.Imported, &t.ImportedCount, &activity)
 	return threadOf(t, activity), err
 }

@@ -12,31 +12,40 @@ import (
 
 func onMessageEdited(a *app.App) func(context.Context, eventbus.Event[*threadsv1.MessageEdited]) error {
 	return func(ctx context.Context, e eventbus.Event[*threadsv1.MessageEdited]) error {
-		return onBody(ctx, a, e.Workspace, e.Payload)
+		edited, err := postedFrom(e.Workspace, e.Payload)
+		if err != nil {
+			return err
+		}
+		added, err := mentionsFrom("added_mentions", e.Payload.GetAddedMentions())
+		if err != nil {
+			return err
+		}
+		return a.OnEdited(ctx, edited, added)
 	}
 }
 
 func onMessageDeleted(a *app.App) func(context.Context, eventbus.Event[*threadsv1.MessageDeleted]) error {
 	return func(ctx context.Context, e eventbus.Event[*threadsv1.MessageDeleted]) error {
-		return onBody(ctx, a, e.Workspace, e.Payload)
+		deleted, err := postedFrom(e.Workspace, e.Payload)
+		if err != nil {
+			return err
+		}
+		return a.OnDeleted(ctx, deleted)
 	}
 }
 
-// changed is what events of a message that stood before have in common.
-type changed interface {
+// about is what events of a message have in common.
+type about interface {
 	GetMessage() *threadsv1.Message
 	GetThread() string
 	GetSpace() string
 }
 
-func onBody(ctx context.Context, a *app.App, ws uuid.UUID, e changed) error {
+func postedFrom(ws uuid.UUID, e about) (app.Posted, error) {
 	message, err := messageFrom(ws, e.GetThread(), e.GetMessage())
 	if err != nil {
-		return err
+		return app.Posted{}, err
 	}
 	space, err := idOf("space", e.GetSpace())
-	if err != nil {
-		return err
-	}
-	return a.OnBody(ctx, message, space)
+	return app.Posted{Message: message, Space: space}, err
 }

@@ -16,15 +16,11 @@ import (
 
 func onMessagePosted(a *app.App) func(context.Context, eventbus.Event[*threadsv1.MessagePosted]) error {
 	return func(ctx context.Context, e eventbus.Event[*threadsv1.MessagePosted]) error {
-		message, err := messageFrom(e.Workspace, e.Payload.GetThread(), e.Payload.GetMessage())
+		posted, err := postedFrom(e.Workspace, e.Payload)
 		if err != nil {
 			return err
 		}
-		space, err := idOf("space", e.Payload.GetSpace())
-		if err != nil {
-			return err
-		}
-		return a.OnPosted(ctx, app.Posted{Message: message, Space: space, Title: e.Payload.GetThreadTitle()})
+		return a.OnPosted(ctx, posted)
 	}
 }
 

@@ -80,6 +80,12 @@ func messagePayloadOf(event domain.Event) (proto.Message, error) {
 			Member: domain.MemberName(e.Thread.Workspace, e.Member), Emoji: e.Emoji, Count: int32(e.Count),
 			Author: domain.MemberName(e.Thread.Workspace, e.Message.Author),
 		}, nil
+	case domain.ReadStateChanged:
+		r := e.ReadState
+		return &threadsv1.ReadStateChanged{
+			ReadState: resource.ReadState(r), Member: domain.MemberName(r.Workspace, r.Member),
+			Aggregate: domain.ThreadName(r.Workspace, r.Thread) + "/readStates/" + r.Member.String(),
+		}, nil
 	default:
 		return nil, fmt.Errorf("wire: the event %T has no message", event)
 	}

@@ -10,6 +10,7 @@ CREATE TABLE workspaces (
     create_time  timestamptz NOT NULL,
     update_time  timestamptz NOT NULL
 );
+CREATE INDEX workspaces_create_time ON workspaces (create_time, workspace_id);
 
 CREATE TABLE members (
     workspace_id uuid        NOT NULL,

@@ -88,11 +88,13 @@ type ReadState struct {
 	MemberID         uuid.UUID
 	ThreadID         uuid.UUID
 	LastReadSequence int64
+	ImportedBefore   int64
 	Followed         bool
 	Unfollowed       bool
 	Muted            bool
+	Told             bool
 	Version          int64
-	UpdateTime       time.Time
+	UpdateTime       *time.Time
 }
 
 type SearchRow struct {

@@ -41,7 +41,8 @@ type AuditEvent struct {
 	Resource string `protobuf:"bytes,6,opt,name=resource,proto3" json:"resource,omitempty"`
 	// The API token behind the call, its name. Empty for services, and for the acceptance of an invitation.
 	ApiToken string `protobuf:"bytes,7,opt,name=api_token,json=apiToken,proto3" json:"api_token,omitempty"`
-	// The network address that the call came from, as far as it is known.
+	// The network address that the call came from, as far as it is known; through the gateway as
+	// `203.0.113.7 via 10.0.0.4`, the client's and the gateway's.
 	Origin string `protobuf:"bytes,8,opt,name=origin,proto3" json:"origin,omitempty"`
 	// What changed, as words: field names with what they were and became, never a secret.
 	Details map[string]string `protobuf:"bytes,9,rep,name=details,proto3" json:"details,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`

@@ -173,16 +173,16 @@ var File_meridian_gateway_v1_cloud_event_proto protoreflect.FileDescriptor
 
 const file_meridian_gateway_v1_cloud_event_proto_rawDesc = "" +
 	"\n" +
-	"%meridian/gateway/v1/cloud_event.proto\x12\x13meridian.gateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x03\n" +
+	"%meridian/gateway/v1/cloud_event.proto\x12\x13meridian.gateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xce\x03\n" +
 	"\n" +
 	"CloudEvent\x12\x13\n" +
 	"\x02id\x18\x01 \x01(\tB\x03\xe0A\x03R\x02id\x12\x1b\n" +
 	"\x06source\x18\x02 \x01(\tB\x03\xe0A\x03R\x06source\x12\x17\n" +
 	"\x04type\x18\x03 \x01(\tB\x03\xe0A\x03R\x04type\x12\x1d\n" +
 	"\asubject\x18\x04 \x01(\tB\x03\xe0A\x03R\asubject\x123\n" +
-	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x04time\x12B\n" +
-	"\tworkspace\x18\x06 \x01(\tB$\xe0A\x03\xfaA\x1e\n" +
-	"\x1cdirectory.meridian/WorkspaceR\tworkspace\x12(\n" +
+	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x04time\x128\n" +
+	"\tworkspace\x18\x06 \x01(\tB\x1a\xe0A\x03\xfaA\x14\n" +
+	"\x12meridian/WorkspaceR\tworkspace\x12(\n" +
 	"\rpartition_key\x18\a \x01(\tB\x03\xe0A\x03R\fpartitionKey\x12\x1f\n" +
 	"\bsequence\x18\b \x01(\x03B\x03\xe0A\x03R\bsequence\x12\x19\n" +
 	"\x05actor\x18\t \x01(\tB\x03\xe0A\x03R\x05actor\x12&\n" +

@@ -246,13 +246,13 @@ var File_meridian_gateway_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_meridian_gateway_v1_event_service_proto_rawDesc = "" +
 	"\n" +
-	"'meridian/gateway/v1/event_service.proto\x12\x13meridian.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%meridian/gateway/v1/cloud_event.proto\x1a meridian/options/v1/access.proto\"\xd9\x02\n" +
-	"\x12WatchEventsRequest\x12F\n" +
-	"\x06parent\x18\x01 \x01(\tB.\xe0A\x02\xfaA\x1e\n" +
-	"\x1cdirectory.meridian/Workspace\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06parent\x12G\n" +
-	"\x05types\x18\x02 \x03(\tB1\xe0A\x01\xbaH+\x92\x01(\x10@\x18\x01\"\"r \x18\x80\x022\x1b^[A-Za-z][A-Za-z0-9_.]*\\*?$R\x05types\x12K\n" +
-	"\x06spaces\x18\x03 \x03(\tB3\xe0A\x01\xfaA\x1a\n" +
-	"\x18directory.meridian/Space\xbaH\x10\x92\x01\r\x10@\x18\x01\"\ar\x05\x10\x01\x18\x80\x02R\x06spaces\x12.\n" +
+	"'meridian/gateway/v1/event_service.proto\x12\x13meridian.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%meridian/gateway/v1/cloud_event.proto\x1a meridian/options/v1/access.proto\"\xc5\x02\n" +
+	"\x12WatchEventsRequest\x12<\n" +
+	"\x06parent\x18\x01 \x01(\tB$\xe0A\x02\xfaA\x14\n" +
+	"\x12meridian/Workspace\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06parent\x12G\n" +
+	"\x05types\x18\x02 \x03(\tB1\xe0A\x01\xbaH+\x92\x01(\x10@\x18\x01\"\"r \x18\x80\x022\x1b^[A-Za-z][A-Za-z0-9_.]*\\*?$R\x05types\x12A\n" +
+	"\x06spaces\x18\x03 \x03(\tB)\xe0A\x01\xfaA\x10\n" +
+	"\x0emeridian/Space\xbaH\x10\x92\x01\r\x10@\x18\x01\"\ar\x05\x10\x01\x18\x80\x02R\x06spaces\x12.\n" +
 	"\fresume_token\x18\x04 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\bR\vresumeToken\x125\n" +
 	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\x05since\"\xc8\x01\n" +
 	"\x13WatchEventsResponse\x12<\n" +

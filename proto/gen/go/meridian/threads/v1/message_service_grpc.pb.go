@@ -51,13 +51,16 @@ type MessageServiceClient interface {
 	// Posts a message with the next sequence of its thread. Never waits for another service.
 	//
 	// Side effects: publishes `message.posted`, and `thread.reopened` when the thread was RESOLVED and reopens on a
-	// message. The author, and each member whom the body names by their own handle, follow the thread from then on.
+	// message. The author follows the thread from then on, and has read the message where they had read all before it.
+	// Whom the body mentions, and the members of a team that it mentions, follow soon after, unless they stopped by hand;
+	// `read_state.changed` tells each of them.
 	// Errors: NOT_FOUND; INVALID_ARGUMENT for a `reply_to` that is not in the thread; FAILED_PRECONDITION
 	// (THREAD_ARCHIVED).
 	CreateMessage(ctx context.Context, in *CreateMessageRequest, opts ...grpc.CallOption) (*Message, error)
 	// Replaces the body of one's own message and keeps the one before as a revision. The same body changes nothing.
 	//
-	// Side effects: publishes `message.edited` when the body changed, with the mentions that were added.
+	// Side effects: publishes `message.edited` when the body changed, with the mentions that were added; who is mentioned
+	// anew follows the thread as by a new message.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_AUTHOR); ABORTED for a stale etag; FAILED_PRECONDITION
 	// (MESSAGE_DELETED, THREAD_ARCHIVED).
 	UpdateMessage(ctx context.Context, in *UpdateMessageRequest, opts ...grpc.CallOption) (*Message, error)
@@ -213,13 +216,16 @@ type MessageServiceServer interface {
 	// Posts a message with the next sequence of its thread. Never waits for another service.
 	//
 	// Side effects: publishes `message.posted`, and `thread.reopened` when the thread was RESOLVED and reopens on a
-	// message. The author, and each member whom the body names by their own handle, follow the thread from then on.
+	// message. The author follows the thread from then on, and has read the message where they had read all before it.
+	// Whom the body mentions, and the members of a team that it mentions, follow soon after, unless they stopped by hand;
+	// `read_state.changed` tells each of them.
 	// Errors: NOT_FOUND; INVALID_ARGUMENT for a `reply_to` that is not in the thread; FAILED_PRECONDITION
 	// (THREAD_ARCHIVED).
 	CreateMessage(context.Context, *CreateMessageRequest) (*Message, error)
 	// Replaces the body of one's own message and keeps the one before as a revision. The same body changes nothing.
 	//
-	// Side effects: publishes `message.edited` when the body changed, with the mentions that were added.
+	// Side effects: publishes `message.edited` when the body changed, with the mentions that were added; who is mentioned
+	// anew follows the thread as by a new message.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_AUTHOR); ABORTED for a stale etag; FAILED_PRECONDITION
 	// (MESSAGE_DELETED, THREAD_ARCHIVED).
 	UpdateMessage(context.Context, *UpdateMessageRequest) (*Message, error)

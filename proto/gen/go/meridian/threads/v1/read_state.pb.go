@@ -39,7 +39,8 @@ type ReadState struct {
 	LastSequence int64 `protobuf:"varint,5,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
 	// The sequence up to which the member has read. It only grows.
 	LastReadSequence int64 `protobuf:"varint,6,opt,name=last_read_sequence,json=lastReadSequence,proto3" json:"last_read_sequence,omitempty"`
-	// How many messages the member has not read: `last_sequence` less `last_read_sequence`.
+	// How many messages the member has not read: those beyond `last_read_sequence`, tombstones too, that were not
+	// imported.
 	UnreadCount int64 `protobuf:"varint,7,opt,name=unread_count,json=unreadCount,proto3" json:"unread_count,omitempty"`
 	// Whether the member follows the thread: it is in their list of read states.
 	Followed bool `protobuf:"varint,8,opt,name=followed,proto3" json:"followed,omitempty"`
