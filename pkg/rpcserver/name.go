@@ -118,3 +118,50 @@ func linkedResources() map[string][]string {
 	})
 	return resources
 }
+
+// resource is the resource name in one request.
+type resource struct {
+	name      string
+	workspace uuid.UUID
+}
+
+// read returns the name in a request, with `me` put right, and its workspace; or the Invalid fault of a malformed
+// name, which names the field.
+func (r *nameRule) read(request protoreflect.Message, c auth.Caller) (resource, error) {
+	if r == nil {
+		return resource{}, nil
+	}
+	if r.outer != nil {
+		request = request.Get(r.outer).Message()
+	}
+	name := ownName(request.Get(r.field).String(), c)
+	if len(r.patterns) > 0 && !slices.ContainsFunc(r.patterns, func(p *resname.Pattern) bool { return p.Matches(name) }) {
+		texts := make([]string, len(r.patterns))
+		for i, p := range r.patterns {
+			texts[i] = p.String()
+		}
+		return resource{}, fault.InvalidField(r.path, "must be a name like "+strings.Join(texts, " or "))
+	}
+	workspace, err := resname.Workspace(r.path, name)
+	if err != nil {
+		return resource{}, err
+	}
+	return resource{name: name, workspace: workspace}, nil
+}
+
+const me = "/members/me"
+
+// ownName puts the caller's own id in the place of `members/me`.
+func ownName(name string, c auth.Caller) string {
+	before, after, ok := strings.Cut(name, me)
+	if !ok || c.Service != "" || (after != "" && after[0] != '/') {
+		return name
+	}
+	return before + "/members/" + c.Member.String() + after
+}
+
+// isOwn says whether the name is the caller's own member resource or one below it.
+func (r resource) isOwn(c auth.Caller) bool {
+	rest, ok := strings.CutPrefix(r.name, c.Principal())
+	return ok && (rest == "" || rest[0] == '/')
+}

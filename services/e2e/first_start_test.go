@@ -27,7 +27,6 @@ func TestFirstStartTellsTheTokenOnceAndKeepsItClosed(t *testing.T) {
 	data := dataFolder(t)
 	first := up(t, data)
 	token := first.token()
-	require.Eventually(t, func() bool { return len(first.out.String()) > 0 }, 10*time.Second, 10*time.Millisecond)
 	var have workspaces
 	getJSON(t, first.http+"/v1/workspaces", token, &have)
 	require.Len(t, have.Workspaces, 1)
@@ -42,9 +41,9 @@ func TestFirstStartTellsTheTokenOnceAndKeepsItClosed(t *testing.T) {
 	require.Zero(t, info.Mode().Perm()&0o066, "nobody else may list or change the data folder")
 
 	second := exec.CommandContext(t.Context(), binary(t), "up", "--data", data, "--http-addr", freeAddr(t), "--grpc-addr", freeAddr(t), "--nats-addr", freeAddr(t))
-	said, err := second.CombinedOutput()
+	told, err := second.CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(said), "another meridian runs on this data folder")
+	require.Contains(t, string(told), "another meridian runs on this data folder")
 
 	first.stop(t)
 	require.Contains(t, first.out.String(), token)

@@ -172,8 +172,28 @@ func mustCLI(t *testing.T, server, token string, into any, args ...string) resul
 type process struct {
 	cmd              *exec.Cmd
 	data, http, grpc string
-	out              *bytes.Buffer
+	out              *said
 	ended            chan struct{}
+}
+
+// said is what a process prints, to be read while it does.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+// String is all that was printed so far.
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // up runs the binary on a data folder and returns when it is ready.
@@ -193,7 +213,7 @@ func launch(t *testing.T, data string) *process {
 // launchAt is launch at given addresses.
 func launchAt(t *testing.T, data, http, grpc string) *process {
 	t.Helper()
-	p := &process{data: data, http: "http://" + http, grpc: grpc, out: &bytes.Buffer{}, ended: make(chan struct{})}
+	p := &process{data: data, http: "http://" + http, grpc: grpc, out: &said{}, ended: make(chan struct{})}
 	p.cmd = exec.Command(binary(t), "up", "--data", data, "--http-addr", http, "--grpc-addr", grpc, "--nats-addr", freeAddr(t), "--admin-addr", freeAddr(t))
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	require.NoError(t, p.cmd.Start())

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"github.com/meridianhq/meridian/pkg/clock"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 )
@@ -47,7 +48,7 @@ func TestARevocationIsInForceEverywhereWithinASecond(t *testing.T) {
 		}
 		_, err = tokens.RevokeApiToken(as(t.Context(), w.owner.token), &directoryv1.RevokeApiTokenRequest{Name: made.GetApiToken().GetName()})
 		require.NoError(t, err)
-		revoked := time.Now()
+		revoked := clock.Machine().Now()
 		for name, took1 := range untilRefused(t, doors, revoked, made.GetSecret(), exchanged.GetAccessToken()) {
 			took[name] = append(took[name], took1)
 		}
@@ -69,10 +70,10 @@ func untilRefused(t *testing.T, doors []door, revoked time.Time, api, access str
 	var all sync.WaitGroup
 	for i, d := range doors {
 		all.Go(func() {
-			for errs[i][0] == nil && time.Since(revoked) < 20*time.Second {
+			for errs[i][0] == nil && clock.Machine().Now().Sub(revoked) < 20*time.Second {
 				errs[i][0] = d.knock(t, api, access)
 			}
-			took[i] = time.Since(revoked)
+			took[i] = clock.Machine().Now().Sub(revoked)
 			errs[i][1] = d.knock(t, api, access)
 		})
 	}
@@ -96,12 +97,12 @@ func (w *world) doors(t *testing.T, s *running) []door {
 		t.Cleanup(func() { _ = conn.Close() })
 		return conn
 	}
-	workspace := func(conn grpc.ClientConnInterface, t *testing.T, token string) error {
+	workspace := func(t *testing.T, conn grpc.ClientConnInterface, token string) error {
 		t.Helper()
 		_, err := directoryv1.NewWorkspaceServiceClient(conn).GetWorkspace(as(t.Context(), token), &directoryv1.GetWorkspaceRequest{Name: w.workspace})
 		return err
 	}
-	thread := func(conn grpc.ClientConnInterface, t *testing.T, token string) error {
+	thread := func(t *testing.T, conn grpc.ClientConnInterface, token string) error {
 		t.Helper()
 		_, err := threadsv1.NewThreadServiceClient(conn).GetThread(as(t.Context(), token), &threadsv1.GetThreadRequest{Name: w.thread})
 		return err
@@ -118,9 +119,9 @@ func (w *world) doors(t *testing.T, s *running) []door {
 	return []door{
 		{"gateway, HTTP, API token", func(t *testing.T, api, _ string) error { t.Helper(); return overHTTP(t, api) }},
 		{"gateway, HTTP, access token", func(t *testing.T, _, access string) error { t.Helper(); return overHTTP(t, access) }},
-		{"gateway, gRPC, API token", func(t *testing.T, api, _ string) error { t.Helper(); return thread(w.conn, t, api) }},
-		{"gateway, gRPC, access token", func(t *testing.T, _, access string) error { t.Helper(); return thread(w.conn, t, access) }},
-		{"directory, access token", func(t *testing.T, _, access string) error { t.Helper(); return workspace(directory, t, access) }},
-		{"threads, access token", func(t *testing.T, _, access string) error { t.Helper(); return thread(threads, t, access) }},
+		{"gateway, gRPC, API token", func(t *testing.T, api, _ string) error { t.Helper(); return thread(t, w.conn, api) }},
+		{"gateway, gRPC, access token", func(t *testing.T, _, access string) error { t.Helper(); return thread(t, w.conn, access) }},
+		{"directory, access token", func(t *testing.T, _, access string) error { t.Helper(); return workspace(t, directory, access) }},
+		{"threads, access token", func(t *testing.T, _, access string) error { t.Helper(); return thread(t, threads, access) }},
 	}
 }

@@ -67,7 +67,7 @@ func TestPostRefusals(t *testing.T) {
 		})
 		return err
 	}
-	rpctest.FailedField(t, post(thread, "", ""), fault.ReasonFieldInvalid, "message")
+	rpctest.FailedField(t, post(thread, "", ""), fault.ReasonFieldInvalid, "message.body")
 	rpctest.FailedField(t, post(thread, " \n\t", ""), fault.ReasonFieldInvalid, "message.body")
 	rpctest.FailedField(t, post(thread, strings.Repeat("x", 64<<10+1), ""), fault.ReasonFieldInvalid, "message.body")
 	rpctest.FailedField(t, post(thread, "nul \x00", ""), fault.ReasonFieldInvalid, "message.body")

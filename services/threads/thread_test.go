@@ -55,11 +55,11 @@ func TestCreateThreadRefusals(t *testing.T) {
 		return err
 	}
 	parent, name := domain.WorkspaceName(ws), domain.SpaceName(ws, space)
-	rpctest.FailedField(t, create(parent, name, ""), fault.ReasonFieldInvalid, "thread")
+	rpctest.FailedField(t, create(parent, name, ""), fault.ReasonFieldInvalid, "thread.title")
 	rpctest.FailedField(t, create(parent, name, "two\nlines"), fault.ReasonFieldInvalid, "thread.title")
 	rpctest.FailedField(t, create(parent, name, strings.Repeat("x", 201)), fault.ReasonFieldInvalid, "thread.title")
 	rpctest.FailedField(t, create(parent, name, "nul \x00"), fault.ReasonFieldInvalid, "thread.title")
-	rpctest.FailedField(t, create(parent, "", "title"), fault.ReasonFieldInvalid, "thread")
+	rpctest.FailedField(t, create(parent, "", "title"), fault.ReasonFieldInvalid, "thread.space")
 	rpctest.FailedField(t, create(parent, domain.SpaceName(uuid.Must(uuid.NewV7()), space), "title"), fault.ReasonFieldInvalid, "thread.space")
 	rpctest.Failed(t, create(parent, domain.SpaceName(ws, uuid.Must(uuid.NewV7())), "title"), codes.NotFound, fault.ReasonResourceNotFound)
 	rpctest.Failed(t, create(domain.WorkspaceName(uuid.Must(uuid.NewV7())), name, "title"), codes.NotFound, fault.ReasonResourceNotFound)

@@ -15,8 +15,9 @@ import (
 const (
 	// readAhead is how many messages may be on their way to this process.
 	readAhead = 256
-	// brokerHeartbeat is how often the broker says that it is there.
-	brokerHeartbeat = 5 * time.Second
+	// brokerHeartbeat is how often the broker says that it is there. A consumer that is gone, with its stream, is
+	// noticed at the latest after two of these.
+	brokerHeartbeat = 2 * time.Second
 	// consumerLife is how long the broker keeps a consumer whose process is gone.
 	consumerLife = 30 * time.Second
 	// brokerTimeout bounds one request to the broker.

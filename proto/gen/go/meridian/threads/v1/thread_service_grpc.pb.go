@@ -46,9 +46,9 @@ type ThreadServiceClient interface {
 	// Errors: INVALID_ARGUMENT for an unknown field of `filter` or `order_by` (with its position) and for a page token
 	// of another query.
 	ListThreads(ctx context.Context, in *ListThreadsRequest, opts ...grpc.CallOption) (*ListThreadsResponse, error)
-	// Creates a thread without messages in the space that `thread.space` names. The caller follows it from then on.
+	// Creates a thread without messages in the space that `thread.space` names. The caller follows it soon after.
 	//
-	// Side effects: publishes `thread.created`.
+	// Side effects: publishes `thread.created`, then `read_state.changed` to the caller.
 	// Errors: NOT_FOUND for a space the caller may not read.
 	CreateThread(ctx context.Context, in *CreateThreadRequest, opts ...grpc.CallOption) (*Thread, error)
 	// Changes the title, the type or `reopen_on_message` of a thread. What already is as asked changes nothing.
@@ -169,9 +169,9 @@ type ThreadServiceServer interface {
 	// Errors: INVALID_ARGUMENT for an unknown field of `filter` or `order_by` (with its position) and for a page token
 	// of another query.
 	ListThreads(context.Context, *ListThreadsRequest) (*ListThreadsResponse, error)
-	// Creates a thread without messages in the space that `thread.space` names. The caller follows it from then on.
+	// Creates a thread without messages in the space that `thread.space` names. The caller follows it soon after.
 	//
-	// Side effects: publishes `thread.created`.
+	// Side effects: publishes `thread.created`, then `read_state.changed` to the caller.
 	// Errors: NOT_FOUND for a space the caller may not read.
 	CreateThread(context.Context, *CreateThreadRequest) (*Thread, error)
 	// Changes the title, the type or `reopen_on_message` of a thread. What already is as asked changes nothing.
