@@ -163,8 +163,8 @@ func (p *Platform) addParts(deps Deps) {
 	})
 	p.Outbox = outbox.New(p.Relay.Wake)
 	p.Group.Go("relay", p.Relay.Run)
-	p.Group.Go("replay pruning", func(ctx context.Context) error { return replay.Run(ctx, p.Owner, p.Machine, p.Log) })
-	p.Group.Go("inbox pruning", func(ctx context.Context) error { return inbox.Run(ctx, p.Owner, p.Machine, p.Log) })
+	p.Group.Go("replay pruning", func(ctx context.Context) error { return replay.Pruning().Run(ctx, p.Owner, p.Machine, p.Log) })
+	p.Group.Go("inbox pruning", func(ctx context.Context) error { return inbox.Pruning().Run(ctx, p.Owner, p.Machine, p.Log) })
 }
 
 // errStarting is why a process that has not started is not ready.

@@ -22,7 +22,13 @@ const (
 	maxWaiting = 16
 	// maxFilters bounds a consumer's filters.
 	maxFilters = 64
+	// errCodeFilterNotSubset is the broker's refusal of a filter beyond the stream's subjects.
+	errCodeFilterNotSubset jetstream.ErrorCode = 10093
 )
+
+// ReasonConsumerLimit is the reason of the refusal of one more consumer than the stream may have, which is the operator's
+// to raise.
+const ReasonConsumerLimit = "CONSUMER_LIMIT"
 
 // Consumer describes an integrator's durable.
 type Consumer struct {
@@ -34,22 +40,14 @@ type Consumer struct {
 	StartSequence uint64
 }
 
-// State is how far an integrator has come.
-type State struct {
-	// Pending is how many events wait, delivered ones without an acknowledgement included.
-	Pending uint64
-	// AckFloor is the stream sequence up to which all is acknowledged.
-	AckFloor uint64
-}
-
 // Consumers makes, lists and deletes integrators' durables.
 type Consumers struct{ js jetstream.JetStream }
 
 // NewConsumers works on a connection of the account PLATFORM.
 func NewConsumers(js jetstream.JetStream) *Consumers { return &Consumers{js: js} }
 
-// Ensure makes the durable, or leaves it as it is when it is there. The broker's refusal of filters that overlap, or
-// of a start beyond the stream, is an Invalid fault; a broker that is away an Unavailable one.
+// Ensure makes the durable, or leaves it as it is when it is there. The broker's refusal of filters is an
+// Invalid fault, of one consumer more than the stream may have an Exhausted one; a broker that is away is Unavailable.
 func (c *Consumers) Ensure(ctx context.Context, wanted Consumer) error {
 	if err := wanted.check(); err != nil {
 		return err
@@ -86,22 +84,6 @@ func (c *Consumers) Delete(ctx context.Context, subscription uuid.UUID) error {
 		return nil
 	}
 	return away(err)
-}
-
-// State reads how far the durable has come; NotFound where it is not there.
-func (c *Consumers) State(ctx context.Context, subscription uuid.UUID) (State, error) {
-	consumer, err := c.js.Consumer(ctx, stream, ConsumerName(subscription))
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return State{}, fault.NotFoundName("consumers/" + ConsumerName(subscription))
-	}
-	if err != nil {
-		return State{}, away(err)
-	}
-	info := consumer.CachedInfo()
-	return State{
-		Pending:  info.NumPending + uint64(max(info.NumAckPending, 0)),
-		AckFloor: info.AckFloor.Stream,
-	}, nil
 }
 
 // List names the subscriptions that have a durable.
@@ -141,14 +123,24 @@ func (w Consumer) check() error {
 	return nil
 }
 
+// refusal says what a broker's refusal to make a consumer means. One that is not known is nobody's fault but ours.
 func refusal(err error) error {
 	if err == nil {
 		return nil
 	}
-	if answer, ok := errors.AsType[*jetstream.APIError](err); ok && answer.Code == 400 {
-		return fault.InvalidField("filters", "the broker refuses them: "+answer.Description).Wrap(err)
+	answer, ok := errors.AsType[*jetstream.APIError](err)
+	if !ok || answer.Code >= 500 {
+		return away(err)
 	}
-	return away(err)
+	switch answer.ErrorCode {
+	case jetstream.JSErrCodeMaximumConsumersLimit:
+		return fault.New(fault.Exhausted, ReasonConsumerLimit, "the event broker has as many consumers as it may").Wrap(err)
+	case jetstream.JSErrCodeOverlappingFilterSubjects, jetstream.JSErrCodeConsumerEmptyFilter,
+		jetstream.JSErrCodeDuplicateFilterSubjects, errCodeFilterNotSubset:
+		return fault.InvalidField("filters", "the broker refuses them: "+answer.Description).Wrap(err)
+	default:
+		return fmt.Errorf("brokeredge: the broker refuses the consumer: %w", err)
+	}
 }
 
 func away(err error) error {

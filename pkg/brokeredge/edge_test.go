@@ -124,6 +124,14 @@ func consumerOf(t *testing.T, conn *nats.Conn, name string) (jetstream.Consumer,
 	return js.Consumer(t.Context(), "EVENTS", name) //nolint:wrapcheck // A test's helper.
 }
 
+// info is how far a subscription's durable has come.
+func (d *door) info(t *testing.T, subscription uuid.UUID) *jetstream.ConsumerInfo {
+	t.Helper()
+	consumer, err := d.js.Consumer(t.Context(), "EVENTS", brokeredge.ConsumerName(subscription))
+	require.NoError(t, err)
+	return consumer.CachedInfo()
+}
+
 func (d *door) lastSequence(t *testing.T) uint64 {
 	t.Helper()
 	events, err := d.js.Stream(t.Context(), "EVENTS")
@@ -153,10 +161,9 @@ func TestAnIntegratorReadsAcknowledgesAndResumes(t *testing.T) {
 	require.Equal(t, 3, got)
 	conn.Close()
 
-	state, err := d.consumers.State(t.Context(), g.Owner.Subscription)
-	require.NoError(t, err)
-	require.EqualValues(t, 2, state.Pending)
-	require.EqualValues(t, 3, state.AckFloor)
+	info := d.info(t, g.Owner.Subscription)
+	require.EqualValues(t, 2, info.NumPending+uint64(info.NumAckPending))
+	require.EqualValues(t, 3, info.AckFloor.Stream)
 
 	conn, _ = d.visit(t, g)
 	consumer, err = consumerOf(t, conn, g.Consumer)
@@ -308,15 +315,11 @@ func TestConsumersAreMadeOnceListedAndDeleted(t *testing.T) {
 	wanted := brokeredge.Consumer{Subscription: one, Workspace: ws, Filters: []string{"evt." + ws.String() + ".>"}}
 	require.NoError(t, d.consumers.Ensure(t.Context(), wanted))
 	require.NoError(t, d.consumers.Ensure(t.Context(), wanted))
-	state, err := d.consumers.State(t.Context(), one)
-	require.NoError(t, err)
-	require.Zero(t, state.Pending, "from what comes next")
+	require.Zero(t, d.info(t, one).NumPending, "from what comes next")
 	fromTime := wanted
 	fromTime.Subscription, fromTime.StartTime = two, clock.Machine().Now().Add(-time.Hour)
 	require.NoError(t, d.consumers.Ensure(t.Context(), fromTime))
-	state, err = d.consumers.State(t.Context(), two)
-	require.NoError(t, err)
-	require.EqualValues(t, 3, state.Pending)
+	require.EqualValues(t, 3, d.info(t, two).NumPending)
 	fromTime.StartSequence = 1
 	require.Error(t, d.consumers.Ensure(t.Context(), fromTime))
 
@@ -325,8 +328,59 @@ func TestConsumersAreMadeOnceListedAndDeleted(t *testing.T) {
 	require.ElementsMatch(t, []uuid.UUID{one, two}, all)
 	require.NoError(t, d.consumers.Delete(t.Context(), one))
 	require.NoError(t, d.consumers.Delete(t.Context(), one))
-	_, err = d.consumers.State(t.Context(), one)
-	require.Equal(t, fault.NotFound, fault.From(err).Kind)
+	_, err = d.js.Consumer(t.Context(), "EVENTS", brokeredge.ConsumerName(one))
+	require.ErrorIs(t, err, jetstream.ErrConsumerNotFound)
+}
+
+// The broker's refusals are told apart: a full broker is nobody's wrong filter.
+func TestABrokerWithoutRoomForAConsumerSaysSo(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	require.NoError(t, d.js.DeleteStream(t.Context(), "EVENTS"))
+	_, err := d.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"evt.>"}, MaxConsumers: 1})
+	require.NoError(t, err)
+	ws := uuid.New()
+	ensure := func(filters ...string) *fault.Error {
+		for i := range filters {
+			filters[i] = "evt." + ws.String() + filters[i]
+		}
+		return fault.From(d.consumers.Ensure(t.Context(),
+			brokeredge.Consumer{Subscription: uuid.New(), Workspace: ws, Filters: filters}))
+	}
+	overlap := ensure(".>", ".threads.>")
+	require.Equal(t, fault.Invalid, overlap.Kind)
+	require.Equal(t, "filters", overlap.Fields[0].Path)
+	require.Nil(t, ensure(".>"))
+	full := ensure(".>")
+	require.Equal(t, fault.Exhausted, full.Kind)
+	require.Equal(t, brokeredge.ReasonConsumerLimit, full.Reason)
+}
+
+// A connection that cannot be closed keeps none of the others open.
+func TestOneFailedKickDoesNotSaveTheOthers(t *testing.T) {
+	t.Parallel()
+	conn := natstest.New(t).Conn(t) // of an account where the test itself is the servers
+	owner := brokeredge.Owner{Subscription: uuid.New(), Member: uuid.New(), Token: uuid.New()}
+	answer := func(subject string, texts ...string) {
+		_, err := conn.Subscribe(subject, func(question *nats.Msg) {
+			for _, text := range texts {
+				_ = question.Respond([]byte(text)) // the test fails without it
+			}
+		})
+		require.NoError(t, err)
+	}
+	const listed = `{"server":{"id":"%s"},"data":{"total":1,"connections":[{"cid":7,"authorized_user":"%s"}]}}`
+	answer("$SYS.REQ.SERVER.PING.CONNZ", fmt.Sprintf(listed, "GONE", owner), fmt.Sprintf(listed, "THERE", owner))
+	kicked := make(chan string, 1)
+	_, err := conn.Subscribe("$SYS.REQ.SERVER.THERE.KICK", func(order *nats.Msg) {
+		kicked <- string(order.Data)
+		_ = order.Respond([]byte("{}")) // as above
+	})
+	require.NoError(t, err)
+	n, err := brokeredge.NewDisconnector(conn).Disconnect(t.Context(), func(o brokeredge.Owner) bool { return o == owner })
+	require.ErrorIs(t, err, nats.ErrNoResponders)
+	require.Equal(t, 1, n)
+	require.JSONEq(t, `{"cid":7}`, <-kicked)
 }
 
 func TestWithTheBrokerAwayConsumersSaySo(t *testing.T) {

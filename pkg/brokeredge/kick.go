@@ -3,6 +3,7 @@ package brokeredge
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,18 +41,23 @@ type connections struct {
 }
 
 // Disconnect closes every integrator's connection whose owner match says yes to, on every server, and says how many
-// there were. A client that is being admitted at the same moment can slip by; its admission ends within ten minutes.
+// it closed. One that cannot be closed keeps none of the others open; its error is among those returned. A client that is
+// being admitted at the same moment can slip by; its admission ends within ten minutes.
 func (d *Disconnector) Disconnect(ctx context.Context, match func(Owner) bool) (int, error) {
 	victims, err := d.find(ctx, match)
 	if err != nil {
 		return 0, err
 	}
+	closed := 0
+	var failed []error
 	for _, v := range victims {
 		if err := d.kick(ctx, v); err != nil {
-			return 0, err
+			failed = append(failed, err)
+			continue
 		}
+		closed++
 	}
-	return len(victims), nil
+	return closed, errors.Join(failed...)
 }
 
 // victim is a connection on a server.

@@ -119,6 +119,13 @@ func (b *bench) dead(t *testing.T) []eventbus.DeadLetter {
 	return letters
 }
 
+// faults is how many events have a count of faults.
+func (b *bench) faults(t *testing.T) (n int) {
+	t.Helper()
+	require.NoError(t, b.db.Owner.Pool().QueryRow(t.Context(), "SELECT count(*) FROM event_faults").Scan(&n))
+	return n
+}
+
 // wire is a TCP line to the database that a test can cut and mend.
 type wire struct {
 	listener net.Listener

@@ -108,15 +108,25 @@ func (r *Router) ensure(ctx context.Context) (jetstream.Consumer, error) {
 	return made, nil
 }
 
-// Lag is how many events the consumer has not finished: those not delivered and those delivered and not
-// acknowledged.
-func (r *Router) Lag(ctx context.Context) (uint64, error) {
+// Position is how far a consumer has come.
+type Position struct {
+	// Done is a stream sequence up to which every event it handles is finished.
+	Done uint64
+	// Lag is how many events it has not finished: those not delivered and those delivered and not acknowledged. The
+	// broker counts an event a moment after its publisher was told that it is in the stream, so no lag does not mean
+	// that everything in the stream is done.
+	Lag uint64
+}
+
+// Position asks the broker how far the consumer has come. The error wraps jetstream.ErrConsumerNotFound where it was
+// never made.
+func (r *Router) Position(ctx context.Context) (Position, error) {
 	consumer, err := r.cfg.JS.Consumer(ctx, Stream, r.cfg.Durable)
 	if err != nil {
-		return 0, fmt.Errorf("eventbus: lag of %s: %w", r.cfg.Durable, err)
+		return Position{}, fmt.Errorf("eventbus: position of %s: %w", r.cfg.Durable, err)
 	}
 	info := consumer.CachedInfo()
-	return info.NumPending + uint64(max(info.NumAckPending, 0)), nil
+	return Position{Done: info.AckFloor.Stream, Lag: info.NumPending + uint64(max(info.NumAckPending, 0))}, nil
 }
 
 // Idle waits until the consumer has nothing left to do, including what waits for another attempt: all that was

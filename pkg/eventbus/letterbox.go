@@ -61,7 +61,7 @@ type letterbox struct {
 	machine clock.Clock
 }
 
-// write keeps a message; written again it only brings the reason up to date.
+// write keeps a message and ends the count of its faults; written again it only brings the reason up to date.
 func (l *letterbox) write(ctx context.Context, consumer string, next item, reason error) error {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -74,6 +74,9 @@ func (l *letterbox) write(ctx context.Context, consumer string, next item, reaso
 	}
 	why := fault.From(reason)
 	_, err = l.db.Pool().Exec(ctx, `
+		WITH ended AS (
+			DELETE FROM event_faults
+			WHERE workspace_id = $1 AND consumer = $3 AND stream_sequence = $4 AND event_id = $5)
 		INSERT INTO dead_letters (workspace_id, id, consumer, stream_sequence, event_id, event_type, subject,
 			headers, payload, reason, detail, deliveries, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
@@ -87,6 +90,37 @@ func (l *letterbox) write(ctx context.Context, consumer string, next item, reaso
 		return fmt.Errorf("eventbus: write dead letter: %w", err)
 	}
 	return nil
+}
+
+// countFault notes that an event failed once more by its own fault, and says how often it has.
+func (l *letterbox) countFault(ctx context.Context, consumer string, next item) (faults int, err error) {
+	err = l.db.Pool().QueryRow(ctx, `
+		INSERT INTO event_faults AS have (workspace_id, consumer, stream_sequence, event_id, faults)
+		VALUES ($1, $2, $3, $4, 1)
+		ON CONFLICT (workspace_id, consumer, stream_sequence, event_id) DO UPDATE SET faults = have.faults + 1
+		RETURNING faults`, faultKey(consumer, next)...).Scan(&faults)
+	if err != nil {
+		return 0, fmt.Errorf("eventbus: count an event's fault: %w", err)
+	}
+	return faults, nil
+}
+
+func (l *letterbox) forgetFaults(ctx context.Context, consumer string, next item) error {
+	_, err := l.db.Pool().Exec(ctx, `
+		DELETE FROM event_faults
+		WHERE workspace_id = $1 AND consumer = $2 AND stream_sequence = $3 AND event_id = $4`,
+		faultKey(consumer, next)...)
+	if err != nil {
+		return fmt.Errorf("eventbus: forget an event's faults: %w", err)
+	}
+	return nil
+}
+
+func faultKey(consumer string, next item) []any {
+	return []any{
+		workspaceOf(next.msg.Subject()), consumer, int64(next.at.Sequence.Stream),
+		clean(next.msg.Headers().Get(headerID)),
+	}
 }
 
 const letterColumns = `id, workspace_id, consumer, stream_sequence, event_id, event_type, subject, headers, payload,

@@ -33,11 +33,11 @@ func newMetrics(r *Router) *metrics {
 		metric.WithDescription("Events in this replica's hands."))
 	m.registration, _ = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		o.ObserveInt64(heldNow, int64(r.held.size()), m.consumer)
-		left, err := r.Lag(ctx)
+		at, err := r.Position(ctx)
 		if err != nil {
 			return err
 		}
-		o.ObserveInt64(lag, int64(left), m.consumer)
+		o.ObserveInt64(lag, int64(at.Lag), m.consumer)
 		return nil
 	}, lag, heldNow)
 	return m

@@ -93,6 +93,7 @@ func TestPostgresAwayLosesNothing(t *testing.T) {
 func TestTheBrokerRestartedLosesNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.config.AckWait = 2 * time.Second // after which what was acknowledged to a broker that was gone comes again
 	var kept recorder
 	first := make(chan struct{}, 1000)
 	r := eventbus.NewRouter(b.config)

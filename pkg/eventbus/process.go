@@ -51,6 +51,7 @@ func (r *Router) settle(ctx context.Context, next item) error {
 	err := r.handle(ctx, next.msg.Headers(), next.msg.Subject(), next.msg.Data(), next.at.Sequence.Stream)
 	if err == nil {
 		r.metrics.handled(ctx, "ok")
+		r.forgetFaults(ctx, next)
 		// A lost acknowledgement brings the event again, and the inbox stops it.
 		_ = next.msg.Ack()
 		return nil
@@ -58,40 +59,80 @@ func (r *Router) settle(ctx context.Context, next item) error {
 	if r.isOutage(ctx, err) {
 		return err
 	}
-	deliveries := next.at.NumDelivered
-	if !final(err) && deliveries <= uint64(len(r.cfg.Delays)) {
-		delay := r.cfg.Delays[deliveries-1]
-		r.cfg.Log.WarnContext(ctx, "consumer tries an event again", "consumer", r.cfg.Durable,
-			"subject", next.msg.Subject(), "deliveries", deliveries, "delay", delay, "error", err)
-		r.metrics.handled(ctx, "retry")
-		_ = next.msg.NakWithDelay(delay)
-		return nil
+	if !final(err) {
+		given, failed := r.retry(ctx, next, err)
+		if given || failed != nil {
+			return failed
+		}
 	}
-	if err := r.bury(ctx, next, err); err != nil {
-		return err
-	}
-	return nil
+	return r.bury(ctx, next, err)
 }
 
-// bury writes the dead letter and then ends the message. In that order: a crash between leaves both, and the row
-// is written once.
-func (r *Router) bury(ctx context.Context, next item, reason error) error {
-	err := r.letters.write(ctx, r.cfg.Durable, next, reason)
+// retry gives the event back for another attempt, unless it has failed too often. Faults are counted and not
+// deliveries: an event also comes again when a replica stopped or died, and that is not its fault. It returns an
+// error only when the database is down.
+func (r *Router) retry(ctx context.Context, next item, reason error) (given bool, err error) {
+	faults, err := r.letters.countFault(ctx, r.cfg.Durable, next)
 	if err != nil {
-		if r.isOutage(ctx, err) {
-			return err
+		return true, r.later(ctx, next, err)
+	}
+	if faults > len(r.cfg.Delays) {
+		return false, nil
+	}
+	delay := r.cfg.Delays[faults-1]
+	r.cfg.Log.WarnContext(ctx, "consumer tries an event again", "consumer", r.cfg.Durable,
+		"subject", next.msg.Subject(), "faults", faults, "delay", delay, "error", reason)
+	r.metrics.handled(ctx, "retry")
+	_ = next.msg.NakWithDelay(delay)
+	return true, nil
+}
+
+// forgetFaults ends the count of an event that succeeded after all. One that came for the first time has none.
+func (r *Router) forgetFaults(ctx context.Context, next item) {
+	if next.at.NumDelivered <= 1 {
+		return
+	}
+	if err := r.letters.forgetFaults(ctx, r.cfg.Durable, next); err != nil {
+		// The row stays and counts for nothing: the event does not come again.
+		r.cfg.Log.WarnContext(ctx, "consumer cannot forget an event's faults", "consumer", r.cfg.Durable,
+			"subject", next.msg.Subject(), "error", err)
+	}
+}
+
+// bury does what must be done for a lost event, writes the dead letter and then ends the message. In that order: a
+// crash between makes all of it happen again, and the row is written once.
+func (r *Router) bury(ctx context.Context, next item, reason error) error {
+	if r.cfg.Buried != nil {
+		if err := r.cfg.Buried(ctx, workspaceOf(next.msg.Subject())); err != nil {
+			// Not an outage, whatever it is: the other events do not wait for it.
+			r.again(ctx, next, err)
+			return nil
 		}
-		// The letter itself cannot be written: the event must not be lost, so it comes again, slowly.
-		r.cfg.Log.ErrorContext(ctx, "consumer cannot write a dead letter",
-			"consumer", r.cfg.Durable, "subject", next.msg.Subject(), "error", err)
-		_ = next.msg.NakWithDelay(r.lastDelay())
-		return nil
+	}
+	if err := r.letters.write(ctx, r.cfg.Durable, next, reason); err != nil {
+		return r.later(ctx, next, err)
 	}
 	r.cfg.Log.ErrorContext(ctx, "consumer gave an event up to the dead letters", "consumer", r.cfg.Durable,
 		"subject", next.msg.Subject(), "deliveries", next.at.NumDelivered, "error", reason)
 	r.metrics.handled(ctx, "dead")
 	_ = next.msg.TermWithReason(fault.From(reason).Reason)
 	return nil
+}
+
+// later returns err when the database is down; else what it kept for the event failed, and the event comes again.
+func (r *Router) later(ctx context.Context, next item, err error) error {
+	if r.isOutage(ctx, err) {
+		return err
+	}
+	r.again(ctx, next, err)
+	return nil
+}
+
+// again gives back an event that can be neither handled nor given up, to come again slowly: it must not be lost.
+func (r *Router) again(ctx context.Context, next item, err error) {
+	r.cfg.Log.ErrorContext(ctx, "consumer can neither handle an event nor give it up",
+		"consumer", r.cfg.Durable, "subject", next.msg.Subject(), "error", err)
+	_ = next.msg.NakWithDelay(r.lastDelay())
 }
 
 func (r *Router) lastDelay() time.Duration {

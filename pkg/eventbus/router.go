@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
@@ -37,9 +38,14 @@ type RouterConfig struct {
 	Held int
 	// AckWait is after how long without a sign of life the broker gives an event to another replica. Zero: 30 s.
 	AckWait time.Duration
-	// Delays are the waits before each further attempt after an event's own fault; when they are used up it goes
-	// to the dead letters. Nil: six, from 1 s to 10 min.
+	// Delays are the waits before each further attempt after an event's own fault, however often it was delivered
+	// for other reasons; when they are used up it goes to the dead letters. Nil: six, from 1 s to 10 min.
 	Delays []time.Duration
+	// Buried, where it is set, is called before an event goes to the dead letters, with the workspace that its
+	// subject names (zero where it names none): what must not go on without the event is mended here. It may be
+	// called more than once for an event. While it fails the event is not given up, but tried again after the last
+	// of Delays, and counts as unfinished.
+	Buried func(ctx context.Context, workspace uuid.UUID) error
 	// OutageDelays are the waits between attempts while a dependency is down; the last repeats. Nil: 100 ms to 5 s.
 	OutageDelays []time.Duration
 }

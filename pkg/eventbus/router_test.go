@@ -203,6 +203,103 @@ func TestARetryThatHelpsLeavesNoDeadLetter(t *testing.T) {
 	idle(t, r)
 	require.EqualValues(t, 3, calls.Load())
 	require.Empty(t, b.dead(t))
+	require.Zero(t, b.faults(t))
+}
+
+// An event comes again when a replica stops, and when one dies: that is not its fault and takes nothing from its
+// attempts.
+func TestRedeliveriesAreNotFaults(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var calls atomic.Int32
+	failing := func(context.Context, event) error {
+		calls.Add(1)
+		return errors.New("no luck with this one") //nolint:err113 // Any error.
+	}
+	r := eventbus.NewRouter(b.config)
+	eventbus.On(r, func(context.Context, event) error { return nil })
+	stop := run(t, r)
+	idle(t, r)
+	stop()
+	b.publish(t, encode(t.Context(), t, posted(uuid.New(), uuid.New(), 1)))
+	consumer, err := b.js.Consumer(t.Context(), eventbus.Stream, "threads-test")
+	require.NoError(t, err)
+	for range 10 { // as a stopping replica does
+		msg, err := consumer.Next(jetstream.FetchMaxWait(20 * time.Second))
+		require.NoError(t, err)
+		require.NoError(t, msg.Nak())
+	}
+	next := eventbus.NewRouter(b.config)
+	eventbus.On(next, failing)
+	run(t, next)
+	idle(t, next)
+	require.EqualValues(t, 1+len(b.config.Delays), calls.Load())
+	require.Len(t, b.dead(t), 1)
+	require.EqualValues(t, 10+calls.Load(), b.dead(t)[0].Deliveries)
+	require.Zero(t, b.faults(t), "the count ends with the letter")
+}
+
+func TestFaultsAreCountedOverReplicasAndRestarts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.config.Delays = []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond, time.Millisecond}
+	var calls atomic.Int32
+	failed := make(chan struct{}, 10)
+	for range 2 {
+		r := eventbus.NewRouter(b.config)
+		eventbus.On(r, func(context.Context, event) error {
+			calls.Add(1)
+			failed <- struct{}{}
+			return errors.New("no luck with this one") //nolint:err113 // Any error.
+		})
+		stop := run(t, r)
+		if calls.Load() == 0 {
+			b.publish(t, encode(t.Context(), t, posted(uuid.New(), uuid.New(), 1)))
+			<-failed
+			stop()
+			continue
+		}
+		idle(t, r)
+	}
+	require.EqualValues(t, 1+len(b.config.Delays), calls.Load())
+	require.Len(t, b.dead(t), 1)
+}
+
+// What a consumer mends in the place of a lost event is mended before the event is given up.
+func TestAnEventIsGivenUpOnlyWhenThatWasBorne(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ws := uuid.New()
+	const failures = 2
+	calls, answer := make(chan uuid.UUID), make(chan error)
+	b.config.Buried = func(_ context.Context, workspace uuid.UUID) error {
+		calls <- workspace
+		return <-answer
+	}
+	r := eventbus.NewRouter(b.config)
+	eventbus.On(r, func(context.Context, event) error { return nil })
+	run(t, r)
+	unread := asNATS(encode(t.Context(), t, posted(ws, uuid.New(), 1)))
+	unread.Data = []byte{0xff}
+	_, err := b.js.PublishMsg(t.Context(), unread)
+	require.NoError(t, err)
+	for i := range failures + 1 {
+		require.Equal(t, ws, <-calls)
+		require.Empty(t, b.dead(t))
+		if i < failures {
+			answer <- fault.New(fault.Unavailable, fault.ReasonUnavailable, "the directory is away")
+		}
+	}
+	at, err := r.Position(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, at.Lag, "unfinished")
+	b.publish(t, encode(t.Context(), t, posted(ws, uuid.New(), 1)))
+	answer <- nil
+	idle(t, r)
+	require.Len(t, b.dead(t), 1)
+	at, err = r.Position(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, eventbus.Position{Done: 2}, at)
 }
 
 func TestSchemaAndPermissionFaultsAreDeadLettersAtOnce(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -69,24 +68,4 @@ func Claim(ctx context.Context, tx postgres.DBTX) (fresh bool, err error) {
 		return false, fmt.Errorf("inbox: claim: %w", err)
 	}
 	return tag.RowsAffected() == 1, nil
-}
-
-const pruneBatch = 5000
-
-// Prune deletes the claims stored before the given machine time, in small transactions, and returns how many. It
-// needs the owner's role: the app role may not delete.
-func Prune(ctx context.Context, owner postgres.DBTX, before time.Time) (int64, error) {
-	var total int64
-	for {
-		tag, err := owner.Exec(ctx, `
-			DELETE FROM inbox WHERE ctid = ANY (ARRAY (SELECT ctid FROM inbox WHERE stored_at < $1 LIMIT $2))`,
-			before, pruneBatch)
-		if err != nil {
-			return total, fmt.Errorf("inbox: prune: %w", err)
-		}
-		total += tag.RowsAffected()
-		if tag.RowsAffected() < pruneBatch {
-			return total, nil
-		}
-	}
 }

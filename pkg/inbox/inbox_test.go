@@ -109,7 +109,7 @@ func TestRunPrunesWhatTheStreamHasForgotten(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- inbox.Run(ctx, db.Owner, clock.Machine(), nil) }()
+	go func() { done <- inbox.Pruning().Run(ctx, db.Owner, clock.Machine(), nil) }()
 	require.Eventually(t, func() bool {
 		var n int
 		return db.Owner.Pool().QueryRow(t.Context(), "select count(*) from inbox").Scan(&n) == nil && n == 100

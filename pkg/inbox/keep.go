@@ -1,26 +1,15 @@
 package inbox
 
 import (
-	"context"
-	"log/slog"
 	"time"
 
-	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/postgres"
 )
 
-const (
-	// Retention is how long a claim is kept: a day more than the stream keeps its events.
-	Retention  = 31 * 24 * time.Hour
-	pruneEvery = time.Hour
-)
+// Retention is how long a claim is kept: a day more than the stream keeps its events.
+const Retention = 31 * 24 * time.Hour
 
-// Run prunes what is older than Retention by the machine clock, now and every hour, until ctx ends. Any number of
-// replicas may run it. A failure is logged and tried again the next time.
-func Run(ctx context.Context, owner *postgres.DB, machine clock.Clock, log *slog.Logger) error {
-	return clock.Every(ctx, pruneEvery, func(ctx context.Context) {
-		if _, err := Prune(ctx, owner.Pool(), machine.Now().Add(-Retention)); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "inbox: prune failed", "error", err)
-		}
-	})
+// Pruning forgets the claims that are older; the app role may not. Every service that consumes runs it.
+func Pruning() postgres.Pruning {
+	return postgres.Pruning{Table: "inbox", Keep: Retention, Every: time.Hour}
 }

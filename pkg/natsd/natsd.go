@@ -61,6 +61,11 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !opts.DontListen {
+		if err := free(ctx, net.JoinHostPort(opts.Host, strconv.Itoa(max(0, opts.Port)))); err != nil {
+			return nil, err
+		}
+	}
 	broker, err := server.NewServer(opts)
 	if err != nil {
 		return nil, fmt.Errorf("natsd: make server: %w", err)
@@ -82,6 +87,16 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		broker.Shutdown()
 		return nil, fmt.Errorf("natsd: start: %w", ctx.Err())
 	}
+}
+
+// free tells at once that an address is taken, which the server itself would only log.
+func free(ctx context.Context, addr string) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("natsd: listen on the broker's address: %w", err)
+	}
+	return listener.Close()
 }
 
 // options parses the configuration text with the settings put in front of it, which is how its variables are

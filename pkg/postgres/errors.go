@@ -19,11 +19,6 @@ func IsUnique(err error, constraint string) bool {
 	return violates(err, "23505", constraint)
 }
 
-// IsForeignKey is IsUnique for foreign keys.
-func IsForeignKey(err error, constraint string) bool {
-	return violates(err, "23503", constraint)
-}
-
 func violates(err error, code, constraint string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == code && (constraint == "" || pg.ConstraintName == constraint)

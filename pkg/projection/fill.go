@@ -72,18 +72,15 @@ func (p *Projection) stream(ctx context.Context) (*jetstream.StreamInfo, error) 
 	return stream.CachedInfo(), nil
 }
 
-// read is up to where the consumer has acknowledged everything; 0 where there is no consumer yet.
+// read is up to where the consumer has finished everything; 0 where there is no consumer yet.
 func (p *Projection) read(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	consumer, err := p.cfg.JS.Consumer(ctx, eventbus.Stream, p.router.Durable())
-	switch {
-	case errors.Is(err, jetstream.ErrConsumerNotFound):
-		return 0, nil
-	case err != nil:
+	at, err := p.router.Position(ctx)
+	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return 0, fmt.Errorf("projection: read the consumer: %w", err)
 	}
-	return consumer.CachedInfo().AckFloor.Stream, nil
+	return at.Done, nil
 }
 
 // fill brings the tables to where events can go on, and tells the router from where.
@@ -150,7 +147,7 @@ func (p *Projection) snapshot(ctx context.Context, db *postgres.DB, workspace uu
 	}
 }
 
-// check confirms, again and again, that everything in the stream is in the tables.
+// check confirms, again and again, that the consumer is not behind.
 func (p *Projection) check(ctx context.Context) {
 	for {
 		wait := p.every
@@ -166,22 +163,39 @@ func (p *Projection) check(ctx context.Context) {
 	}
 }
 
-// confirm asks the broker once whether the consumer has handled everything.
+// confirm asks the broker once how far the consumer has come, and says whether it is behind. What the broker has not
+// told the consumer of yet it tells within moments, which the ten minutes bear; the mark does not count on it.
 func (p *Projection) confirm(ctx context.Context) bool {
 	asked := p.cfg.Machine.Now()
 	stream, err := p.stream(ctx)
 	if err != nil {
 		return false
 	}
-	if lag, err := p.router.Lag(ctx); err != nil || lag > 0 {
+	at, err := p.router.Position(ctx)
+	if err != nil {
+		return false
+	}
+	// What is finished is in the tables: as an event, or by the snapshot in the place of one that was given up.
+	err = p.mark(ctx, progress{created: stream.Created.Truncate(time.Microsecond), sequence: at.Done})
+	if err != nil {
+		p.cfg.Log.WarnContext(ctx, "projection cannot mark its progress", "error", err)
+	}
+	if at.Lag > 0 {
 		return false
 	}
 	p.confirmed.Store(asked.UnixNano())
 	p.once.Do(func() { close(p.fresh) })
-	// Everything up to the sequence read before the lag was nil is in the tables.
-	err = p.mark(ctx, progress{created: stream.Created.Truncate(time.Microsecond), sequence: stream.State.LastSeq})
-	if err != nil {
-		p.cfg.Log.WarnContext(ctx, "projection cannot mark its progress", "error", err)
-	}
 	return true
+}
+
+// buried pages everything of a workspace, or of all where the event does not say of which it is, in the place of an event of it that cannot be applied: what the event took
+// away must not stay. Until that is done the event is unfinished and so the tables are not confirmed. It asks anew for
+// every event, for a snapshot that was begun before does not know it.
+func (p *Projection) buried(ctx context.Context, workspace uuid.UUID) error {
+	if workspace == uuid.Nil {
+		return p.snapshot(ctx, p.cfg.Owner, uuid.Nil)
+	}
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
+	return p.snapshot(ctx, p.cfg.DB, workspace)
 }

@@ -3,7 +3,8 @@
 //
 // It is built by one rule: note the stream's last sequence, page the directory's snapshot, apply events from there
 // by version. Rows are guarded by version and what ended stays as a tombstone, so events may come late, twice and in
-// any order, and the tables are the same. It promises that a right taken away is gone when the directory's event
+// any order, and the tables are the same. An event that cannot be applied is replaced by a snapshot of its workspace
+// before it goes to the dead letters. It promises that a right taken away is gone when the directory's event
 // is handled; that a right given is there, at the latest, when Confirm has returned; and that Current fails rather
 // than let a service decide from tables that nobody has confirmed for ten minutes.
 //
@@ -73,6 +74,12 @@ const (
 	startPatience = 2 * time.Second
 )
 
+// retryDelays are the waits between the attempts at an event that fails: few and short, for until its end nothing is
+// confirmed, and a snapshot then stands in for it.
+func retryDelays() []time.Duration {
+	return []time.Duration{100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second}
+}
+
 // Projection keeps the tables. It may be used by many goroutines.
 type Projection struct {
 	cfg       Config
@@ -92,15 +99,16 @@ type Projection struct {
 // New makes a projection. Nothing runs before Start.
 func New(cfg Config) *Projection {
 	p := &Projection{
-		cfg: cfg,
-		router: eventbus.NewRouter(eventbus.RouterConfig{
-			Durable: cfg.Service + "_projection", JS: cfg.JS, DB: cfg.Owner, Log: cfg.Log, Machine: cfg.Machine,
-		}),
+		cfg:       cfg,
 		asks:      newThrottle[question](cfg.Machine, askTimeout),
 		refreshes: newThrottle[uuid.UUID](cfg.Machine, refreshTimeout),
 		fresh:     make(chan struct{}),
 		every:     checkEvery,
 	}
+	p.router = eventbus.NewRouter(eventbus.RouterConfig{
+		Durable: cfg.Service + "_projection", JS: cfg.JS, DB: cfg.Owner, Log: cfg.Log, Machine: cfg.Machine,
+		Delays: retryDelays(), Buried: p.buried,
+	})
 	p.handle()
 	return p
 }

@@ -11,7 +11,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -144,24 +143,4 @@ func Lookup(ctx context.Context, db postgres.DBTX) (prior string, found bool, er
 func reused() error {
 	return fault.New(fault.Invalid, fault.ReasonRequestIDReused, "the request_id was used with another request").
 		WithField("request_id", "must be new for a new request")
-}
-
-const pruneBatch = 5000
-
-// Prune deletes the claims stored before the given machine time, in small transactions, and returns how many. It
-// needs the owner's role: the app role may not delete.
-func Prune(ctx context.Context, owner postgres.DBTX, before time.Time) (int64, error) {
-	var total int64
-	for {
-		tag, err := owner.Exec(ctx, `
-			DELETE FROM replay WHERE ctid = ANY (ARRAY (SELECT ctid FROM replay WHERE stored_at < $1 LIMIT $2))`,
-			before, pruneBatch)
-		if err != nil {
-			return total, fmt.Errorf("replay: prune: %w", err)
-		}
-		total += tag.RowsAffected()
-		if tag.RowsAffected() < pruneBatch {
-			return total, nil
-		}
-	}
 }

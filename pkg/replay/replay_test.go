@@ -206,7 +206,7 @@ func TestPrune(t *testing.T) {
 			clock_timestamp() - case when i <= 6000 then interval '48 hours' else interval '12 hours' end
 		from generate_series(1, 6100) i`)
 	require.NoError(t, err)
-	n, err := replay.Prune(t.Context(), db.Owner.Pool(), clock.Machine().Now().Add(-replay.Retention))
+	n, err := replay.Pruning().Once(t.Context(), db.Owner.Pool(), clock.Machine().Now())
 	require.NoError(t, err)
 	require.EqualValues(t, 6000, n)
 	require.GreaterOrEqual(t, replay.Retention, 24*time.Hour, "what the API promises")
@@ -220,7 +220,7 @@ func TestRunPrunesAtOnce(t *testing.T) {
 	later := clock.NewManual(clock.Machine().Now().Add(replay.Retention + time.Hour))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- replay.Run(ctx, db.Owner, later, nil) }()
+	go func() { done <- replay.Pruning().Run(ctx, db.Owner, later, nil) }()
 	require.Eventually(t, func() bool {
 		_, found, err := replay.Lookup(replay.NewContext(t.Context(), key), db.App.For(key.Workspace))
 		return err == nil && !found

@@ -139,7 +139,7 @@ func (f *Feed) read(ctx context.Context) (began bool, err error) {
 
 // subscribe makes an ordered consumer of this process alone, which the broker forgets by itself.
 func (f *Feed) subscribe(ctx context.Context) (messages jetstream.MessagesContext, pending uint64, err error) {
-	subjects, err := filters()
+	subjects, err := Filters()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -164,8 +164,8 @@ func (f *Feed) subscribe(ctx context.Context) (messages jetstream.MessagesContex
 	return messages, info.NumPending + info.Delivered.Consumer, nil
 }
 
-// filters are the subjects of the events that take reads, in every workspace.
-func filters() ([]string, error) {
+// Filters are the subjects of the events that Apply knows, in every workspace.
+func Filters() ([]string, error) {
 	var subjects []string
 	for _, event := range []proto.Message{
 		&directoryv1.TokenRevoked{}, &directoryv1.MemberUpdated{}, &directoryv1.MemberDeactivated{},
@@ -189,30 +189,43 @@ func (f *Feed) take(msg jetstream.Msg, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	switch event := payload.(type) {
-	case *directoryv1.TokenRevoked:
-		session, err := uuid.Parse(event.GetApiToken().GetUid())
+	return Apply(f.cfg.Revocations, payload, at)
+}
+
+// Apply remembers what an event revokes, as of at; most revoke nothing. It may be told the same twice, and fails for
+// an event whose names cannot be read.
+func Apply(revocations *auth.Revocations, event proto.Message, at time.Time) error {
+	if revoked, ok := event.(*directoryv1.TokenRevoked); ok {
+		session, err := uuid.Parse(revoked.GetApiToken().GetUid())
 		if err != nil {
 			return fault.InvalidField("api_token.uid", "must be a UUID")
 		}
-		f.cfg.Revocations.RevokeSession(session, at)
+		revocations.RevokeSession(session, at)
 		return nil
-	case *directoryv1.MemberDeactivated:
-		return f.member(event.GetMember(), at)
-	case *directoryv1.MemberUpdated:
-		if slices.Contains(event.GetChangedFields().GetPaths(), "role") ||
-			slices.Contains(event.GetChangedFields().GetPaths(), "state") {
-			return f.member(event.GetMember(), at)
-		}
 	}
-	return nil
-}
-
-func (f *Feed) member(m *directoryv1.Member, at time.Time) error {
+	m := Member(event)
+	if m == nil {
+		return nil
+	}
 	ids, err := memberName.ParseUUIDs("member.name", m.GetName())
 	if err != nil {
 		return err
 	}
-	f.cfg.Revocations.RevokeMember(ids[0], ids[1], m.GetVersion(), at)
+	revocations.RevokeMember(ids[0], ids[1], m.GetVersion(), at)
+	return nil
+}
+
+// Member returns the member whose earlier access tokens an event revokes, nil for nobody's: another role or state
+// takes them away.
+func Member(event proto.Message) *directoryv1.Member {
+	switch event := event.(type) {
+	case *directoryv1.MemberDeactivated:
+		return event.GetMember()
+	case *directoryv1.MemberUpdated:
+		changed := event.GetChangedFields().GetPaths()
+		if slices.Contains(changed, "role") || slices.Contains(changed, "state") {
+			return event.GetMember()
+		}
+	}
 	return nil
 }

@@ -19,7 +19,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/tls/certprovider"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
@@ -91,7 +90,7 @@ type Server struct {
 	mu       sync.Mutex
 	grpc     *grpc.Server
 	listener net.Listener
-	certs    certprovider.Provider
+	letGo    func() // of the certificate's files
 	served   chan error
 }
 
@@ -132,19 +131,20 @@ func (s *Server) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	creds, certs, err := s.cfg.TLS.credentials(ctx)
+	creds, letGo, err := s.cfg.TLS.credentials(ctx)
 	if err != nil {
 		return err
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.cfg.Addr)
 	if err != nil {
+		letGo()
 		return fmt.Errorf("listen on the gRPC address: %w", err)
 	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.methods, s.listener, s.certs = methods, l, certs
+	s.methods, s.listener, s.letGo = methods, l, letGo
 	s.grpc = grpc.NewServer(s.settings(creds)...)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	for _, r := range s.services {
@@ -194,14 +194,12 @@ const cutGrace = time.Second
 // drain timeout or the end of ctx; what is left is cut and reported as an error.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
-	server, certs := s.grpc, s.certs
+	server, letGo := s.grpc, s.letGo
 	s.mu.Unlock()
 	if server == nil {
 		return nil
 	}
-	if certs != nil {
-		defer certs.Close()
-	}
+	defer letGo()
 	s.health.Shutdown()
 	s.drain(errDraining)
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)

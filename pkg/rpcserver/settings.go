@@ -83,14 +83,27 @@ type TLS struct {
 	ClientCAFile string
 }
 
-// credentials returns what the server takes connections with, and the provider to close afterwards, which is nil
-// without TLS.
-func (t TLS) credentials(ctx context.Context) (credentials.TransportCredentials, certprovider.Provider, error) {
+// credentials returns what the server takes connections with, and what lets go of the files afterwards.
+func (t TLS) credentials(ctx context.Context) (credentials.TransportCredentials, func(), error) {
+	cfg, letGo, err := t.Server(ctx, "h2")
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case cfg == nil:
+		return insecure.NewCredentials(), letGo, nil
+	default:
+		return credentials.NewTLS(cfg), letGo, nil
+	}
+}
+
+// Server returns the configuration of a server of the protocols, in the words of ALPN, and what lets go of the files
+// once it has stopped. The configuration is nil without TLS. It fails when the files cannot be read.
+func (t TLS) Server(ctx context.Context, protocols ...string) (cfg *tls.Config, letGo func(), err error) {
 	if t.CertFile == "" && t.KeyFile == "" {
 		if t.ClientCAFile != "" {
 			return nil, nil, errors.New("client certificates can be checked only by a server with TLS")
 		}
-		return insecure.NewCredentials(), nil, nil
+		return nil, func() {}, nil
 	}
 	// The provider waits for files that are not there; a server that starts says so at once.
 	if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
@@ -108,22 +121,22 @@ func (t TLS) credentials(ctx context.Context) (credentials.TransportCredentials,
 		files.Close()
 		return nil, nil, fmt.Errorf("the server's certificate: %w", err)
 	}
-	base := &tls.Config{
+	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
+		NextProtos: protocols,
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			return t.current(hello.Context(), files)
+			return t.current(hello.Context(), files, protocols)
 		},
-	}
-	return credentials.NewTLS(base), files, nil
+	}, files.Close, nil
 }
 
 // current is the configuration with the files as they now are.
-func (t TLS) current(ctx context.Context, files certprovider.Provider) (*tls.Config, error) {
+func (t TLS) current(ctx context.Context, files certprovider.Provider, protocols []string) (*tls.Config, error) {
 	material, err := files.KeyMaterial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: material.Certs, NextProtos: []string{"h2"}}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: material.Certs, NextProtos: protocols}
 	if t.ClientCAFile != "" {
 		cfg.ClientAuth = tls.RequireAndVerifyClientCert
 		cfg.ClientCAs = material.Roots

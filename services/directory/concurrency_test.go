@@ -1,8 +1,10 @@
 package directory_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
@@ -171,5 +173,45 @@ func TestNoTokenSlipsPastADeactivation(t *testing.T) {
 	require.NoError(t, err)
 	for _, token := range all.GetApiTokens() {
 		require.NotNil(t, token.GetRevokeTime())
+	}
+}
+
+// Who locks the workspace and a member locks the workspace first. The test holds the workspace, as an invitation does,
+// waits until the change waits for it, and then gets the member, too: the other order would be a deadlock (40P01).
+func TestTheWorkspaceIsLockedBeforeAMember(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	w := h.found(t)
+	olaf := w.join(t, "olaf", owner)
+	for name, change := range map[string]func(context.Context) error{
+		"deactivate": func(ctx context.Context) error {
+			_, err := h.members.DeactivateMember(ctx, &directoryv1.DeactivateMemberRequest{Name: olaf.GetName()})
+			return err
+		},
+		"demote": func(ctx context.Context) error {
+			_, err := h.members.UpdateMember(ctx, &directoryv1.UpdateMemberRequest{
+				Member: &directoryv1.Member{Name: olaf.GetName(), Role: member}, UpdateMask: paths("role"),
+			})
+			return err
+		},
+	} {
+		tx, err := h.db.Owner.Pool().Begin(t.Context())
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), "SELECT 1 FROM workspaces WHERE workspace_id = $1 FOR UPDATE", w.GetUid())
+		require.NoError(t, err)
+		done := make(chan error, 1)
+		go func() { done <- change(w.owner.ctx) }()
+		require.Eventually(t, func() bool {
+			var waiting int
+			require.NoError(t, h.db.Owner.Pool().QueryRow(t.Context(),
+				"SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.datname = current_database() "+
+					"WHERE NOT l.granted AND l.pid IN (SELECT pid FROM pg_stat_activity WHERE datid = d.oid)").Scan(&waiting))
+			return waiting > 0
+		}, 20*time.Second, tick, name)
+		_, err = tx.Exec(t.Context(), "SELECT 1 FROM members WHERE member_id = $1 FOR UPDATE NOWAIT", olaf.GetUid())
+		require.NoError(t, err, "%s holds the member while it waits for the workspace", name)
+		require.NoError(t, tx.Rollback(t.Context()))
+		require.NoError(t, <-done, name)
+		_, _ = h.members.ReactivateMember(w.owner.ctx, &directoryv1.ReactivateMemberRequest{Name: olaf.GetName()})
 	}
 }

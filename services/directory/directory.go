@@ -59,6 +59,7 @@ func New(ctx context.Context, cfg Config, deps boot.Deps) (*Service, error) {
 	// The first key is there before the first call, and each next one long before it signs.
 	p.Group.Add("signing keys", use.RotateKeys, nil)
 	p.Group.Go("key rotation", jobs.RotateKeys(use, p.Machine, p.Log).Run)
+	p.Group.Go("durable sweep", jobs.SweepDurables(use, p.Log))
 	if err := broker.add(p, use); err != nil {
 		p.Close()
 		return nil, err

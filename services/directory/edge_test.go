@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -207,9 +209,10 @@ func TestSubscriptionsAreMadeOnceListedAndDeleted(t *testing.T) {
 	}
 	one, err := h.subscriptions.CreateEventSubscription(w.owner.ctx, request)
 	require.NoError(t, err)
-	again, err := h.subscriptions.CreateEventSubscription(w.owner.ctx, request)
-	require.NoError(t, err)
-	require.True(t, proto.Equal(one, again), "the retry gets the same answer")
+	_, err = h.subscriptions.CreateEventSubscription(w.owner.ctx, request)
+	info, _ := rpctest.Detail[*errdetails.ErrorInfo](rpctest.Failed(t, err, codes.AlreadyExists, "ALREADY_EXISTS"))
+	require.Equal(t, one.GetEventSubscription().GetName(), info.GetMetadata()["name"])
+	require.Equal(t, []string{one.GetEventSubscription().GetConsumer()}, h.durables(t), "the retry leaves no durable")
 	consumer, err := h.broker.JS(t).Consumer(t.Context(), eventbus.Stream, one.GetEventSubscription().GetConsumer())
 	require.NoError(t, err)
 	require.Equal(t, []string{"evt." + w.GetUid() + ".directory.member.*"}, filters(consumer))
@@ -274,6 +277,52 @@ func TestSubscriptionsThatDoNotHoldTogetherAreRefused(t *testing.T) {
 		require.NoError(t, ask(w.owner, &directoryv1.EventSubscription{}))
 	}
 	rpctest.Failed(t, ask(w.owner, &directoryv1.EventSubscription{}), codes.FailedPrecondition, "SUBSCRIPTION_LIMIT")
+	require.Len(t, h.durables(t), 20, "what is refused leaves no durable")
+}
+
+// durables are the integrators' durables on the broker.
+func (h *house) durables(t *testing.T) []string {
+	t.Helper()
+	stream, err := h.broker.JS(t).Stream(t.Context(), eventbus.Stream)
+	require.NoError(t, err)
+	var found []string
+	for name := range stream.ConsumerNames(t.Context()).Name() {
+		if strings.HasPrefix(name, "int-") {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// Finding connections asks every server of the broker, so what takes nothing from a member does not do it.
+func TestOnlyALostRoleIsLookedForOnTheBroker(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	w := h.found(t)
+	mia := w.join(t, "mia", member)
+	answers, err := h.broker.ConnAs(t, h.broker.Credentials.SystemUser, h.broker.Credentials.SystemPassword).SubscribeSync("_INBOX.>")
+	require.NoError(t, err)
+	change := func(m *directoryv1.Member) {
+		m.Name = mia.GetName()
+		_, err := h.members.UpdateMember(w.owner.ctx, &directoryv1.UpdateMemberRequest{Member: m})
+		require.NoError(t, err)
+		w.events(t) // all published
+		consumer, err := h.broker.JS(t).Consumer(t.Context(), eventbus.Stream, "directory-edge")
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			info, err := consumer.Info(t.Context())
+			return err == nil && info.NumPending == 0 && info.NumAckPending == 0
+		}, eventually, tick)
+	}
+	looked := func() int {
+		n, _, err := answers.Pending()
+		require.NoError(t, err)
+		return n
+	}
+	change(&directoryv1.Member{DisplayName: "Mia M", Handle: "mia.m", TimeZone: "Asia/Tokyo"})
+	require.Zero(t, looked())
+	change(&directoryv1.Member{Role: guest})
+	require.Equal(t, 1, looked())
 }
 
 func TestABrokerThatIsAwaySaysSoAndTheRetryEndsWell(t *testing.T) {
@@ -287,12 +336,29 @@ func TestABrokerThatIsAwaySaysSoAndTheRetryEndsWell(t *testing.T) {
 	_, err := h.subscriptions.CreateEventSubscription(w.owner.ctx, request)
 	rpctest.Failed(t, err, codes.Unavailable, "UNAVAILABLE")
 	h.broker.Start(t)
+	var made *directoryv1.CreateEventSubscriptionResponse
 	require.Eventually(t, func() bool {
-		made, err := h.subscriptions.CreateEventSubscription(w.owner.ctx, request)
-		if err != nil {
-			return false
-		}
-		_, err = h.visit(t, made, w.owner.secret)
+		var err error
+		made, err = h.subscriptions.CreateEventSubscription(w.owner.ctx, request)
+		return err == nil
+	}, 30*time.Second, 50*time.Millisecond, "nothing was kept, so the retry is the first")
+	require.Eventually(t, func() bool {
+		_, err := h.visit(t, made, w.owner.secret)
 		return err == nil
 	}, 30*time.Second, 50*time.Millisecond)
+	listed, err := h.subscriptions.ListEventSubscriptions(w.owner.ctx, &directoryv1.ListEventSubscriptionsRequest{Parent: w.GetName()})
+	require.NoError(t, err)
+	require.Len(t, listed.GetEventSubscriptions(), 1)
+}
+
+// A durable that the broker lost is there again when its client comes.
+func TestALostDurableIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	w := h.found(t)
+	s := w.subscribe(t, w.owner)
+	require.NoError(t, h.broker.JS(t).DeleteConsumer(t.Context(), eventbus.Stream, s.GetEventSubscription().GetConsumer()))
+	conn, err := h.visit(t, s, w.owner.secret)
+	require.NoError(t, err)
+	require.Len(t, read(t, conn, s, 2), 2)
 }

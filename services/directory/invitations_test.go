@@ -252,3 +252,66 @@ func TestAnImportKeepsItsOrderAndMakesNobodyTwice(t *testing.T) {
 	_, err = h.members.ImportMembers(w.owner.ctx, &directoryv1.ImportMembersRequest{Parent: w.GetName(), Members: make([]*directoryv1.ImportedMember, 101)})
 	rpctest.FailedField(t, err, "FIELD_INVALID", "members")
 }
+
+// Whoever shows a code becomes the person, so an ADMIN gets none for somebody who was ACTIVE, by whatever path.
+func TestNobodyBelowAnOwnerBecomesSomebodyElse(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	w := h.found(t)
+	ada, mia := w.join(t, "ada", admin), w.join(t, "mia", member)
+	invite := func(by person, whom person) (*directoryv1.InviteMemberResponse, error) {
+		return h.members.InviteMember(by.ctx, &directoryv1.InviteMemberRequest{Parent: w.GetName(), Email: whom.GetEmail()})
+	}
+	_, err := h.tokens.RevokeApiToken(ada.ctx, &directoryv1.RevokeApiTokenRequest{Name: mia.token.GetName()})
+	require.NoError(t, err)
+	_, err = invite(ada, mia)
+	rpctest.Failed(t, err, codes.PermissionDenied, "OWNER_REQUIRED")
+	_, err = h.members.DeactivateMember(ada.ctx, &directoryv1.DeactivateMemberRequest{Name: mia.GetName()})
+	require.NoError(t, err)
+	back, err := h.members.ReactivateMember(ada.ctx, &directoryv1.ReactivateMemberRequest{Name: mia.GetName()})
+	require.NoError(t, err)
+	require.Equal(t, directoryv1.Member_ACTIVE, back.GetState())
+	_, err = invite(ada, mia)
+	rpctest.Failed(t, err, codes.PermissionDenied, "OWNER_REQUIRED")
+
+	// An owner does it, in the open.
+	code, err := invite(w.owner, mia)
+	require.NoError(t, err)
+	records, err := h.audits.ListAuditEvents(w.owner.ctx, &directoryv1.ListAuditEventsRequest{
+		Parent: w.GetName(), Filter: `action = "member.invite_back"`,
+	})
+	require.NoError(t, err)
+	require.Len(t, records.GetAuditEvents(), 1)
+	require.Equal(t, w.owner.GetName(), records.GetAuditEvents()[0].GetActor())
+	require.Equal(t, mia.GetName(), records.GetAuditEvents()[0].GetResource())
+	in, err := h.members.AcceptInvitation(t.Context(), &directoryv1.AcceptInvitationRequest{Code: code.GetCode()})
+	require.NoError(t, err)
+	require.Equal(t, mia.GetName(), in.GetMember().GetName())
+	_, err = invite(w.owner, mia)
+	rpctest.Failed(t, err, codes.FailedPrecondition, "MEMBER_ALREADY_ACTIVE")
+}
+
+// No owner becomes another: not by a code made now, nor by one from before the other was an owner.
+func TestAnOwnersWayBackIsTheOperators(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	w := h.found(t)
+	olaf := w.join(t, "olaf", member)
+	_, err := h.tokens.RevokeApiToken(w.owner.ctx, &directoryv1.RevokeApiTokenRequest{Name: olaf.token.GetName()})
+	require.NoError(t, err)
+	early, err := h.members.InviteMember(w.owner.ctx, &directoryv1.InviteMemberRequest{Parent: w.GetName(), Email: olaf.GetEmail()})
+	require.NoError(t, err)
+	_, err = h.members.UpdateMember(w.owner.ctx, &directoryv1.UpdateMemberRequest{
+		Member: &directoryv1.Member{Name: olaf.GetName(), Role: owner}, UpdateMask: paths("role"),
+	})
+	require.NoError(t, err)
+	_, err = h.members.InviteMember(w.owner.ctx, &directoryv1.InviteMemberRequest{Parent: w.GetName(), Email: olaf.GetEmail()})
+	rpctest.Failed(t, err, codes.PermissionDenied, "OPERATOR_REQUIRED")
+	_, err = h.members.AcceptInvitation(t.Context(), &directoryv1.AcceptInvitationRequest{Code: early.GetCode()})
+	rpctest.FailedField(t, err, "INVITATION_INVALID", "code")
+	made, err := h.tokens.CreateApiToken(h.asService(t, "meridian"), &directoryv1.CreateApiTokenRequest{
+		Parent: olaf.GetName(), ApiToken: &directoryv1.ApiToken{DisplayName: "back", Scopes: []string{"*"}},
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, made.GetSecret())
+}

@@ -12,9 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/netip"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
@@ -42,7 +40,7 @@ type Config struct {
 	ThreadsAddr    string   `name:"threads-addr" env:"MERIDIAN_THREADS_ADDR" help:"gRPC target of the threads, such as dns:///threads:9090."`
 	ResumeKey      string   `name:"resume-key" env:"MERIDIAN_RESUME_KEY" help:"Secret that signs resume tokens, base64, at least 32 bytes; the same at every replica. Empty: made from the identity key."`
 	CORSOrigins    []string `name:"cors-origins" env:"MERIDIAN_CORS_ORIGINS" help:"Web origins that may call from a browser, * for any. Empty: none."`
-	TrustedProxies []string `name:"trusted-proxies" env:"MERIDIAN_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
+	TrustedProxies []string `name:"trusted-proxies" env:"MERIDIAN_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-For is believed, over HTTP and gRPC, such as 10.0.0.0/8."`
 
 	edge.Limits
 }
@@ -93,8 +91,12 @@ func New(ctx context.Context, cfg Config, deps boot.Deps) (*Service, error) {
 
 // assemble puts the gateway's own parts onto the platform.
 func (s *Service) assemble(ctx context.Context, cfg Config, deps boot.Deps, catalog *edge.Catalog, behind *front) error {
+	proxies, err := edge.ParseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return err
+	}
 	signIn := edge.NewSignIn(exchanger{directoryv1.NewTokenServiceClient(s.Directory)}, s.Verifier, s.Machine)
-	behind.Gate = edge.NewGate(signIn, edge.NewLimiter(cfg.Limits, s.Machine))
+	behind.Gate = edge.NewGate(signIn, edge.NewLimiter(cfg.Limits, s.Machine), proxies)
 	conns, err := s.dial(cfg, deps)
 	if err != nil {
 		return err
@@ -114,13 +116,10 @@ func (s *Service) assemble(ctx context.Context, cfg Config, deps boot.Deps, cata
 	if err != nil {
 		return err
 	}
-	proxies, err := networks(cfg.TrustedProxies)
-	if err != nil {
-		return err
-	}
 	s.http = web.New(web.Config{
 		Addr: cfg.HTTPAddr, Origins: cfg.CORSOrigins, Proxies: proxies, Log: s.Log, Machine: s.Machine,
 		TracerProvider: deps.TracerProvider,
+		TLS:            rpcserver.TLS{CertFile: cfg.TLSCert, KeyFile: cfg.TLSKey, ClientCAFile: cfg.TLSClientCA},
 	}, openapi.Handler(handler))
 	s.Group.Add("backends", nil, conns.close)
 	s.Group.Go("live events", hub.Run)
@@ -157,18 +156,6 @@ func resumeKey(cfg Config) ([]byte, error) {
 		return nil, errors.New("resume-key: must be at least 32 bytes in base64")
 	}
 	return key, nil
-}
-
-func networks(texts []string) ([]netip.Prefix, error) {
-	prefixes := make([]netip.Prefix, 0, len(texts))
-	for _, text := range texts {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, fmt.Errorf("trusted-proxies: %w", err)
-		}
-		prefixes = append(prefixes, prefix)
-	}
-	return prefixes, nil
 }
 
 func statusOf(ctx context.Context, err error) *status.Status {

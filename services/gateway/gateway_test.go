@@ -181,6 +181,23 @@ func TestWatchEventsOverGRPC(t *testing.T) {
 	rpctest.Failed(t, err, codes.Unauthenticated, "UNAUTHENTICATED")
 }
 
+func TestClientsBehindOneTrustedProxyAreCountedApartOverGRPC(t *testing.T) {
+	t.Parallel()
+	limited := func(cfg *gateway.Config) { cfg.AddressRate, cfg.AddressBurst = 0.001, 1 }
+	trusting := start(t, limited, func(cfg *gateway.Config) { cfg.TrustedProxies = []string{"127.0.0.0/8"} })
+	call := func(w *world, from string) error {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", from)
+		_, err := threadsv1.NewThreadServiceClient(w.grpc()).GetThread(ctx, &threadsv1.GetThreadRequest{})
+		return err
+	}
+	rpctest.Failed(t, call(trusting, "203.0.113.1"), codes.Unauthenticated, "UNAUTHENTICATED")
+	rpctest.Failed(t, call(trusting, "203.0.113.1"), codes.ResourceExhausted, "RATE_LIMITED")
+	rpctest.Failed(t, call(trusting, "203.0.113.2"), codes.Unauthenticated, "UNAUTHENTICATED")
+	wary := start(t, limited)
+	rpctest.Failed(t, call(wary, "203.0.113.1"), codes.Unauthenticated, "UNAUTHENTICATED")
+	rpctest.Failed(t, call(wary, "203.0.113.2"), codes.ResourceExhausted, "RATE_LIMITED")
+}
+
 func newThread(parent string) *threadsv1.CreateThreadRequest {
 	return &threadsv1.CreateThreadRequest{Parent: parent, Thread: &threadsv1.Thread{
 		Title: "Hand over the release", Space: parent + "/spaces/" + uuid.Must(uuid.NewV7()).String(),

@@ -194,3 +194,34 @@ func TestFollowingCommutes(t *testing.T) {
 	require.NoError(t, w.app.OnThreadCreated(event(uuid.New()), imported))
 	require.Len(t, w.unpublished(), before, "who is the author of what was imported follows nothing")
 }
+
+// A large team comes to follow in parts of at most 500, each a transaction.
+func TestALargeTeamFollows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, space, ada := w.open()
+	const many = 1200
+	team := w.team(ws, "everyone", ada)
+	w.exec(`INSERT INTO members (workspace_id, member_id, display_name, handle, time_zone, role, state, kind, version)
+		SELECT $1, gen_random_uuid(), 'M', '', 'UTC', 2, 2, 1, 1 FROM generate_series(2, $2)`, ws, many)
+	w.exec(`INSERT INTO team_members (workspace_id, team_id, member_id, lead, removed, version)
+		SELECT workspace_id, $2, member_id, false, false, 1 FROM members WHERE workspace_id = $1 ON CONFLICT DO NOTHING`, ws, team)
+	created := w.begin(ada, space, "t")
+	w.post(ada, created.GetName(), "@everyone")
+	before := len(w.unpublished())
+	posted := app.Posted{Space: space, Message: domain.Message{
+		Workspace: ws, Thread: uuid.MustParse(created.GetUid()), Sequence: 1, Author: ada.Member, Version: 2, CreateTime: epoch,
+		Mentions: []domain.Mention{{ID: team, Team: true}},
+	}}
+	key := inbox.Key{Consumer: "threads", EventID: uuid.Must(uuid.NewV7())}
+	for range 2 {
+		require.NoError(t, w.app.OnPosted(inbox.NewContext(w.ctx, key), posted))
+		require.Len(t, w.unpublished(), before+many, "each is told once")
+	}
+	var followers, transactions, most int
+	require.NoError(t, w.db.Owner.Pool().QueryRow(w.ctx, `SELECT sum(n), count(*), max(n)
+		FROM (SELECT count(*) AS n FROM read_states WHERE followed GROUP BY xmin::text) x`).Scan(&followers, &transactions, &most))
+	require.Equal(t, many, followers)
+	require.Equal(t, 3, transactions)
+	require.LessOrEqual(t, most, 500)
+}

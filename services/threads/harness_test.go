@@ -55,9 +55,11 @@ type directory struct {
 	asked  int
 	answer func()
 	down   error
+	// stale is set before any call.
+	stale error
 }
 
-func (d *directory) Current(context.Context) error { return nil }
+func (d *directory) Current(context.Context) error { return d.stale }
 
 func (d *directory) Confirm(context.Context, uuid.UUID, uuid.UUID, uuid.UUID) error {
 	d.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
@@ -44,6 +45,9 @@ func TestImportRefusals(t *testing.T) {
 	require.Equal(t, 1, a.directory.asked, "the directory is asked about an author once")
 	rpctest.FailedField(t, refused(func(m *threadsv1.ImportedMessage) { m.Author = stranger.name() }), fault.ReasonFieldInvalid, "messages[1].author")
 	rpctest.FailedField(t, refused(func(m *threadsv1.ImportedMessage) { m.Body = "a\x00b" }), fault.ReasonFieldInvalid, "messages[1].body")
+	for _, at := range []time.Time{time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), epoch.AddDate(0, 0, 2)} {
+		rpctest.FailedField(t, refused(func(m *threadsv1.ImportedMessage) { m.CreateTime = timestamppb.New(at) }), fault.ReasonFieldInvalid, "messages[1].create_time")
+	}
 	_, err := a.call(a.ada, "")
 	rpctest.FailedField(t, err, fault.ReasonFieldInvalid, "messages")
 	_, err = a.call(member, "", a.mail("1", "", "1", 0))

@@ -3,11 +3,13 @@ package threads
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/clock"
@@ -159,6 +161,58 @@ func TestSearchPagesAndFilters(t *testing.T) {
 	since := epoch.Add(20 * time.Hour).Format(time.RFC3339)
 	require.Len(t, w.search(ada, "word", fmt.Sprintf("create_time >= %q", since)), 5)
 	require.Len(t, w.search(ada, "word", fmt.Sprintf("create_time < %q", since)), 20)
+}
+
+// A page of long messages stays below what clients take, and paging goes on behind it.
+func TestSearchCutsPagesByTheirSize(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, space, ada := w.open()
+	thread := w.begin(ada, space, "Long")
+	body := "common " + strings.Repeat("x", domain.MaxBody-len("common "))
+	const posts = 70
+	for range posts {
+		w.post(ada, thread.GetName(), body)
+	}
+	w.exec(`INSERT INTO search_rows SELECT workspace_id, thread_id, sequence, $1, author_id, create_time, version, to_tsvector('simple', 'common')
+		FROM messages`, space)
+
+	seen := map[string]bool{}
+	req := &threadsv1.SearchMessagesRequest{Query: "common", PageSize: 100}
+	for pages := 1; ; pages++ {
+		resp, err := w.find(ada, req)
+		require.NoError(t, err)
+		require.Less(t, proto.Size(resp), 4<<20)
+		for _, r := range resp.GetResults() {
+			require.Equal(t, body, r.GetMessage().GetBody())
+			require.False(t, seen[r.GetMessage().GetName()])
+			seen[r.GetMessage().GetName()] = true
+		}
+		if req.PageToken = resp.GetNextPageToken(); req.GetPageToken() == "" {
+			require.Greater(t, pages, 1)
+			break
+		}
+	}
+	require.Len(t, seen, posts)
+}
+
+// However old a message is, its age is no number that a search fails on.
+func TestSearchOfTheOldest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, space, ada := w.open()
+	thread := w.begin(ada, space, "Old")
+	w.exec(`INSERT INTO search_rows SELECT $1, $2, n, $3, $4, '0001-01-01 00:00:00+00', 1, to_tsvector('simple', 'ancient')
+		FROM generate_series(1, 3) n`, ws, thread.GetUid(), space, ada.Member)
+	w.post(ada, thread.GetName(), "one")
+	w.post(ada, thread.GetName(), "two")
+	require.Len(t, w.search(ada, "ancient", ""), 2, "those that have a message")
+	first, err := w.find(ada, &threadsv1.SearchMessagesRequest{Query: "ancient", PageSize: 2})
+	require.NoError(t, err)
+	require.NotEmpty(t, first.GetNextPageToken())
+	second, err := w.find(ada, &threadsv1.SearchMessagesRequest{Query: "ancient", PageSize: 2, PageToken: first.GetNextPageToken()})
+	require.NoError(t, err)
+	require.Empty(t, second.GetNextPageToken())
 }
 
 func TestSearchRefusals(t *testing.T) {

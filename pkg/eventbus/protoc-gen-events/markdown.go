@@ -41,7 +41,8 @@ under ` + "`data`" + `.
   ignore those you do not know. A changed meaning is a new type.
 - Subjects are ` + "`evt.<workspace>.<service>.<entity>.<verb>`" + `. Filter a workspace (` + "`evt.<workspace>.>`" + `), a feed
   (` + "`evt.<workspace>.threads.>`" + `) or a type. Events for one person or for Meridian's own services stand under
-  ` + "`own.`" + `, which no integrator can filter.
+  ` + "`own.`" + `, which no integrator can filter. The filters of an event subscription are what stands behind
+  ` + "`evt.<workspace>.`" + `, such as ` + "`threads.>`" + `.
 
 `
 

@@ -6,11 +6,11 @@
 //
 //	curl -s -H "Authorization: Bearer $MERIDIAN_TOKEN" -H 'Content-Type: application/json' \
 //	  -d '{"displayName": "example", "startSequence": "1"}' \
-//	  "http://127.0.0.1:8080/v1/workspaces/$WORKSPACE/eventSubscriptions"
+//	  "http://127.0.0.1:8080/v1/$WORKSPACE/eventSubscriptions"
 //
 // and give the answer's eventSubscription.uid and inboxPrefix:
 //
-//	MERIDIAN_TOKEN=... go run ./examples/subscriber -subscription UID -inbox INBOX_PREFIX
+//	MERIDIAN_TOKEN=... go run ./services/examples/subscriber -subscription UID -inbox INBOX_PREFIX
 package main
 
 import (

@@ -13,7 +13,7 @@ type Config struct {
 	HTTPAddr  string `name:"http-addr" env:"MERIDIAN_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address of the gateway's HTTP: REST, live events, the API page."`
 	GRPCAddr  string `name:"grpc-addr" env:"MERIDIAN_GRPC_ADDR" default:"127.0.0.1:9090" help:"Address of the gateway's gRPC."`
 	NATSAddr  string `name:"nats-addr" env:"MERIDIAN_NATS_ADDR" default:"127.0.0.1:4222" help:"Address of the broker, for integrators."`
-	AdminAddr string `name:"admin-addr" env:"MERIDIAN_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address of /livez, /readyz, /metrics and profiles, for operators only. Empty: none."`
+	AdminAddr string `name:"admin-addr" env:"MERIDIAN_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address of /livez, /readyz, /metrics, profiles and /SERVICE/deadletters, for operators only. Empty: none."`
 
 	DatabaseURL string `name:"database-url" env:"MERIDIAN_DATABASE_URL" help:"Postgres, as a role that may make roles and schemas. Empty: a private cluster in the data folder." placeholder:"URL"`
 

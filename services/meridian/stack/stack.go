@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -202,8 +203,12 @@ func (s *Stack) addService(name string, newService func(context.Context) (boot.S
 	s.group.Go(name+" serving", func(ctx context.Context) error { return service.Wait(ctx) })
 }
 
-// watch makes the service's readiness part of the whole's.
+// watch makes the service's readiness part of the whole's, and its dead letters part of the whole's admin port, under
+// the service's name: it listens on none of its own here.
 func (s *Stack) watch(name string, platform *boot.Platform) {
+	letters := http.StripPrefix("/"+name, platform.Admin.Handler())
+	s.admin.Handle("/"+name+"/deadletters", letters)
+	s.admin.Handle("/"+name+"/deadletters/", letters)
 	s.admin.Ready(name, func(ctx context.Context) error {
 		report := platform.Admin.Report(ctx)
 		if report.OK() {

@@ -26,8 +26,8 @@ type Invited struct {
 	Code       string
 }
 
-// InviteMember invites a person, anew where they are INVITED already or ACTIVE without a way in. A request done
-// before is AlreadyExists.
+// InviteMember invites a person, anew where they are INVITED already, or by an owner where they are ACTIVE without a way
+// in. A request done before is AlreadyExists.
 func (a *App) InviteMember(ctx context.Context, ws uuid.UUID, in NewInvitation) (Invited, error) {
 	email, err := domain.CheckEmail("email", in.Email)
 	if err != nil {
@@ -100,11 +100,11 @@ func (a *App) inviteAgain(ctx context.Context, c *change, member uuid.UUID, in N
 	if err != nil {
 		return err
 	}
-	if err := m.Invitable(live > 0); err != nil {
+	if err := m.Invitable(c.role, live > 0); err != nil {
 		return err
 	}
 	if m.State == domain.Active {
-		c.note("member.invite", m.Name(), map[string]string{"state": m.State.String()})
+		c.note("member.invite_back", m.Name(), map[string]string{"role": m.Role.String()})
 		out.Member = m
 		return nil
 	}

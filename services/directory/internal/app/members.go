@@ -81,8 +81,8 @@ func (c *change) settle(ctx context.Context, before, after domain.Member) error 
 	return nil
 }
 
-// keepOwner refuses to take the last ACTIVE owner. Two who take each other meet at the workspace's row, and the later
-// one sees what the earlier did.
+// keepOwner refuses to take the last ACTIVE owner. The caller has locked the workspace, and that before any member, as
+// everybody does who locks both: two owners who take each other meet there, and the later one sees what the earlier did.
 func (c *change) keepOwner(ctx context.Context, m domain.Member) error {
 	if _, err := c.LockWorkspace(ctx, c.ws); err != nil {
 		return err
@@ -156,8 +156,8 @@ func (a *App) ReactivateMember(ctx context.Context, ws, member uuid.UUID, match 
 	return m, err
 }
 
-// begin locks a member and takes the first steps of every change of their state; done says that an equal request did
-// it before.
+// begin locks the workspace and a member and takes the first steps of every change of their state; done says that an
+// equal request did it before.
 func (c *change) begin(ctx context.Context, m *domain.Member, member uuid.UUID, match Match) (done bool, err error) {
 	if *m, err = c.LockMember(ctx, c.ws, member); err != nil {
 		return false, err

@@ -20,4 +20,5 @@ const (
 	ReasonTokenLimit           = "TOKEN_LIMIT"
 	ReasonMemberKind           = "MEMBER_KIND"
 	ReasonSubscriptionLimit    = "SUBSCRIPTION_LIMIT"
+	ReasonOperatorRequired     = "OPERATOR_REQUIRED"
 )

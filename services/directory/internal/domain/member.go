@@ -168,9 +168,10 @@ type Acceptance struct {
 }
 
 // Accept makes an invited member ACTIVE as they describe themselves, and returns which fields changed. A member who
-// is ACTIVE already stays so: the code was their way back in. The caller claims the handle.
+// is ACTIVE already stays so: the code was their way back in, unless they became an owner since. The caller claims the
+// handle.
 func (m *Member) Accept(a Acceptance, fallbackZone string, now time.Time) ([]string, error) {
-	if m.State == Deactivated {
+	if m.State == Deactivated || m.Reigns() {
 		return nil, InvitationInvalid()
 	}
 	var changed changes
@@ -226,8 +227,10 @@ func (m *Member) Reactivate(now time.Time) error {
 }
 
 // Invitable refuses to invite a service account, a DEACTIVATED member, or an ACTIVE one who has a live API token and
-// so a way in: Precondition.
-func (m *Member) Invitable(hasToken bool) error {
+// so a way in: Precondition. Whoever holds the code of somebody who was ever ACTIVE becomes them, with all that they
+// wrote and may read: so it takes an owner, Denied OWNER_REQUIRED, and an owner's own way back is the operator's, Denied
+// OPERATOR_REQUIRED.
+func (m *Member) Invitable(actor Role, hasToken bool) error {
 	switch {
 	case m.Kind == ServiceAccount:
 		return kindFault(m, "service accounts are not invited")
@@ -235,6 +238,12 @@ func (m *Member) Invitable(hasToken bool) error {
 		return m.unmet(ReasonMemberDeactivated, "the member is DEACTIVATED; reactivate first")
 	case m.State == Active && hasToken:
 		return m.unmet(ReasonMemberAlreadyActive, "the member is ACTIVE and has a way in")
+	case m.Accepted && actor < Owner:
+		return fault.New(fault.Denied, ReasonOwnerRequired, "only an owner may let in again who was ACTIVE before").
+			With("name", m.Name())
+	case m.Accepted && m.Role == Owner:
+		return fault.New(fault.Denied, ReasonOperatorRequired, "only the operator may let an owner in again").
+			With("name", m.Name())
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func TestAServiceAccountIsActiveAndNeverAnOwner(t *testing.T) {
 	require.True(t, fault.HasReason(err, domain.ReasonMemberKind))
 	_, err = m.Change(domain.MemberChange{Email: &email}, now())
 	require.True(t, fault.HasReason(err, domain.ReasonMemberKind))
-	require.True(t, fault.HasReason(m.Invitable(false), domain.ReasonMemberKind))
+	require.True(t, fault.HasReason(m.Invitable(domain.Owner, false), domain.ReasonMemberKind))
 }
 
 func TestAcceptingTakesWhatOneSaysOfOneself(t *testing.T) {
@@ -101,7 +101,7 @@ func TestStatesFollowEachOther(t *testing.T) {
 				require.Equal(t, before.State != domain.Deactivated, err != nil)
 				require.True(t, err != nil || (m.State == domain.Active) == m.Accepted)
 			case "invite":
-				err = m.Invitable(false)
+				err = m.Invitable(domain.Owner, false)
 				require.Equal(t, before.State == domain.Deactivated, err != nil)
 			}
 			if err != nil {
@@ -178,7 +178,7 @@ func TestInvitationsEnd(t *testing.T) {
 func TestWhoIsInvitedAgain(t *testing.T) {
 	t.Parallel()
 	m := newMember(t, domain.Ordinary)
-	require.NoError(t, m.Invitable(false))
+	require.NoError(t, m.Invitable(domain.Admin, false))
 	require.NoError(t, m.Invite(domain.Guest, "Anna", now()))
 	require.Equal(t, domain.Guest, m.Role)
 	require.Equal(t, "Anna", m.DisplayName)
@@ -188,11 +188,17 @@ func TestWhoIsInvitedAgain(t *testing.T) {
 	require.Error(t, m.Invite(0, "\n", now()))
 	_, err := m.Accept(domain.Acceptance{}, "UTC", now())
 	require.NoError(t, err)
-	require.NoError(t, m.Invitable(false), "no way in")
-	require.True(t, fault.HasReason(m.Invitable(true), domain.ReasonMemberAlreadyActive))
+	require.NoError(t, m.Invitable(domain.Owner, false), "no way in")
+	require.True(t, fault.HasReason(m.Invitable(domain.Admin, false), domain.ReasonOwnerRequired))
+	require.True(t, fault.HasReason(m.Invitable(domain.Owner, true), domain.ReasonMemberAlreadyActive))
+	boss := m
+	boss.Role = domain.Owner
+	require.True(t, fault.HasReason(boss.Invitable(domain.Owner, false), domain.ReasonOperatorRequired))
+	_, err = boss.Accept(domain.Acceptance{}, "UTC", now())
+	require.True(t, fault.HasReason(err, domain.ReasonInvitationInvalid), "a code from before they became an owner")
 	require.NoError(t, m.MustStay())
 	require.NoError(t, m.Deactivate(now()))
-	require.True(t, fault.HasReason(m.Invitable(false), domain.ReasonMemberDeactivated))
+	require.True(t, fault.HasReason(m.Invitable(domain.Admin, false), domain.ReasonMemberDeactivated))
 	require.True(t, fault.HasReason(m.MustStay(), domain.ReasonMemberDeactivated))
 	require.True(t, fault.HasReason(domain.LastOwner(m), domain.ReasonLastOwner))
 }

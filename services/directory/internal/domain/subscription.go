@@ -72,6 +72,9 @@ func CheckFilters(filters []string) ([]string, error) {
 	}
 	for i, filter := range filters {
 		tokens := strings.Split(filter, ".")
+		if tokens[0] == "evt" || tokens[0] == "own" {
+			return nil, fault.InvalidField(field, "is what stands behind evt.<workspace>., which is put in front of it")
+		}
 		if len(tokens) > 3 || !wellFormed(tokens) {
 			return nil, fault.InvalidField(field,
 				"must be like threads.message.posted, with * for a word or a last > for the rest")

@@ -36,6 +36,8 @@ func TestFiltersAreSubjectsAfterTheWorkspace(t *testing.T) {
 		{"threads"},
 		{"threads.message"},
 		{"threads.message.posted.more"},
+		{"own.>"},
+		{"evt.*.>"},
 		{"a.b.c.>"},
 		{">.a"},
 		{"a.>.c"},

@@ -35,6 +35,11 @@ func (s *Store) Subscriptions(
 		func(s domain.Subscription) app.Cursor { return app.Cursor{ID: s.ID} }), nil
 }
 
+// LiveSubscriptions implements app.Store.
+func (s *Store) LiveSubscriptions(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	return s.all().q.LiveEventSubscriptions(ctx, ids)
+}
+
 func (r rows) InsertSubscription(ctx context.Context, s domain.Subscription) error {
 	var start *time.Time
 	if !s.StartTime.IsZero() {

@@ -56,6 +56,7 @@ const crowd = `
 	INSERT INTO team_members SELECT w, m, m, false, false, 1 FROM crowd;
 	INSERT INTO spaces SELECT w, m, 'n' || i, '', 2, 1, made, made FROM crowd;
 	INSERT INTO space_access SELECT w, m, m, false, 1, 1 FROM crowd;
+	INSERT INTO event_subscriptions SELECT w, m, m, 'n' || i, '{>}', NULL, 0, 'x', 1, made, NULL FROM crowd;
 	INSERT INTO workspaces SELECT DISTINCT ON (w) w, 'x', 'UTC', 1, made, made FROM crowd;
 	INSERT INTO workspaces SELECT gen_random_uuid(), 'x', 'UTC', 1, made, made FROM crowd;
 	ANALYZE`
@@ -139,6 +140,7 @@ func ask(t *testing.T, s *Store, ws, member uuid.UUID) {
 	fine(s.TokenByHash(ctx, []byte("x")))
 	fine(s.InvitationByCode(ctx, []byte("x")))
 	fine(s.Member(ctx, ws, member))
+	fine(s.LiveSubscriptions(ctx, []uuid.UUID{ws, member}))
 	fine(s.AccessOf(ctx, ws, member, member))
 	for kind := range 5 {
 		for _, only := range []uuid.UUID{ws, uuid.Nil} {

@@ -58,6 +58,9 @@ func (e *Edge) Remove(ctx context.Context, subscription uuid.UUID) error {
 	return e.consumers.Delete(ctx, subscription)
 }
 
+// Durables implements app.Edge.
+func (e *Edge) Durables(ctx context.Context) ([]uuid.UUID, error) { return e.consumers.List(ctx) }
+
 // Disconnect implements app.Edge.
 func (e *Edge) Disconnect(ctx context.Context, match func(app.Connection) bool) error {
 	if e.disconnector == nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/netip"
 
-	"google.golang.org/grpc/peer"
-
 	"github.com/meridianhq/meridian/pkg/auth"
 )
 
@@ -13,10 +11,13 @@ import (
 type Gate struct {
 	signIn  *SignIn
 	limiter *Limiter
+	proxies Proxies
 }
 
-// NewGate makes a gate.
-func NewGate(signIn *SignIn, limiter *Limiter) *Gate { return &Gate{signIn: signIn, limiter: limiter} }
+// NewGate makes a gate that believes the proxies.
+func NewGate(signIn *SignIn, limiter *Limiter, proxies Proxies) *Gate {
+	return &Gate{signIn: signIn, limiter: limiter, proxies: proxies}
+}
 
 // Request is what the gate looks at.
 type Request struct {
@@ -66,7 +67,7 @@ func (g *Gate) session(ctx context.Context, request Request) (Session, error) {
 // Verify signs in a call that the gateway answers itself, for the gRPC server: it takes API tokens as well. Its
 // counting is the same as Pass's.
 func (g *Gate) Verify(ctx context.Context, token string) (auth.Caller, error) {
-	session, err := g.Pass(ctx, Request{Authorization: []string{"Bearer " + token}, Remote: Remote(ctx)})
+	session, err := g.Pass(ctx, Request{Authorization: []string{"Bearer " + token}, Remote: g.Remote(ctx)})
 	return session.Caller, err
 }
 
@@ -92,17 +93,4 @@ func NewContext(ctx context.Context, session Session) context.Context {
 func FromContext(ctx context.Context) (Session, bool) {
 	session, ok := ctx.Value(sessionKey{}).(Session)
 	return session, ok
-}
-
-// Remote is the address of a gRPC call's other end; the zero address where it is not one of IP.
-func Remote(ctx context.Context) netip.Addr {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return netip.Addr{}
-	}
-	address, err := netip.ParseAddrPort(p.Addr.String())
-	if err != nil {
-		return netip.Addr{}
-	}
-	return address.Addr()
 }

@@ -1,13 +1,17 @@
 package edge
 
 import (
+	"net"
 	"net/netip"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
 	// What the catalog is read from.
 	_ "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
@@ -22,7 +26,7 @@ import (
 func TestUnknownCallersCountOnTheirAddress(t *testing.T) {
 	t.Parallel()
 	s, d, token := newSignIn(t)
-	gate := NewGate(s, NewLimiter(Limits{AddressRate: 1, AddressBurst: 2}, d.machine))
+	gate := NewGate(s, NewLimiter(Limits{AddressRate: 1, AddressBurst: 2}, d.machine), nil)
 	here, there := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	pass := func(address netip.Addr, authorization ...string) error {
 		_, err := gate.Pass(t.Context(), Request{Authorization: authorization, Remote: address})
@@ -69,16 +73,47 @@ func TestAPrincipalAndAWorkspaceAreLimited(t *testing.T) {
 
 func TestNoLimitIsNoLimit(t *testing.T) {
 	t.Parallel()
-	none := NewLimiter(Limits{PrincipalRate: -1, WorkspaceRate: -1, AddressRate: -1}, clock.NewManual(time.Unix(0, 0)))
-	for range 2 * workspaceBurst {
+	none := NewLimiter(Limits{}, clock.NewManual(time.Unix(0, 0)))
+	for range 10_000 {
 		require.NoError(t, none.Caller(auth.Caller{}))
 		require.NoError(t, none.Address(netip.Addr{}))
 	}
-	usual, allowed := NewLimiter(Limits{}, clock.NewManual(time.Unix(0, 0))), 0
+	var limits Limits
+	parser, err := kong.New(&limits)
+	require.NoError(t, err)
+	_, err = parser.Parse(nil)
+	require.NoError(t, err)
+	usual, allowed := NewLimiter(limits, clock.NewManual(time.Unix(0, 0))), 0
 	for usual.Caller(auth.Caller{}) == nil {
 		allowed++
 	}
-	require.Equal(t, principalBurst, allowed, "nothing said is the default")
+	require.Equal(t, limits.PrincipalBurst, allowed, "nothing said is the default")
+	require.Positive(t, allowed)
+}
+
+func TestAGRPCCallComesFromWhereTheTrustedProxiesSayIt(t *testing.T) {
+	t.Parallel()
+	proxies, err := ParseProxies([]string{"10.0.0.0/8", "fd00::/8"})
+	require.NoError(t, err)
+	_, err = ParseProxies([]string{"10.0.0.1"})
+	require.ErrorContains(t, err, "trusted-proxies")
+	gate := NewGate(nil, nil, proxies)
+	for _, c := range []struct {
+		end, want string
+		forwarded []string
+	}{
+		{"10.0.0.1:443", "203.0.113.9", []string{"203.0.113.9"}},
+		{"[fd00::1]:443", "203.0.113.9", []string{"198.51.100.1, 203.0.113.9", "10.1.1.1"}},
+		{"10.0.0.1:443", "10.0.0.1", nil},
+		{"10.0.0.1:443", "10.0.0.1", []string{"nonsense"}},
+		{"192.0.2.1:443", "192.0.2.1", []string{"203.0.113.9"}},
+	} {
+		end := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.end))
+		ctx := peer.NewContext(t.Context(), &peer.Peer{Addr: end})
+		ctx = metadata.NewIncomingContext(ctx, metadata.MD{"x-forwarded-for": c.forwarded})
+		require.Equal(t, c.want, gate.Remote(ctx).String(), "%v", c)
+	}
+	require.False(t, gate.Remote(t.Context()).IsValid())
 }
 
 func TestOneHostsIPv6AddressesAreOne(t *testing.T) {

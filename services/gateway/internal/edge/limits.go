@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"cmp"
 	"container/list"
 	"net/netip"
 	"sync"
@@ -14,23 +13,16 @@ import (
 	"github.com/meridianhq/meridian/pkg/fault"
 )
 
-// Limits are the rates that callers may use, in requests a second, with the bursts above them. A field that is 0 is
-// its default; a negative rate is no limit.
+// Limits are the rates that callers may use, in requests a second, with the bursts above them. The tags
+// have the defaults. A rate that is not above 0 is no limit.
 type Limits struct {
-	PrincipalRate  float64 `name:"principal-rate" env:"MERIDIAN_PRINCIPAL_RATE" default:"200" help:"Requests a second of one member; -1 for no limit."`
+	PrincipalRate  float64 `name:"principal-rate" env:"MERIDIAN_PRINCIPAL_RATE" default:"200" help:"Requests a second of one member; 0 for no limit."`
 	PrincipalBurst int     `name:"principal-burst" env:"MERIDIAN_PRINCIPAL_BURST" default:"1000" help:"Requests of one member at once."`
-	WorkspaceRate  float64 `name:"workspace-rate" env:"MERIDIAN_WORKSPACE_RATE" default:"2000" help:"Requests a second of one workspace; -1 for no limit."`
+	WorkspaceRate  float64 `name:"workspace-rate" env:"MERIDIAN_WORKSPACE_RATE" default:"2000" help:"Requests a second of one workspace; 0 for no limit."`
 	WorkspaceBurst int     `name:"workspace-burst" env:"MERIDIAN_WORKSPACE_BURST" default:"5000" help:"Requests of one workspace at once."`
-	AddressRate    float64 `name:"address-rate" env:"MERIDIAN_ADDRESS_RATE" default:"50" help:"Requests a second of one address that has not signed in; -1 for no limit."`
+	AddressRate    float64 `name:"address-rate" env:"MERIDIAN_ADDRESS_RATE" default:"50" help:"Requests a second of one address that has not signed in; 0 for no limit."`
 	AddressBurst   int     `name:"address-burst" env:"MERIDIAN_ADDRESS_BURST" default:"1000" help:"Requests of one address that has not signed in, at once."`
 }
-
-// The defaults, as the tags above have them for the command line.
-const (
-	principalRate, principalBurst = 200, 1000
-	workspaceRate, workspaceBurst = 2000, 5000
-	addressRate, addressBurst     = 50, 1000
-)
 
 // maxBuckets is how many principals, workspaces or addresses are counted at the same time. The one that was quiet
 // longest is forgotten first.
@@ -48,9 +40,9 @@ type Limiter struct {
 func NewLimiter(limits Limits, machine clock.Clock) *Limiter {
 	return &Limiter{
 		machine:    machine,
-		principals: newBuckets(cmp.Or(limits.PrincipalRate, principalRate), cmp.Or(limits.PrincipalBurst, principalBurst)),
-		workspaces: newBuckets(cmp.Or(limits.WorkspaceRate, workspaceRate), cmp.Or(limits.WorkspaceBurst, workspaceBurst)),
-		addresses:  newBuckets(cmp.Or(limits.AddressRate, addressRate), cmp.Or(limits.AddressBurst, addressBurst)),
+		principals: newBuckets(limits.PrincipalRate, limits.PrincipalBurst),
+		workspaces: newBuckets(limits.WorkspaceRate, limits.WorkspaceBurst),
+		addresses:  newBuckets(limits.AddressRate, limits.AddressBurst),
 	}
 }
 
@@ -111,7 +103,7 @@ type bucket struct {
 }
 
 func newBuckets(perSecond float64, burst int) *buckets {
-	if perSecond < 0 {
+	if perSecond <= 0 {
 		return nil
 	}
 	return &buckets{rate: rate.Limit(perSecond), burst: max(burst, 1), byKey: make(map[string]*bucket)}

@@ -14,14 +14,17 @@ func (w *watcher) catchUp(ctx context.Context) error {
 	if w.since.IsZero() && w.topic.join(w, w.place) {
 		return nil
 	}
-	select {
-	case w.hub.catchUps <- struct{}{}:
-		defer func() { <-w.hub.catchUps }()
-	case <-ctx.Done():
-		return closed("the stream ended here; go on from the token")
-	case <-time.After(beginTimeout):
-		return closed("too many streams read the past at the moment")
+	waiting, cancel := context.WithTimeout(ctx, beginTimeout)
+	defer cancel()
+	// The workspace's share first: who waits for it keeps nobody else from the process's.
+	if err := take(waiting, w.topic.catchUps); err != nil {
+		return err
 	}
+	defer func() { <-w.topic.catchUps }()
+	if err := take(waiting, w.hub.catchUps); err != nil {
+		return err
+	}
+	defer func() { <-w.hub.catchUps }()
 	for {
 		if err := w.readTo(ctx, w.life.position.Load()); err != nil {
 			return err
@@ -29,6 +32,16 @@ func (w *watcher) catchUp(ctx context.Context) error {
 		if w.topic.join(w, w.place) {
 			return nil
 		}
+	}
+}
+
+// take takes one of the places for reading the past.
+func take(ctx context.Context, places chan<- struct{}) error {
+	select {
+	case places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return closed("too many streams read the past at the moment")
 	}
 }
 
@@ -87,5 +100,5 @@ func (w *watcher) pastEvent(ctx context.Context, e *event) error {
 	if err := w.deliver(ctx, e); err != nil {
 		return err
 	}
-	return w.beat()
+	return w.beat(ctx)
 }

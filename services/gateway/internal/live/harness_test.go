@@ -89,6 +89,17 @@ func (w *world) newHub(change ...func(*Config)) *Hub {
 	return hub
 }
 
+// beside is another workspace at the same hub, with members and spaces of its own.
+func (w *world) beside() *world {
+	other := *w
+	other.workspace = uuid.Must(uuid.NewV7())
+	other.open = other.space()
+	other.member = other.caller(auth.Member)
+	w.directory.add(memberRowOf(other.member, directoryv1.Member_ACTIVE, 1),
+		spaceRowOf(other.open, directoryv1.Space_OPEN, 1))
+	return &other
+}
+
 func (w *world) space() string {
 	return "workspaces/" + w.workspace.String() + "/spaces/" + uuid.Must(uuid.NewV7()).String()
 }
@@ -285,6 +296,7 @@ type fakeSessions struct {
 	mu      sync.Mutex
 	revoked map[uuid.UUID]bool
 	renewed int
+	session edge.Session // whose every token is
 }
 
 func (s *fakeSessions) Renew(_ context.Context, session edge.Session) (edge.Session, error) {
@@ -298,7 +310,7 @@ func (s *fakeSessions) Renew(_ context.Context, session edge.Session) (edge.Sess
 }
 
 func (s *fakeSessions) Session(context.Context, string) (edge.Session, error) {
-	return edge.Session{}, errors.New("not used here")
+	return s.session, nil
 }
 
 func memberOf(c auth.Caller, state directoryv1.Member_State, version int64) *directoryv1.Member {

@@ -22,7 +22,10 @@ const (
 	Heartbeat = 15 * time.Second
 	// MaxStreams is how many streams one principal may have at this process.
 	MaxStreams = 50
-	// maxCatchUps is how many watchers may read the past at the same time: each has a consumer at the broker.
+	// SendTimeout is how long a client may take nothing before its stream ends.
+	SendTimeout = 30 * time.Second
+	// maxCatchUps is how many watchers may read the past at the same time: each has a consumer at the broker. A
+	// workspace has a share of them, so that it cannot keep the others from theirs.
 	maxCatchUps = 64
 	// beginTimeout is how long a watcher waits for the stream to be there.
 	beginTimeout = 5 * time.Second
@@ -38,7 +41,7 @@ type Sessions interface {
 	Session(ctx context.Context, token string) (edge.Session, error)
 }
 
-// Config is what a hub needs. Heartbeat and MaxStreams may be left zero.
+// Config is what a hub needs. Heartbeat, SendTimeout and MaxStreams may be left zero.
 type Config struct {
 	JS          jetstream.JetStream
 	Directory   Directory
@@ -48,9 +51,9 @@ type Config struct {
 	Log         *slog.Logger
 	// TokenKey signs resume tokens. Replicas must have the same, of at least 32 bytes.
 	TokenKey []byte
-	// Heartbeat and MaxStreams replace the constants of the same name.
-	Heartbeat  time.Duration
-	MaxStreams int
+	// Heartbeat, SendTimeout and MaxStreams replace the constants of the same name.
+	Heartbeat, SendTimeout time.Duration
+	MaxStreams             int
 }
 
 // Hub serves all watchers of this process. Run it, then serve its Service and its ServeHTTP.
@@ -76,6 +79,9 @@ func New(cfg Config) *Hub {
 	if cfg.Heartbeat == 0 {
 		cfg.Heartbeat = Heartbeat
 	}
+	if cfg.SendTimeout == 0 {
+		cfg.SendTimeout = SendTimeout
+	}
 	if cfg.MaxStreams == 0 {
 		cfg.MaxStreams = MaxStreams
 	}
@@ -98,26 +104,17 @@ func (h *Hub) Run(ctx context.Context) error {
 		l, err := h.begin(ctx)
 		if err != nil {
 			h.cfg.Log.WarnContext(ctx, "live events: the stream is away", slog.Any("error", err))
-			pause(ctx, time.Second)
+			_ = clock.Sleep(ctx, time.Second) // the loop looks at ctx
 			continue
 		}
 		err = l.follow(ctx)
 		h.end(l)
 		if ctx.Err() == nil {
 			h.cfg.Log.ErrorContext(ctx, "live events: beginning anew", slog.Any("error", err))
-			pause(ctx, time.Second)
+			_ = clock.Sleep(ctx, time.Second)
 		}
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // begin finds the stream and lets watchers in.
@@ -126,10 +123,13 @@ func (h *Hub) begin(ctx context.Context) (*life, error) {
 	if err != nil {
 		return nil, err
 	}
+	revokes, err := revoking()
+	if err != nil {
+		return nil, err
+	}
 	l := &life{
 		created: state.created, reader: h.reader, directory: h.cfg.Directory, log: h.cfg.Log,
-		revoke: func(e *event) { revoke(h.cfg.Revocations, h.cfg.Machine, e) },
-		topics: make(map[uuid.UUID]*topic),
+		revokes: revokes, revoked: h.cfg.Revocations, topics: make(map[uuid.UUID]*topic),
 	}
 	l.position.Store(state.last)
 	h.mu.Lock()
@@ -177,7 +177,7 @@ func closed(why string) *fault.Error {
 
 func tooSlow() *fault.Error {
 	return fault.New(fault.Exhausted, gatewayv1.ErrorReason_WATCHER_TOO_SLOW.String(),
-		"events came faster than they were read; go on from the token")
+		"events came faster than they were read, or were not read at all; go on from the token")
 }
 
 // counter counts the streams of each principal.

@@ -12,7 +12,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/revocation"
 )
 
 // errReplaced ends a life: the stream is another one, or was put back to an earlier state.
@@ -26,7 +28,8 @@ type life struct {
 	created   time.Time
 	reader    reader
 	directory Directory
-	revoke    func(*event)
+	revokes   func(subject string) bool
+	revoked   *auth.Revocations
 	log       *slog.Logger
 
 	// position is the sequence up to which everything has been dealt out.
@@ -66,9 +69,9 @@ func (l *life) sameStream(ctx context.Context) error {
 func (l *life) deal(ctx context.Context, msg jetstream.Msg, at *jetstream.MsgMetadata) error {
 	sequence := at.Sequence.Stream
 	var e *event
-	if revokes(msg.Subject()) {
+	if l.revokes(msg.Subject()) {
 		if e = l.decoded(ctx, msg, sequence); e != nil {
-			l.revoke(e)
+			l.revoke(ctx, e, at.Timestamp)
 		}
 	}
 	l.mu.Lock()
@@ -89,6 +92,15 @@ func (l *life) deal(ctx context.Context, msg jetstream.Msg, at *jetstream.MsgMet
 	}
 	l.position.Store(sequence)
 	return nil
+}
+
+// revoke tells the verifier which tokens are no longer good. The platform's own feed does too, but without this one a
+// stream could begin behind a revocation that is not known yet.
+func (l *life) revoke(ctx context.Context, e *event, at time.Time) {
+	if err := revocation.Apply(l.revoked, e.payload, at); err != nil {
+		l.log.ErrorContext(ctx, "live events: a revocation cannot be read", slog.Uint64("sequence", e.sequence),
+			slog.Any("error", err))
+	}
 }
 
 // decoded reads a message, or logs why it cannot be: a message that breaks the contract is nobody's event.

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/eventbus"
 )
 
@@ -164,12 +165,8 @@ func (r reader) follow(ctx context.Context, what reading, before func(ctx contex
 			return err
 		}
 		failed(err)
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := clock.Sleep(ctx, pause); err != nil {
+			return err
 		}
 		pause = min(2*pause, most)
 	}

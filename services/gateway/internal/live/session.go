@@ -81,7 +81,15 @@ func (w *watcher) end(reason *fault.Error) {
 	}
 	w.mu.Unlock()
 	w.queue.take()
-	w.queue.wake()
+	w.cancel()
+}
+
+// because is why the stream ended: what end was told, which shows as all kinds of errors where the stream was.
+func (w *watcher) because(err error) error {
+	if reason := w.ended(); reason != nil {
+		return reason
+	}
+	return err
 }
 
 func (w *watcher) ended() *fault.Error {
@@ -91,17 +99,17 @@ func (w *watcher) ended() *fault.Error {
 }
 
 // heartbeat shows the client that the stream is alive and how far it is.
-func (w *watcher) heartbeat() error {
+func (w *watcher) heartbeat(ctx context.Context) error {
 	w.lastSent = w.hub.cfg.Machine.Now()
-	return w.send(update{token: w.at(w.place)})
+	return w.send(ctx, update{token: w.at(w.place)})
 }
 
 // beat sends a heartbeat when nothing was sent for long enough.
-func (w *watcher) beat() error {
+func (w *watcher) beat(ctx context.Context) error {
 	if w.untilBeat() > 0 {
 		return nil
 	}
-	return w.heartbeat()
+	return w.heartbeat(ctx)
 }
 
 func (w *watcher) untilBeat() time.Duration {

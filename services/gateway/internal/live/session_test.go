@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/clock"
@@ -40,6 +41,12 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 			return &directoryv1.MemberDeactivated{Member: memberOf(w.member, directoryv1.Member_DEACTIVATED, 2)}
 		}, true, true},
 		{"role changed, access token", func(w *world) proto.Message { return roleChanged(w.member, 2) }, true, false},
+		{"state changed, access token", func(w *world) proto.Message {
+			return &directoryv1.MemberUpdated{
+				Member:        memberOf(w.member, directoryv1.Member_ACTIVE, 2),
+				ChangedFields: &fieldmaskpb.FieldMask{Paths: []string{"state"}},
+			}
+		}, true, false},
 		{"role changed, API token", func(w *world) proto.Message { return roleChanged(w.member, 2) }, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

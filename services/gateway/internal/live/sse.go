@@ -3,9 +3,11 @@ package live
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -17,12 +19,8 @@ import (
 	"github.com/meridianhq/meridian/services/gateway/internal/edge"
 )
 
-const (
-	// writeTimeout is how long a client may take no bytes before its stream ends.
-	writeTimeout = 30 * time.Second
-	// retryMillis is how long a browser waits before it comes back.
-	retryMillis = 3000
-)
+// retryMillis is how long a browser waits before it comes back.
+const retryMillis = 3000
 
 // Events is the HTTP side of a hub: server-sent events.
 type Events struct {
@@ -46,14 +44,16 @@ func (s *Events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Refuse(w, s.Status(ctx, err))
 		return
 	}
-	out := &sseWriter{w: w, control: http.NewResponseController(w), now: s.Hub.cfg.Machine.Now}
+	out := &sseWriter{w: w, control: http.NewResponseController(w), now: s.Hub.cfg.Machine.Now, writing: make(chan struct{}, 1)}
 	err = s.Hub.watch(ctx, session, request, out.update)
+	out.cut()
 	st := s.Status(ctx, err)
 	if !out.begun {
 		s.Refuse(w, st)
 		return
 	}
 	if body, err := protojson.Marshal(st.Proto()); err == nil {
+		out.extend()
 		_ = out.message("close", "", body) // the client may be the one who left
 	}
 }
@@ -95,15 +95,46 @@ func split(values []string) []string {
 	return all
 }
 
+// errCut ends the writing of a stream that is over.
+var errCut = errors.New("the stream is over")
+
 // sseWriter writes the format of server-sent events, each message flushed at once.
 type sseWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	now     func() time.Time
 	begun   bool
+
+	writing chan struct{} // of one place, taken while an update is being written
+	over    atomic.Bool
+}
+
+// extend gives the next message its time, where the server's connection has a deadline for writing.
+func (s *sseWriter) extend() { _ = s.control.SetWriteDeadline(s.now().Add(SendTimeout)) }
+
+// cut lets no further update be written and breaks off the one that is being written, if there is one: the request
+// may not end before it. The connection is of no use then.
+func (s *sseWriter) cut() {
+	s.over.Store(true)
+	select {
+	case s.writing <- struct{}{}:
+	default:
+		_ = s.control.SetWriteDeadline(s.now().Add(-time.Second))
+		s.writing <- struct{}{} // when the writing has returned
+	}
+	<-s.writing
 }
 
 func (s *sseWriter) update(u update) error {
+	s.writing <- struct{}{}
+	defer func() { <-s.writing }()
+	if s.over.Load() {
+		return errCut
+	}
+	s.extend()
+	if s.over.Load() {
+		return errCut // once more, for cut's deadline may have been undone
+	}
 	if u.event == nil {
 		return s.message("heartbeat", u.token, []byte("{}"))
 	}
@@ -115,7 +146,6 @@ func (s *sseWriter) update(u update) error {
 }
 
 func (s *sseWriter) message(name, id string, data []byte) error {
-	_ = s.control.SetWriteDeadline(s.now().Add(writeTimeout)) // where the server's connection has one
 	var text bytes.Buffer
 	if !s.begun {
 		s.begin()

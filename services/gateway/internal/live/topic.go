@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/revocation"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 )
 
@@ -16,6 +17,8 @@ const (
 	// that they can join while events keep coming. It must fit into a queue.
 	recentEvents = 512
 	recentBytes  = 4 << 20
+	// topicCatchUps is how many watchers of one workspace may read the past at the same time.
+	topicCatchUps = 8
 )
 
 // topic is one workspace with watchers: its rights, its newest events and those who watch.
@@ -25,6 +28,7 @@ type topic struct {
 	loaded    chan struct{}
 	failure   error // of loading; read after loaded
 	refs      int   // guarded by the life's mutex
+	catchUps  chan struct{}
 
 	mu sync.Mutex
 	// recent are all the workspace's events after floor, oldest first.
@@ -41,6 +45,7 @@ type question struct{ member, space string }
 func newTopic(workspace uuid.UUID, floor uint64) *topic {
 	return &topic{
 		workspace: workspace, rights: newRights(), loaded: make(chan struct{}), floor: floor,
+		catchUps: make(chan struct{}, topicCatchUps),
 		watchers: make(map[*watcher]bool), asked: make(map[question]time.Time),
 	}
 }
@@ -76,18 +81,13 @@ func (t *topic) keep(e *event) {
 // revoke ends the streams whose token the event takes away.
 func (t *topic) revoke(e *event) {
 	var gone func(w *watcher) bool
-	switch event := e.payload.(type) {
-	case *directoryv1.MemberDeactivated:
-		gone = func(w *watcher) bool { return w.member == event.GetMember().GetName() }
-	case *directoryv1.MemberUpdated:
-		if !slices.Contains(event.GetChangedFields().GetPaths(), "role") {
-			return
-		}
-		// An API token is good in the new role as well; an access token was made for the old one.
-		gone = func(w *watcher) bool { return w.member == event.GetMember().GetName() && !w.renewable }
-	case *directoryv1.TokenRevoked:
+	if event, ok := e.payload.(*directoryv1.TokenRevoked); ok {
 		gone = func(w *watcher) bool { return w.session.String() == event.GetApiToken().GetUid() }
-	default:
+	} else if m := revocation.Member(e.payload); m != nil {
+		// An API token is good in the new role as well; an access token was made for the old one.
+		active := m.GetState() == directoryv1.Member_ACTIVE
+		gone = func(w *watcher) bool { return w.member == m.GetName() && (!active || !w.renewable) }
+	} else {
 		return
 	}
 	for w := range t.watchers {

@@ -26,7 +26,7 @@ type watcher struct {
 	topic     *topic
 	filter    filter
 	hash      [filterSize]byte
-	send      func(update) error
+	sender    *sender
 	member    string
 	session   uuid.UUID
 	renewable bool
@@ -39,6 +39,8 @@ type watcher struct {
 	lastSent time.Time
 	readable map[string]judgement
 
+	cancel context.CancelFunc
+
 	mu     sync.Mutex
 	reason *fault.Error
 }
@@ -50,13 +52,17 @@ type judgement struct {
 }
 
 // watch streams to send what the session may have of the events that the request asks for, until the context or
-// the stream ends. send may block as long as the client does not read. The error is never nil; from the first update
-// on it carries the token to go on from as `resume_token`.
+// the stream ends. send is called from one goroutine, which is not the caller's, and may block as long as the client
+// does not read: then the stream ends after SendTimeout, and within sendGrace for what else ends it, while the call of
+// send is still under way. The caller must see to it that this call then returns. The error is never nil; from the first
+// update on it carries the token to go on from as `resume_token`.
 func (h *Hub) watch(ctx context.Context, session edge.Session, request *gatewayv1.WatchEventsRequest, send func(update) error) error {
-	w, from, err := h.newWatcher(session, request, send)
+	w, from, err := h.newWatcher(session, request)
 	if err != nil {
 		return err
 	}
+	ctx, w.cancel = context.WithCancel(ctx)
+	defer w.cancel()
 	if err := h.streams.acquire(w.member); err != nil {
 		return err
 	}
@@ -68,25 +74,27 @@ func (h *Hub) watch(ctx context.Context, session edge.Session, request *gatewayv
 		return err
 	}
 	defer w.life.leave(w.topic)
+	w.sender = newSender(send)
+	defer w.sender.close()
 	w.topic.add(w)
 	defer w.topic.remove(w)
 	if over := w.life.ended(); over != nil {
 		return over // it ended the watchers that were there before this one
 	}
 	if err := w.begin(ctx, from); err != nil {
-		return err
+		return w.because(err)
 	}
-	return w.withToken(w.run(ctx))
+	return w.withToken(w.because(w.run(ctx)))
 }
 
 // newWatcher checks what needs no broker: the request against the caller, and the token's signature and filter.
-func (h *Hub) newWatcher(session edge.Session, request *gatewayv1.WatchEventsRequest, send func(update) error) (*watcher, *place, error) {
+func (h *Hub) newWatcher(session edge.Session, request *gatewayv1.WatchEventsRequest) (*watcher, *place, error) {
 	f, err := authorize(session.Caller, request)
 	if err != nil {
 		return nil, nil, err
 	}
 	w := &watcher{
-		hub: h, filter: f, hash: f.hash(), send: send, queue: newQueue(),
+		hub: h, filter: f, hash: f.hash(), queue: newQueue(),
 		member: session.Caller.Principal(), session: session.Caller.Session, renewable: session.Renewable(),
 		signedIn: session, readable: make(map[string]judgement),
 	}
@@ -153,13 +161,19 @@ func (w *watcher) resume(ctx context.Context, from place) error {
 // run delivers: first the past, then live.
 func (w *watcher) run(ctx context.Context) error {
 	w.lastSent = w.hub.cfg.Machine.Now()
-	if w.since.IsZero() { // else there is no place yet to go on from
-		if err := w.heartbeat(); err != nil {
+	placed := w.since.IsZero() // else there is no place to go on from before the past was read
+	if placed {
+		if err := w.heartbeat(ctx); err != nil {
 			return err
 		}
 	}
 	if err := w.catchUp(ctx); err != nil {
 		return err
+	}
+	if !placed {
+		if err := w.heartbeat(ctx); err != nil {
+			return err
+		}
 	}
 	beat, expiry := time.NewTimer(w.untilBeat()), time.NewTimer(w.untilRenewal())
 	defer beat.Stop()
@@ -173,7 +187,7 @@ func (w *watcher) run(ctx context.Context) error {
 			return closed("the stream ended here; go on from the token")
 		case <-w.queue.ready:
 		case <-beat.C:
-			if err := w.beat(); err != nil {
+			if err := w.beat(ctx); err != nil {
 				return err
 			}
 			beat.Reset(w.untilBeat())
@@ -216,7 +230,7 @@ func (w *watcher) deliver(ctx context.Context, e *event) error {
 			return err
 		}
 		if may {
-			if err := w.send(update{event: e, token: w.at(e.sequence)}); err != nil {
+			if err := w.send(ctx, update{event: e, token: w.at(e.sequence)}); err != nil {
 				return err
 			}
 			w.lastSent = w.hub.cfg.Machine.Now()

@@ -297,6 +297,16 @@ func TestAClientThatDoesNotReadIsCutOffAndHoldsNobodyUp(t *testing.T) {
 	require.True(t, slices.IsSorted(rest))
 }
 
+func TestSinceWithoutEventsBeginsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *Config) { c.Heartbeat = time.Hour })
+	w.publish("threads", w.post(w.open))
+	s := w.watch(w.hub, w.member, func(r *gatewayv1.WatchEventsRequest) {
+		r.Since = timestamppb.New(clock.Machine().Now().Add(time.Hour))
+	})
+	require.NotEmpty(t, s.started(), "a heartbeat with a token, before anything happens")
+}
+
 func TestTheBrokerComesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

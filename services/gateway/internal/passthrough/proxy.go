@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -62,13 +63,14 @@ func (p *Proxy) Handle(_ any, downstream grpc.ServerStream) error {
 			"the method "+name+" is not served here", nil)
 	}
 	in, _ := metadata.FromIncomingContext(ctx)
+	remote := p.gate.Remote(ctx)
 	session, err := p.gate.Pass(ctx, edge.Request{
-		Method: method, Authorization: in.Get("authorization"), Remote: edge.Remote(ctx),
+		Method: method, Authorization: in.Get("authorization"), Remote: remote,
 	})
 	if err != nil {
 		return err
 	}
-	ctx, cancel := bounded(metadata.NewOutgoingContext(ctx, outgoing(ctx, in, session)), method)
+	ctx, cancel := bounded(metadata.NewOutgoingContext(ctx, outgoing(in, session, remote)), method)
 	defer cancel()
 	if method.Streaming {
 		err = p.stream(ctx, backend, name, downstream)
@@ -92,7 +94,7 @@ func bounded(ctx context.Context, method edge.Method) (context.Context, context.
 
 // outgoing is the metadata that goes on: the client's own, less what belongs to this connection or could be taken
 // for the gateway's word, with the access token instead of what the client presented, and with its address.
-func outgoing(ctx context.Context, in metadata.MD, session edge.Session) metadata.MD {
+func outgoing(in metadata.MD, session edge.Session, remote netip.Addr) metadata.MD {
 	out := make(metadata.MD, len(in))
 	for key, values := range in {
 		switch {
@@ -107,7 +109,7 @@ func outgoing(ctx context.Context, in metadata.MD, session edge.Session) metadat
 	if session.Access != "" {
 		out.Set("authorization", "Bearer "+session.Access)
 	}
-	if remote := edge.Remote(ctx); remote.IsValid() {
+	if remote.IsValid() {
 		out.Set("x-forwarded-for", remote.Unmap().String())
 	}
 	return out

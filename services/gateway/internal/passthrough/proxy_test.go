@@ -71,7 +71,7 @@ func start(t *testing.T) (gatewayv1.EventServiceClient, *backend, auth.Caller, c
 	catalog, err := edge.NewCatalog("gateway")
 	require.NoError(t, err)
 	gate := edge.NewGate(edge.NewSignIn(noExchange{}, authority.Verifier, clock.Machine()),
-		edge.NewLimiter(edge.Limits{}, clock.Machine()))
+		edge.NewLimiter(edge.Limits{}, clock.Machine()), nil)
 	proxy := New(catalog, gate, map[string]grpc.ClientConnInterface{"gateway": upstream}, false)
 	front, _ := rpctest.Serve(t, authority, rpcserver.Config{Service: "front", Options: rpcserver.Options{
 		Unknown: proxy.Handle, GRPC: []grpc.ServerOption{grpc.ForceServerCodecV2(NewCodec())},

@@ -1,14 +1,11 @@
 package web
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/felixge/httpsnoop"
@@ -72,48 +69,13 @@ func (s *Server) note(next http.Handler) http.Handler {
 // fromClient puts the client's address in the place of a trusted proxy's, and takes away what else claims to be it.
 func (s *Server) fromClient(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if client, ok := s.client(r); ok {
-			r.RemoteAddr = client
+		if end, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+			client := s.cfg.Proxies.Client(end.Addr(), r.Header.Values("X-Forwarded-For"))
+			if client != end.Addr() {
+				r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
+			}
 		}
 		r.Header.Del("X-Forwarded-For")
 		next.ServeHTTP(w, r)
 	})
-}
-
-var errNoAddress = errors.New("no address")
-
-// client reads X-Forwarded-For from the right, past the proxies that are trusted.
-func (s *Server) client(r *http.Request) (string, bool) {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !s.trusted(at.Addr()) {
-		return "", false
-	}
-	var seen []string
-	for _, header := range r.Header.Values("X-Forwarded-For") {
-		seen = append(seen, strings.Split(header, ",")...)
-	}
-	for _, text := range slices.Backward(seen) {
-		address, err := parseAddress(strings.TrimSpace(text))
-		if err != nil {
-			return "", false
-		}
-		if !s.trusted(address) {
-			return net.JoinHostPort(address.String(), "0"), true
-		}
-	}
-	return "", false
-}
-
-func parseAddress(text string) (netip.Addr, error) {
-	if address, err := netip.ParseAddr(text); err == nil {
-		return address.Unmap(), nil
-	}
-	if address, err := netip.ParseAddrPort(text); err == nil {
-		return address.Addr().Unmap(), nil
-	}
-	return netip.Addr{}, errNoAddress
-}
-
-func (s *Server) trusted(address netip.Addr) bool {
-	return slices.ContainsFunc(s.cfg.Proxies, func(p netip.Prefix) bool { return p.Contains(address.Unmap()) })
 }

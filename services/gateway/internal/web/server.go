@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -24,6 +23,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/rpcserver"
+	"github.com/meridianhq/meridian/services/gateway/internal/edge"
 )
 
 const (
@@ -41,20 +42,23 @@ type Config struct {
 	// Origins are the web origins that may call, `*` for any; none: no CORS.
 	Origins []string
 	// Proxies are the networks whose X-Forwarded-For is believed.
-	Proxies []netip.Prefix
+	Proxies edge.Proxies
+	// TLS is the server's certificate, the same as gRPC's; without, HTTP is in clear text.
+	TLS     rpcserver.TLS
 	Log     *slog.Logger
 	Machine clock.Clock
 	// TracerProvider gets the traces; OpenTelemetry's global one when nil.
 	TracerProvider trace.TracerProvider
 }
 
-// Server is one HTTP server, for HTTP/1.1 and HTTP/2 in clear text.
+// Server is one HTTP server, for HTTP/1.1 and HTTP/2, with TLS or in clear text.
 type Server struct {
 	cfg  Config
 	http *http.Server
 
 	mu       sync.Mutex
 	listener net.Listener
+	letGo    func() // of the certificate
 }
 
 // New makes a server that does not listen yet. Answers of the handler are compressed but for streams of events.
@@ -69,6 +73,7 @@ func New(cfg Config, handler http.Handler) *Server {
 		Protocols:         new(http.Protocols),
 	}
 	s.http.Protocols.SetHTTP1(true)
+	s.http.Protocols.SetHTTP2(true)
 	s.http.Protocols.SetUnencryptedHTTP2(true)
 	return s
 }
@@ -101,16 +106,26 @@ func (s *Server) around(handler http.Handler) http.Handler {
 
 // Start listens and serves.
 func (s *Server) Start(ctx context.Context) error {
+	certificate, letGo, err := s.cfg.TLS.Server(ctx, "h2", "http/1.1")
+	if err != nil {
+		return fmt.Errorf("HTTP: %w", err)
+	}
+	serve := s.http.Serve
+	if certificate != nil {
+		s.http.TLSConfig = certificate
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.cfg.Addr)
 	if err != nil {
+		letGo()
 		return fmt.Errorf("listen on the HTTP address: %w", err)
 	}
 	s.mu.Lock()
-	s.listener = l
+	s.listener, s.letGo = l, letGo
 	s.mu.Unlock()
 	go func() {
-		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 			s.cfg.Log.ErrorContext(ctx, "HTTP is no longer served", slog.Any("error", err))
 		}
 	}()
@@ -130,6 +145,12 @@ func (s *Server) Addr() string {
 // Stop takes no new requests and waits for those under way for 25 seconds, or until the context ends; then it cuts
 // them. Streams must be ended beforehand.
 func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	letGo := s.letGo
+	s.mu.Unlock()
+	if letGo != nil {
+		defer letGo()
+	}
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	err := s.http.Shutdown(ctx)

@@ -3,11 +3,17 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/rpcserver"
 )
 
 // lines collects what is logged.
@@ -95,6 +102,51 @@ func TestTheClientsAddressIsTheOneThatTrustedProxiesSaw(t *testing.T) {
 	got, err := fetch(t, wary, "X-Forwarded-For", "203.0.113.9")
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(got, "127.0.0.1:") && strings.HasSuffix(got, " "), got)
+}
+
+func TestTLSIsASetting(t *testing.T) {
+	t.Parallel()
+	known := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate, and a client that trusts it
+	t.Cleanup(known.Close)
+	client := known.Client()
+	transport, ok := client.Transport.(*http.Transport)
+	require.True(t, ok)
+	transport.ForceAttemptHTTP2 = true
+	folder := t.TempDir()
+	files := rpcserver.TLS{CertFile: filepath.Join(folder, "tls.crt"), KeyFile: filepath.Join(folder, "tls.key")}
+	broken := New(Config{TLS: files, Log: slog.New(slog.DiscardHandler), Machine: clock.Machine()}, http.NotFoundHandler())
+	require.ErrorContains(t, broken.Start(t.Context()), "certificate", "a file that is not there is told at the start")
+
+	pair := known.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	require.NoError(t, err)
+	write := func(path, kind string, der []byte) {
+		require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+	}
+	write(files.CertFile, "CERTIFICATE", pair.Certificate[0])
+	write(files.KeyFile, "PRIVATE KEY", key)
+	url, _, _ := serve(t, Config{TLS: files}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Proto)
+	})
+	url = "https" + strings.TrimPrefix(url, "http")
+	get := func() string {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		require.NoError(t, err)
+		response, err := client.Do(request)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, response.Body.Close()) }()
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return string(text)
+	}
+	require.Equal(t, "HTTP/2.0", get())
+	transport.CloseIdleConnections()
+	transport.TLSClientConfig.NextProtos = []string{"http/1.1"}
+	transport.ForceAttemptHTTP2 = false
+	client.Transport = &http.Transport{TLSClientConfig: transport.TLSClientConfig, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
+	require.Equal(t, "HTTP/1.1", get())
+	_, err = fetch(t, "http"+strings.TrimPrefix(url, "https"))
+	require.NoError(t, err, "a client in clear text is told what it did wrong")
 }
 
 func TestAPanicEndsOneRequest(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -60,35 +61,34 @@ func (c *UpCmd) Run(ctx context.Context, client *Client, streams Streams) (err e
 	return running.Wait(ctx)
 }
 
-// greeting says where everything is and, after the first start, what it made and what to try.
+// greeting says where everything is and what to try and, after the first start, what it made.
 func greeting(s *stack.Stack, program, data string) string {
 	var b strings.Builder
-	base := "http://" + s.HTTPAddr()
+	base, tokenFile := "http://"+s.HTTPAddr(), filepath.Join(data, stack.OwnerTokenFile)
 	fmt.Fprintf(&b, "Meridian serves:\n  HTTP  %s\n  gRPC  %s\n  NATS  %s\n", base, s.GRPCAddr(), s.NATSURL())
 	if addr := s.AdminAddr(); addr != "" {
 		fmt.Fprintf(&b, "  admin http://%s/readyz\n", addr)
 	}
-	w := s.Welcome()
-	if w == nil {
-		return b.String()
+	if w := s.Welcome(); w != nil {
+		fmt.Fprintf(&b, `
+This is the first start on %s. It made
+  %s
+and its owner, whose token is shown this once (and kept in %s):
+
+  %s
+`, data, w.Workspace, tokenFile, w.Token)
 	}
 	fmt.Fprintf(&b, `
-This is the first start on %[1]s. It made
-  %[2]s
-and its owner, whose token is shown this once (and kept in %[3]s):
-
-  %[4]s
-
 To try next, in another terminal:
-  export MERIDIAN_SERVER=%[5]s MERIDIAN_TOKEN=$(cat %[3]s)
-  curl -H "Authorization: Bearer $MERIDIAN_TOKEN" %[5]s/v1/workspaces
-  grpcurl -plaintext -H "authorization: Bearer $MERIDIAN_TOKEN" %[6]s meridian.directory.v1.WorkspaceService/ListWorkspaces
-  %[7]s events tail
-  %[7]s spaces create General
-  %[7]s threads new --space General --title Hello "The first message"
-  %[7]s import mbox FILE --space General
-  %[7]s search hello
+  export MERIDIAN_SERVER=%[1]s MERIDIAN_TOKEN=$(cat %[2]s)
+  curl -H "Authorization: Bearer $MERIDIAN_TOKEN" %[1]s/v1/workspaces
+  grpcurl -plaintext -H "authorization: Bearer $MERIDIAN_TOKEN" %[3]s meridian.directory.v1.WorkspaceService/ListWorkspaces
+  %[4]s events tail
+  %[4]s spaces create Playground
+  %[4]s threads new --space Playground --title Hello "The first message"
+  %[4]s import mbox FILE --space Archive --create-space
+  %[4]s search hello
 An integrator's program, with a NATS client alone: services/examples/subscriber
-`, data, w.Workspace, w.TokenFile, w.Token, base, s.GRPCAddr(), program)
+`, base, tokenFile, s.GRPCAddr(), program)
 	return b.String()
 }

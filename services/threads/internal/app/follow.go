@@ -26,11 +26,15 @@ func (a *App) OnThreadCreated(ctx context.Context, t domain.Thread) error {
 // OnEdited follows a message that was edited: its present words can be found, and whom the edit mentions anew follows
 // the thread.
 func (a *App) OnEdited(ctx context.Context, p Posted, added []domain.Mention) error {
+	f, err := a.mentioned(ctx, p.Message, added)
+	if err != nil {
+		return err
+	}
 	return a.once(ctx, p.Message.Workspace, func(ctx context.Context, tx Tx) error {
 		if err := tx.Index(ctx, entryOf(p.Message, p.Space)); err != nil {
 			return err
 		}
-		return a.followMentioned(ctx, tx, p.Message, added)
+		return a.follow(ctx, tx, f)
 	})
 }
 
@@ -55,9 +59,13 @@ type following struct {
 	members map[uuid.UUID]bool
 }
 
-// followMentioned has those whom a message mentions follow its thread, and tells its author's clients what the post
-// did to their own read state.
-func (a *App) followMentioned(ctx context.Context, tx Tx, m domain.Message, mentions []domain.Mention) error {
+// maxFollowing is how many come to follow a thread in one transaction.
+const maxFollowing = 500
+
+// mentioned is who comes to follow a thread by a message that mentions them; its author's clients are told what the post
+// did to their own read state. Of more than fit in one transaction the first follow here, each part in its own, and the
+// last are left to the event's: to follow again does nothing, so an event that comes twice finds them following.
+func (a *App) mentioned(ctx context.Context, m domain.Message, mentions []domain.Mention) (following, error) {
 	f := following{
 		thread: m.Thread, actor: domain.MemberName(m.Workspace, m.Author), author: m.Author, members: map[uuid.UUID]bool{},
 	}
@@ -70,15 +78,40 @@ func (a *App) followMentioned(ctx context.Context, tx Tx, m domain.Message, ment
 		f.members[mention.ID] = true
 	}
 	if len(teams) > 0 {
-		found, err := tx.TeamMembers(ctx, teams)
-		if err != nil {
+		var found []uuid.UUID
+		err := a.store.InTx(ctx, m.Workspace, func(ctx context.Context, tx Tx) error {
+			var err error
+			found, err = tx.TeamMembers(ctx, teams)
 			return err
+		})
+		if err != nil {
+			return f, err
 		}
 		for _, member := range found {
 			f.members[member] = true
 		}
 	}
-	return a.follow(ctx, tx, f)
+	for len(f.members) > maxFollowing {
+		part := f.take(maxFollowing)
+		err := a.store.InTx(ctx, m.Workspace, func(ctx context.Context, tx Tx) error { return a.follow(ctx, tx, part) })
+		if err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// take parts off so many of those who follow.
+func (f following) take(n int) following {
+	part := following{thread: f.thread, actor: f.actor, members: make(map[uuid.UUID]bool, n)}
+	for member := range f.members {
+		if len(part.members) == n {
+			break
+		}
+		part.members[member] = true
+		delete(f.members, member)
+	}
+	return part
 }
 
 // follow looks before it locks: nearly always there is nothing to do but to tell the author.

@@ -38,9 +38,10 @@ func (a *App) ImportMessages(ctx context.Context, space uuid.UUID, messages []do
 	if err != nil {
 		return nil, err
 	}
+	now := a.now()
 	for i := range messages {
 		m := &messages[i]
-		if err := m.Check(imported(i)); err != nil {
+		if err := m.Check(imported(i), now); err != nil {
 			return nil, err
 		}
 		if m.ID, err = uuid.NewV7(); err != nil {

@@ -23,6 +23,14 @@ type Posted struct {
 // OnPosted follows a message that was posted: the thread's activity moves, its words can be found, and whom it mentions
 // follows the thread. An imported one has nobody follow.
 func (a *App) OnPosted(ctx context.Context, p Posted) error {
+	mentions := p.Message.Mentions
+	if p.Message.Imported {
+		mentions = nil
+	}
+	f, err := a.mentioned(ctx, p.Message, mentions)
+	if err != nil {
+		return err
+	}
 	return a.once(ctx, p.Message.Workspace, func(ctx context.Context, tx Tx) error {
 		if err := tx.Index(ctx, entryOf(p.Message, p.Space)); err != nil {
 			return err
@@ -30,6 +38,6 @@ func (a *App) OnPosted(ctx context.Context, p Posted) error {
 		if err := tx.Activity(ctx, p.Message.Thread, p.Message.CreateTime); err != nil || p.Message.Imported {
 			return err
 		}
-		return a.followMentioned(ctx, tx, p.Message, p.Message.Mentions)
+		return a.follow(ctx, tx, f)
 	})
 }

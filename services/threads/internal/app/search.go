@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/page"
 	"github.com/meridianhq/meridian/services/threads/internal/domain"
 )
@@ -69,7 +68,7 @@ type SnippetPart struct {
 
 // Search finds what was written, within what the caller may read.
 func (a *App) Search(ctx context.Context, q SearchQuery) (page.Result[Hit, SearchCursor], error) {
-	caller, err := auth.Require(ctx)
+	caller, err := a.caller(ctx)
 	if err != nil {
 		return page.Result[Hit, SearchCursor]{}, err
 	}

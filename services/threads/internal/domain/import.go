@@ -28,8 +28,11 @@ type Imported struct {
 	UTCOffset  *time.Duration
 }
 
+// importAhead is how far beyond now a message may say it was written: the clocks of others are wrong by hours.
+const importAhead = 24 * time.Hour
+
 // Check refuses a message that cannot be imported, whatever there is already. field is its place in the request.
-func (m Imported) Check(field string) error {
+func (m Imported) Check(field string, now time.Time) error {
 	if m.ExternalID == "" {
 		return fault.InvalidField(field+".external_id", "is required")
 	}
@@ -41,6 +44,9 @@ func (m Imported) Check(field string) error {
 	}
 	if err := CheckText(field+".body", m.Body); err != nil {
 		return err
+	}
+	if m.CreateTime.Before(time.Unix(0, 0)) || m.CreateTime.After(now.Add(importAhead)) {
+		return fault.InvalidField(field+".create_time", "must be from 1970 on, and at most a day ahead")
 	}
 	if m.UTCOffset != nil && (*m.UTCOffset%time.Minute != 0 || m.UTCOffset.Abs() >= 24*time.Hour) {
 		return fault.InvalidField(field+".utc_offset", "must be in whole minutes within a day")

@@ -15,8 +15,17 @@ import (
 
 func TestImportedCheck(t *testing.T) {
 	t.Parallel()
-	good := domain.Imported{ExternalID: "1", ThreadExternalID: "1", Subject: "s"}
-	require.NoError(t, good.Check("m"))
+	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	good := domain.Imported{ExternalID: "1", ThreadExternalID: "1", Subject: "s", CreateTime: now}
+	for _, at := range []time.Time{time.Unix(0, 0), now, now.Add(24 * time.Hour)} {
+		good.CreateTime = at
+		require.NoError(t, good.Check("m", now), at)
+	}
+	for _, at := range []time.Time{{}, time.Unix(0, -1), now.Add(24*time.Hour + 1), now.AddDate(8000, 0, 0)} {
+		bad := good
+		bad.CreateTime = at
+		require.Equal(t, "m.create_time", fault.From(bad.Check("m", now)).Fields[0].Path, at)
+	}
 	for field, change := range map[string]func(m *domain.Imported){
 		"external_id":        func(m *domain.Imported) { m.ExternalID = "" },
 		"thread_external_id": func(m *domain.Imported) { m.ThreadExternalID = "" },
@@ -26,7 +35,7 @@ func TestImportedCheck(t *testing.T) {
 	} {
 		bad := good
 		change(&bad)
-		err := bad.Check("messages[7]")
+		err := bad.Check("messages[7]", now)
 		require.Error(t, err, field)
 		require.Equal(t, "messages[7]."+field, fault.From(err).Fields[0].Path)
 	}

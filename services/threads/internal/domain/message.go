@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -171,7 +172,10 @@ func CheckText(field, body string) error {
 
 func textual(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
-func blank(s string) bool { return strings.TrimSpace(s) == "" }
+// blank says whether nothing of a text can be seen: it holds only spaces, controls and format characters.
+func blank(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsSpace(r) && !unicode.In(r, unicode.Cc, unicode.Cf) })
+}
 
 // without lists what is in all but not in taken.
 func without(all, taken []Mention) []Mention {

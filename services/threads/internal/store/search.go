@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,31 +18,41 @@ import (
 	"github.com/meridianhq/meridian/services/threads/internal/store/db"
 )
 
-// searchSQL reads the hits of a page with what is shown of them. The marks of a snippet are U+0001 and U+0002, which are
-// taken out of the text first. sqlc does not know the columns of search_hits.
+// searchSQL reads the hits of a page with what is shown of them. The bodies of those beyond $14 bytes of bodies are left
+// out as NULL, but the first is always there. The marks of a snippet are U+0001 and U+0002, which are taken out of the
+// text first. sqlc does not know the columns of search_hits.
 const searchSQL = `
-SELECT h.rank, h.thread_id, h.sequence, t.title, t.space_id,
-       ts_headline('simple', translate(CASE WHEN h.sequence = 0 THEN t.title ELSE coalesce(m.body, '') END, E'\x01\x02', ''),
-                   websearch_to_tsquery('simple', $2), E'StartSel=\x01, StopSel=\x02, MinWords=12, MaxWords=32'),
-       m.sequence IS NOT NULL, m.message_id, m.author_id, m.body, m.reply_to, m.mentioned_members, m.mentioned_teams,
-       m.revision, m.version, m.create_time, m.update_time, m.imported, m.utc_offset_seconds, m.external_id,
-       CASE WHEN m.reacted THEN reactions_of(m.workspace_id, m.thread_id, m.sequence, $1) END
-FROM search_hits($1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) h
-JOIN threads t ON t.workspace_id = $3 AND t.thread_id = h.thread_id
-LEFT JOIN messages m ON m.workspace_id = $3 AND m.thread_id = h.thread_id AND m.sequence = h.sequence
-    AND m.delete_time IS NULL
-ORDER BY h.rank DESC, h.thread_id DESC, h.sequence DESC`
+SELECT p.rank, p.thread_id, p.sequence, p.before >= $14, p.title, p.space_id,
+       CASE WHEN p.before < $14
+            THEN ts_headline('simple', translate(CASE WHEN p.sequence = 0 THEN p.title ELSE coalesce(p.body, '') END, E'\x01\x02', ''),
+                             websearch_to_tsquery('simple', $2), E'StartSel=\x01, StopSel=\x02, MinWords=12, MaxWords=32')
+            ELSE '' END,
+       p.message_id IS NOT NULL, p.message_id, p.author_id, CASE WHEN p.before < $14 THEN p.body END, p.reply_to,
+       p.mentioned_members, p.mentioned_teams, p.revision, p.version, p.create_time, p.update_time, p.imported,
+       p.utc_offset_seconds, p.external_id, CASE WHEN p.reacted THEN reactions_of($3, p.thread_id, p.sequence, $1) END
+FROM (SELECT h.rank, h.thread_id, h.sequence, t.title, t.space_id, m.message_id, m.author_id, m.body, m.reply_to,
+             m.mentioned_members, m.mentioned_teams, m.revision, m.version, m.create_time, m.update_time, m.imported,
+             m.utc_offset_seconds, m.external_id, m.reacted,
+             sum(coalesce(octet_length(m.body), 0)) OVER (ORDER BY h.rank DESC, h.thread_id DESC, h.sequence DESC
+                                                          ROWS UNBOUNDED PRECEDING)
+             - coalesce(octet_length(m.body), 0) AS before
+      FROM search_hits($1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) h
+      JOIN threads t ON t.workspace_id = $3 AND t.thread_id = h.thread_id
+      LEFT JOIN messages m ON m.workspace_id = $3 AND m.thread_id = h.thread_id AND m.sequence = h.sequence
+          AND m.delete_time IS NULL) p
+ORDER BY p.rank DESC, p.thread_id DESC, p.sequence DESC`
 
 // Search implements app.Searcher.
 func (s *Store) Search(ctx context.Context, ws, member uuid.UUID, q app.SearchQuery) (page.Result[app.Hit, app.SearchCursor], error) {
 	none := page.Result[app.Hit, app.SearchCursor]{}
 	after := q.Page.After
 	var rank *float64
-	if after.Rank > 0 {
+	if after.Thread != uuid.Nil {
 		rank = &after.Rank
 	}
 	rows, err := s.db.For(ws).Query(ctx, searchSQL, member, q.Words, ws, nullable(q.Space), nullable(q.Thread),
-		nullable(q.Author), nullable(q.Since), nullable(q.Before), after.AsOf, rank, after.Thread, after.Sequence, q.Page.Size+1)
+		nullable(q.Author), nullable(q.Since), nullable(q.Before), after.AsOf, rank, after.Thread, after.Sequence,
+		q.Page.Size+1, maxPageBytes)
 	if err != nil {
 		return none, searchError(err)
 	}
@@ -49,7 +60,7 @@ func (s *Store) Search(ctx context.Context, ws, member uuid.UUID, q app.SearchQu
 	if err != nil {
 		return none, searchError(err)
 	}
-	cut := page.Cut(hits, q.Page.Size, func(h rankedHit) app.SearchCursor { return h.cursor })
+	cut := cutHits(hits, q.Page.Size)
 	found := page.Result[app.Hit, app.SearchCursor]{Next: cut.Next}
 	for _, h := range cut.Items {
 		// A message that was deleted a moment ago still has its words; it is left out of the page.
@@ -58,6 +69,14 @@ func (s *Store) Search(ctx context.Context, ws, member uuid.UUID, q app.SearchQu
 		}
 	}
 	return found, nil
+}
+
+// cutHits makes the page, of at most size hits and without those that there is no room for.
+func cutHits(hits []rankedHit, size int) page.Result[rankedHit, app.SearchCursor] {
+	if room := slices.IndexFunc(hits, func(h rankedHit) bool { return h.beyond }); room > 0 {
+		size = min(size, room)
+	}
+	return page.Cut(hits, size, func(h rankedHit) app.SearchCursor { return h.cursor })
 }
 
 // invalidParameter is what search_hits raises for a query without a word (SQLSTATE 22023).
@@ -73,6 +92,8 @@ func searchError(err error) error {
 type rankedHit struct {
 	app.Hit
 	cursor app.SearchCursor
+	// beyond says that the page has no room for its body, which was left out.
+	beyond bool
 }
 
 func scanHit(row pgx.CollectableRow, ws uuid.UUID, asOf time.Time) (rankedHit, error) {
@@ -91,14 +112,14 @@ func scanHit(row pgx.CollectableRow, ws uuid.UUID, asOf time.Time) (rankedHit, e
 		mentioned, inTeams []uuid.UUID
 	)
 	hit.cursor.AsOf = asOf
-	err := row.Scan(&hit.cursor.Rank, &hit.cursor.Thread, &hit.cursor.Sequence, &hit.Title, &hit.Space, &snippet, &there,
+	err := row.Scan(&hit.cursor.Rank, &hit.cursor.Thread, &hit.cursor.Sequence, &hit.beyond, &hit.Title, &hit.Space, &snippet, &there,
 		&id, &author, &body, &replyTo, &mentioned, &inTeams, &revision, &version, &created, &updated, &imported,
 		&m.UtcOffsetSeconds, &external, &reactions)
 	if err != nil {
 		return hit, err
 	}
 	hit.Thread, hit.Snippet = hit.cursor.Thread, parts(snippet)
-	if !there {
+	if !there || hit.beyond {
 		return hit, nil
 	}
 	m.WorkspaceID, m.ThreadID, m.Sequence, m.MessageID, m.AuthorID = ws, hit.Thread, hit.cursor.Sequence, *id, *author

@@ -155,6 +155,32 @@ func (q *Queries) ListEventSubscriptions(ctx context.Context, arg ListEventSubsc
 	return items, nil
 }
 
+const liveEventSubscriptions = `-- name: LiveEventSubscriptions :many
+SELECT subscription_id FROM event_subscriptions
+WHERE subscription_id = ANY($1::uuid[]) AND delete_time IS NULL
+`
+
+// For the owner's role: over all workspaces.
+func (q *Queries) LiveEventSubscriptions(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, liveEventSubscriptions, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var subscription_id uuid.UUID
+		if err := rows.Scan(&subscription_id); err != nil {
+			return nil, err
+		}
+		items = append(items, subscription_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockEventSubscription = `-- name: LockEventSubscription :one
 SELECT workspace_id, subscription_id, creator_id, display_name, filters, start_time, start_sequence, inbox_prefix, version, create_time, delete_time FROM event_subscriptions
 WHERE workspace_id = $1 AND subscription_id = $2 FOR UPDATE

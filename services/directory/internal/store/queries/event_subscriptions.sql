@@ -24,3 +24,8 @@ SELECT count(*) FROM event_subscriptions WHERE workspace_id = @workspace_id AND 
 -- name: DeleteEventSubscription :exec
 UPDATE event_subscriptions SET delete_time = @delete_time, version = @version
 WHERE workspace_id = @workspace_id AND subscription_id = @subscription_id;
+
+-- name: LiveEventSubscriptions :many
+-- For the owner's role: over all workspaces.
+SELECT subscription_id FROM event_subscriptions
+WHERE subscription_id = ANY(@ids::uuid[]) AND delete_time IS NULL;

@@ -30,7 +30,8 @@ const (
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
 	// FAILED_PRECONDITION: the change would leave the workspace without an ACTIVE owner.
 	ErrorReason_LAST_OWNER ErrorReason = 1
-	// PERMISSION_DENIED: only an owner may make, change or remove an owner.
+	// PERMISSION_DENIED: only an owner may make, change or remove an owner, or invite a person who was
+	// ACTIVE before.
 	ErrorReason_OWNER_REQUIRED ErrorReason = 2
 	// FAILED_PRECONDITION: what was asked needs an ACTIVE member.
 	ErrorReason_MEMBER_NOT_ACTIVE ErrorReason = 3
@@ -52,6 +53,11 @@ const (
 	ErrorReason_MEMBER_KIND ErrorReason = 11
 	// FAILED_PRECONDITION: the workspace has as many event subscriptions as one may have.
 	ErrorReason_SUBSCRIPTION_LIMIT ErrorReason = 12
+	// PERMISSION_DENIED: nobody in the workspace may invite an owner who was ACTIVE before. Their way back in is an API token
+	// that the operator makes.
+	ErrorReason_OPERATOR_REQUIRED ErrorReason = 13
+	// RESOURCE_EXHAUSTED: the event broker has as many consumers as it may, which is the operator's to raise.
+	ErrorReason_CONSUMER_LIMIT ErrorReason = 14
 )
 
 // Enum value maps for ErrorReason.
@@ -70,6 +76,8 @@ var (
 		10: "TOKEN_LIMIT",
 		11: "MEMBER_KIND",
 		12: "SUBSCRIPTION_LIMIT",
+		13: "OPERATOR_REQUIRED",
+		14: "CONSUMER_LIMIT",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED": 0,
@@ -85,6 +93,8 @@ var (
 		"TOKEN_LIMIT":              10,
 		"MEMBER_KIND":              11,
 		"SUBSCRIPTION_LIMIT":       12,
+		"OPERATOR_REQUIRED":        13,
+		"CONSUMER_LIMIT":           14,
 	}
 )
 
@@ -119,7 +129,7 @@ var File_meridian_directory_v1_error_proto protoreflect.FileDescriptor
 
 const file_meridian_directory_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"!meridian/directory/v1/error.proto\x12\x15meridian.directory.v1*\xb3\x02\n" +
+	"!meridian/directory/v1/error.proto\x12\x15meridian.directory.v1*\xde\x02\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -135,7 +145,9 @@ const file_meridian_directory_v1_error_proto_rawDesc = "" +
 	"\vTOKEN_LIMIT\x10\n" +
 	"\x12\x0f\n" +
 	"\vMEMBER_KIND\x10\v\x12\x16\n" +
-	"\x12SUBSCRIPTION_LIMIT\x10\fB\xee\x01\n" +
+	"\x12SUBSCRIPTION_LIMIT\x10\f\x12\x15\n" +
+	"\x11OPERATOR_REQUIRED\x10\r\x12\x12\n" +
+	"\x0eCONSUMER_LIMIT\x10\x0eB\xee\x01\n" +
 	"\x19com.meridian.directory.v1B\n" +
 	"ErrorProtoP\x01ZMgithub.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1;directoryv1\xa2\x02\x03MDX\xaa\x02\x15Meridian.Directory.V1\xca\x02\x16Meridian\\Directory_\\V1\xe2\x02\"Meridian\\Directory_\\V1\\GPBMetadata\xea\x02\x17Meridian::Directory::V1b\x06proto3"
 

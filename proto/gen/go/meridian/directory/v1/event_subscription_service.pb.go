@@ -31,7 +31,7 @@ type CreateEventSubscriptionRequest struct {
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// The subscription: display_name, filters, start_time or start_sequence.
 	EventSubscription *EventSubscription `protobuf:"bytes,2,opt,name=event_subscription,json=eventSubscription,proto3" json:"event_subscription,omitempty"`
-	// Makes the request safe to repeat: the same id does the work once, and shows the inbox prefix again.
+	// Makes the request safe to repeat: the same id does the work once. The inbox prefix is not shown again.
 	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -31,12 +31,13 @@ const (
 //
 // EventSubscriptionService makes, lists and deletes the durables with which integrators read the event stream over NATS.
 type EventSubscriptionServiceClient interface {
-	// Makes a subscription and its durable. Its answer holds the inbox prefix, this once: the only subjects that a client of
-	// this subscription may listen on.
+	// Makes a subscription and its durable, or neither. Its answer holds the inbox prefix, this once: the only subjects that a
+	// client of this subscription may listen on. Whoever lost it deletes the subscription and makes another.
 	//
 	// Errors: INVALID_ARGUMENT for filters that are malformed or overlap, or two starts; FAILED_PRECONDITION
-	// SUBSCRIPTION_LIMIT; UNAVAILABLE when the broker cannot be reached: repeat with the same request_id. Publishes
-	// subscription.created and audit.recorded.
+	// SUBSCRIPTION_LIMIT; ALREADY_EXISTS with the name for the retry of a request that was done; RESOURCE_EXHAUSTED
+	// CONSUMER_LIMIT when the broker has no room for another durable; UNAVAILABLE when it cannot be reached: nothing was
+	// made, repeat. Publishes subscription.created and audit.recorded.
 	CreateEventSubscription(ctx context.Context, in *CreateEventSubscriptionRequest, opts ...grpc.CallOption) (*CreateEventSubscriptionResponse, error)
 	// Returns a subscription, never its inbox prefix.
 	//
@@ -108,12 +109,13 @@ func (c *eventSubscriptionServiceClient) DeleteEventSubscription(ctx context.Con
 //
 // EventSubscriptionService makes, lists and deletes the durables with which integrators read the event stream over NATS.
 type EventSubscriptionServiceServer interface {
-	// Makes a subscription and its durable. Its answer holds the inbox prefix, this once: the only subjects that a client of
-	// this subscription may listen on.
+	// Makes a subscription and its durable, or neither. Its answer holds the inbox prefix, this once: the only subjects that a
+	// client of this subscription may listen on. Whoever lost it deletes the subscription and makes another.
 	//
 	// Errors: INVALID_ARGUMENT for filters that are malformed or overlap, or two starts; FAILED_PRECONDITION
-	// SUBSCRIPTION_LIMIT; UNAVAILABLE when the broker cannot be reached: repeat with the same request_id. Publishes
-	// subscription.created and audit.recorded.
+	// SUBSCRIPTION_LIMIT; ALREADY_EXISTS with the name for the retry of a request that was done; RESOURCE_EXHAUSTED
+	// CONSUMER_LIMIT when the broker has no room for another durable; UNAVAILABLE when it cannot be reached: nothing was
+	// made, repeat. Publishes subscription.created and audit.recorded.
 	CreateEventSubscription(context.Context, *CreateEventSubscriptionRequest) (*CreateEventSubscriptionResponse, error)
 	// Returns a subscription, never its inbox prefix.
 	//

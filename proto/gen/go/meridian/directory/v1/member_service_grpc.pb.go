@@ -53,17 +53,22 @@ type MemberServiceClient interface {
 	// role ends the member's access tokens within a second.
 	UpdateMember(ctx context.Context, in *UpdateMemberRequest, opts ...grpc.CallOption) (*Member, error)
 	// Invites a person by their mail address, and returns the single-use code to hand to them: it is shown this once.
-	// Inviting a member who is INVITED, also by an import, gives a new code and voids the one before; inviting an ACTIVE
-	// person who has no live API token gives them a way back in.
+	// Inviting a member who is INVITED, also by an import, gives a new code and voids the one before.
+	//
+	// Inviting an ACTIVE person who has no live API token, also one who was let in again, gives them a way back in. Whoever
+	// shows that code becomes the person: so it takes an OWNER, it is audited as `member.invite_back`, and it is never done
+	// for an OWNER, to whom the operator gives a token.
 	//
 	// Errors: FAILED_PRECONDITION MEMBER_ALREADY_ACTIVE for a member with a live API token, MEMBER_DEACTIVATED, or
-	// MEMBER_KIND for a service account, PERMISSION_DENIED for an OWNER invited by an
-	// ADMIN, ALREADY_EXISTS for a taken handle and for the retry of a request that was done. Publishes member.invited
-	// (not for the ACTIVE) and audit.recorded.
+	// MEMBER_KIND for a service account, PERMISSION_DENIED OWNER_REQUIRED for an ADMIN who invites as an
+	// OWNER, or an OWNER, or a person who was ACTIVE before, PERMISSION_DENIED OPERATOR_REQUIRED for an OWNER who was ACTIVE
+	// before, ALREADY_EXISTS for a taken handle and for the retry of a request that was done. Publishes member.invited (not
+	// for the ACTIVE) and audit.recorded.
 	InviteMember(ctx context.Context, in *InviteMemberRequest, opts ...grpc.CallOption) (*InviteMemberResponse, error)
 	// Turns an invitation's code into an ACTIVE member and their first API token, once.
 	//
-	// Errors: INVALID_ARGUMENT INVITATION_INVALID for a code that was never given, was replaced or was used,
+	// Errors: INVALID_ARGUMENT INVITATION_INVALID for a code that was never given, was replaced or was used, or whose
+	// member became an OWNER since they are ACTIVE,
 	// FAILED_PRECONDITION INVITATION_EXPIRED, ALREADY_EXISTS for a taken handle (the code stays good). Publishes
 	// member.activated (member.updated for the ACTIVE where something changed), token.created and audit.recorded.
 	AcceptInvitation(ctx context.Context, in *AcceptInvitationRequest, opts ...grpc.CallOption) (*AcceptInvitationResponse, error)
@@ -79,7 +84,7 @@ type MemberServiceClient interface {
 	// LAST_OWNER or MEMBER_DEACTIVATED. Publishes member.deactivated, token.revoked for each token and audit.recorded.
 	DeactivateMember(ctx context.Context, in *DeactivateMemberRequest, opts ...grpc.CallOption) (*Member, error)
 	// Lets a DEACTIVATED member in again: ACTIVE, or INVITED where they had not accepted yet. Their tokens stay revoked;
-	// inviting the person gives them a way in.
+	// inviting the person gives them a way in, which for one who was ACTIVE takes an OWNER.
 	//
 	// Errors: NOT_FOUND, PERMISSION_DENIED for an OWNER by an ADMIN, ABORTED for a stale etag, FAILED_PRECONDITION
 	// MEMBER_NOT_DEACTIVATED. Publishes member.activated or member.invited, and audit.recorded.
@@ -212,17 +217,22 @@ type MemberServiceServer interface {
 	// role ends the member's access tokens within a second.
 	UpdateMember(context.Context, *UpdateMemberRequest) (*Member, error)
 	// Invites a person by their mail address, and returns the single-use code to hand to them: it is shown this once.
-	// Inviting a member who is INVITED, also by an import, gives a new code and voids the one before; inviting an ACTIVE
-	// person who has no live API token gives them a way back in.
+	// Inviting a member who is INVITED, also by an import, gives a new code and voids the one before.
+	//
+	// Inviting an ACTIVE person who has no live API token, also one who was let in again, gives them a way back in. Whoever
+	// shows that code becomes the person: so it takes an OWNER, it is audited as `member.invite_back`, and it is never done
+	// for an OWNER, to whom the operator gives a token.
 	//
 	// Errors: FAILED_PRECONDITION MEMBER_ALREADY_ACTIVE for a member with a live API token, MEMBER_DEACTIVATED, or
-	// MEMBER_KIND for a service account, PERMISSION_DENIED for an OWNER invited by an
-	// ADMIN, ALREADY_EXISTS for a taken handle and for the retry of a request that was done. Publishes member.invited
-	// (not for the ACTIVE) and audit.recorded.
+	// MEMBER_KIND for a service account, PERMISSION_DENIED OWNER_REQUIRED for an ADMIN who invites as an
+	// OWNER, or an OWNER, or a person who was ACTIVE before, PERMISSION_DENIED OPERATOR_REQUIRED for an OWNER who was ACTIVE
+	// before, ALREADY_EXISTS for a taken handle and for the retry of a request that was done. Publishes member.invited (not
+	// for the ACTIVE) and audit.recorded.
 	InviteMember(context.Context, *InviteMemberRequest) (*InviteMemberResponse, error)
 	// Turns an invitation's code into an ACTIVE member and their first API token, once.
 	//
-	// Errors: INVALID_ARGUMENT INVITATION_INVALID for a code that was never given, was replaced or was used,
+	// Errors: INVALID_ARGUMENT INVITATION_INVALID for a code that was never given, was replaced or was used, or whose
+	// member became an OWNER since they are ACTIVE,
 	// FAILED_PRECONDITION INVITATION_EXPIRED, ALREADY_EXISTS for a taken handle (the code stays good). Publishes
 	// member.activated (member.updated for the ACTIVE where something changed), token.created and audit.recorded.
 	AcceptInvitation(context.Context, *AcceptInvitationRequest) (*AcceptInvitationResponse, error)
@@ -238,7 +248,7 @@ type MemberServiceServer interface {
 	// LAST_OWNER or MEMBER_DEACTIVATED. Publishes member.deactivated, token.revoked for each token and audit.recorded.
 	DeactivateMember(context.Context, *DeactivateMemberRequest) (*Member, error)
 	// Lets a DEACTIVATED member in again: ACTIVE, or INVITED where they had not accepted yet. Their tokens stay revoked;
-	// inviting the person gives them a way in.
+	// inviting the person gives them a way in, which for one who was ACTIVE takes an OWNER.
 	//
 	// Errors: NOT_FOUND, PERMISSION_DENIED for an OWNER by an ADMIN, ABORTED for a stale etag, FAILED_PRECONDITION
 	// MEMBER_NOT_DEACTIVATED. Publishes member.activated or member.invited, and audit.recorded.

@@ -787,7 +787,7 @@ type ImportedMessage struct {
 	Author string `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
 	// The body, as Message.body, but it may be empty.
 	Body string `protobuf:"bytes,6,opt,name=body,proto3" json:"body,omitempty"`
-	// When it was written.
+	// When it was written: from 1970-01-01 on, and at most a day ahead of now.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// The author's offset from UTC when they wrote it, in whole minutes within a day.
 	UtcOffset     *durationpb.Duration `protobuf:"bytes,8,opt,name=utc_offset,json=utcOffset,proto3" json:"utc_offset,omitempty"`
