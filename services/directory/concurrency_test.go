@@ -197,6 +197,7 @@ func TestTheWorkspaceIsLockedBeforeAMember(t *testing.T) {
 	} {
 		tx, err := h.db.Owner.Pool().Begin(t.Context())
 		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // the service, which waits for it, could not stop
 		_, err = tx.Exec(t.Context(), "SELECT 1 FROM workspaces WHERE workspace_id = $1 FOR UPDATE", w.GetUid())
 		require.NoError(t, err)
 		done := make(chan error, 1)

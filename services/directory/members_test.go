@@ -158,7 +158,7 @@ func TestDeactivatingEndsEveryToken(t *testing.T) {
 	names := types(w.events(t))
 	require.Equal(t, []string{"MemberDeactivated", "TokenRevoked", "TokenRevoked"}, names[len(names)-3:])
 
-	// The way back: in again, and a code, for the tokens stay revoked.
+	// The way back: in again, and an owner's code, for the tokens stay revoked.
 	back, err := h.members.ReactivateMember(ada.ctx, &directoryv1.ReactivateMemberRequest{Name: mia.GetName()})
 	require.NoError(t, err)
 	require.Equal(t, directoryv1.Member_ACTIVE, back.GetState())
@@ -166,7 +166,7 @@ func TestDeactivatingEndsEveryToken(t *testing.T) {
 	rpctest.Failed(t, err, codes.FailedPrecondition, "MEMBER_NOT_DEACTIVATED")
 	_, err = h.tokens.ExchangeToken(t.Context(), &directoryv1.ExchangeTokenRequest{Token: mia.secret})
 	rpctest.Failed(t, err, codes.Unauthenticated, "UNAUTHENTICATED")
-	code, err := h.members.InviteMember(ada.ctx, &directoryv1.InviteMemberRequest{Parent: w.GetName(), Email: mia.GetEmail()})
+	code, err := h.members.InviteMember(w.owner.ctx, &directoryv1.InviteMemberRequest{Parent: w.GetName(), Email: mia.GetEmail()})
 	require.NoError(t, err)
 	require.Equal(t, directoryv1.Member_ACTIVE, code.GetMember().GetState())
 	in, err := h.members.AcceptInvitation(t.Context(), &directoryv1.AcceptInvitationRequest{Code: code.GetCode()})

@@ -31,6 +31,11 @@ func (a *App) UpdateMember(
 	}
 	var m domain.Member
 	err = a.write(ctx, ws, func(ctx context.Context, c *change) error {
+		if wanted.Role != nil { // it may take an owner
+			if _, err := c.LockWorkspace(ctx, ws); err != nil {
+				return err
+			}
+		}
 		var err error
 		if m, err = c.LockMember(ctx, ws, member); err != nil {
 			return err
@@ -84,9 +89,6 @@ func (c *change) settle(ctx context.Context, before, after domain.Member) error 
 // keepOwner refuses to take the last ACTIVE owner. The caller has locked the workspace, and that before any member, as
 // everybody does who locks both: two owners who take each other meet there, and the later one sees what the earlier did.
 func (c *change) keepOwner(ctx context.Context, m domain.Member) error {
-	if _, err := c.LockWorkspace(ctx, c.ws); err != nil {
-		return err
-	}
 	others, err := c.OtherOwners(ctx, c.ws, m.ID)
 	if err != nil {
 		return err
@@ -159,6 +161,9 @@ func (a *App) ReactivateMember(ctx context.Context, ws, member uuid.UUID, match 
 // begin locks the workspace and a member and takes the first steps of every change of their state; done says that an
 // equal request did it before.
 func (c *change) begin(ctx context.Context, m *domain.Member, member uuid.UUID, match Match) (done bool, err error) {
+	if _, err := c.LockWorkspace(ctx, c.ws); err != nil {
+		return false, err
+	}
 	if *m, err = c.LockMember(ctx, c.ws, member); err != nil {
 		return false, err
 	}

@@ -14,7 +14,7 @@ import (
 func onMemberUpdated(use *app.App) func(context.Context, eventbus.Event[*directoryv1.MemberUpdated]) error {
 	return func(ctx context.Context, e eventbus.Event[*directoryv1.MemberUpdated]) error {
 		changed := e.Payload.GetChangedFields().GetPaths()
-		if !slices.Contains(changed, "role") && !slices.Contains(changed, "state") && len(changed) == 0 {
+		if !slices.Contains(changed, "role") && !slices.Contains(changed, "state") {
 			return nil
 		}
 		if e.Payload.GetMember().GetRole() >= directoryv1.Member_ADMIN {

@@ -52,7 +52,8 @@ type SpaceServiceClient interface {
 	// space.updated and audit.recorded when something changed.
 	UpdateSpace(ctx context.Context, in *UpdateSpaceRequest, opts ...grpc.CallOption) (*Space, error)
 	// Gives, changes and takes away rights on a space: for its managers, and for administrators. All or none. An
-	// administrator who adds themselves to a PRIVATE space is recorded as such.
+	// administrator who adds themselves to a PRIVATE space is recorded as such. What changed is in force in every service
+	// within a second: a right taken away can still be used until then, where the change has not arrived yet.
 	//
 	// Errors: NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT for a member or team that is not there, FAILED_PRECONDITION
 	// MEMBER_DEACTIVATED, ABORTED for a stale etag. Publishes space.access_changed and audit.recorded when something
@@ -157,7 +158,8 @@ type SpaceServiceServer interface {
 	// space.updated and audit.recorded when something changed.
 	UpdateSpace(context.Context, *UpdateSpaceRequest) (*Space, error)
 	// Gives, changes and takes away rights on a space: for its managers, and for administrators. All or none. An
-	// administrator who adds themselves to a PRIVATE space is recorded as such.
+	// administrator who adds themselves to a PRIVATE space is recorded as such. What changed is in force in every service
+	// within a second: a right taken away can still be used until then, where the change has not arrived yet.
 	//
 	// Errors: NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT for a member or team that is not there, FAILED_PRECONDITION
 	// MEMBER_DEACTIVATED, ABORTED for a stale etag. Publishes space.access_changed and audit.recorded when something
