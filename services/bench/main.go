@@ -6,10 +6,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +27,7 @@ type settings struct {
 	Clients int           `default:"32" help:"Clients at once."`
 	Threads int           `default:"1000" help:"Threads that are posted to."`
 	Rate    int           `default:"200" help:"Messages a second, for latency."`
+	Profile string        `name:"cpu-profile" help:"Also write a CPU profile of this process, services and load together." placeholder:"FILE"`
 	JSON    string        `name:"json" help:"Also write the results to this file." placeholder:"FILE"`
 }
 
@@ -45,11 +48,18 @@ func run(ctx context.Context, cfg settings, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closeErr := bench.close(); err == nil {
-			err = closeErr
+	defer func() { err = errors.Join(err, bench.close()) }()
+	if cfg.Profile != "" {
+		file, err := os.Create(cfg.Profile)
+		if err != nil {
+			return err
 		}
-	}()
+		defer func() { err = errors.Join(err, file.Close()) }()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	var reports []string
 	results := map[string]any{}
 	if cfg.Part != "latency" {
