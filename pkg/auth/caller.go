@@ -86,6 +86,18 @@ const (
 	ScopeThreadsRead = "threads.read"
 	// ScopeThreadsWrite writes them.
 	ScopeThreadsWrite = "threads.write"
+	// ScopeTasksRead reads projects, tasks and handoffs.
+	ScopeTasksRead = "tasks.read"
+	// ScopeTasksWrite writes them.
+	ScopeTasksWrite = "tasks.write"
+	// ScopeAvailabilityRead reads who works when.
+	ScopeAvailabilityRead = "availability.read"
+	// ScopeAvailabilityWrite writes working hours and time off.
+	ScopeAvailabilityWrite = "availability.write"
+	// ScopeNotificationsRead reads the member's own inbox.
+	ScopeNotificationsRead = "notifications.read"
+	// ScopeNotificationsWrite marks what is in it, and sets the member's own preferences.
+	ScopeNotificationsWrite = "notifications.write"
 	// ScopeEventsRead watches the events that the member may read.
 	ScopeEventsRead = "events.read"
 	// ScopeEventsAll consumes every public event of the workspace, private spaces included; an ADMIN's to grant.
@@ -96,7 +108,8 @@ const (
 func Scopes() []string {
 	return []string{
 		ScopeAll, ScopeDirectoryRead, ScopeDirectoryWrite, ScopeThreadsRead, ScopeThreadsWrite,
-		ScopeEventsRead, ScopeEventsAll,
+		ScopeTasksRead, ScopeTasksWrite, ScopeAvailabilityRead, ScopeAvailabilityWrite,
+		ScopeNotificationsRead, ScopeNotificationsWrite, ScopeEventsRead, ScopeEventsAll,
 	}
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/meridianhq/meridian/pkg/outbox"
 	"github.com/meridianhq/meridian/pkg/postgres"
 	"github.com/meridianhq/meridian/pkg/replay"
-	"github.com/meridianhq/meridian/pkg/rpcclient"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 )
@@ -148,7 +147,7 @@ func (p *Platform) brokerReady(ctx context.Context) error {
 }
 
 // openDirectory makes the connection to the directory, if there is one, and what checks tokens.
-func (p *Platform) openDirectory(_ context.Context, deps Deps, opts Options) error {
+func (p *Platform) openDirectory(_ context.Context, _ Deps, opts Options) error {
 	var err error
 	if p.Identity, err = p.Config.identity(p.Name); err != nil {
 		return err
@@ -159,13 +158,9 @@ func (p *Platform) openDirectory(_ context.Context, deps Deps, opts Options) err
 	}
 	keys := opts.Keys
 	if p.Config.DirectoryAddr != "" {
-		p.Directory, err = rpcclient.Dial(p.Config.DirectoryAddr, rpcclient.Config{
-			Identity: p.Identity, TLS: p.Config.clientTLS(), Machine: p.Machine, TracerProvider: deps.TracerProvider,
-		})
-		if err != nil {
-			return fmt.Errorf("directory-addr: %w", err)
+		if p.Directory, err = p.Dial("directory-addr", p.Config.DirectoryAddr); err != nil {
+			return err
 		}
-		p.opened = append(p.opened, func() { _ = p.Directory.Close() }) // it fails only when closed before
 		if keys == nil {
 			keys = directoryKeys{directoryv1.NewTokenServiceClient(p.Directory)}
 		}

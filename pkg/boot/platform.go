@@ -23,6 +23,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/adminhttp"
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/inbox"
 	"github.com/meridianhq/meridian/pkg/lifecycle"
 	"github.com/meridianhq/meridian/pkg/outbox"
@@ -99,8 +100,11 @@ type Platform struct {
 	Verifier    *auth.Verifier
 	Revocations *auth.Revocations
 
-	ready  atomic.Bool
-	opened []func()
+	tracer    trace.TracerProvider
+	consumers []*eventbus.Router
+	workers   []Worker
+	ready     atomic.Bool
+	opened    []func()
 }
 
 // New makes the platform of the named service: it makes the roles when it has an admin's URL, migrates, opens the
@@ -123,7 +127,7 @@ func New(ctx context.Context, name string, cfg Config, deps Deps, opts Options) 
 func newPlatform(name string, cfg Config, deps Deps) *Platform {
 	p := &Platform{
 		Name: name, Config: cfg, Log: deps.Log, Clock: deps.Clock, Machine: deps.Machine,
-		Admin: adminhttp.New(cfg.AdminAddr),
+		Admin: adminhttp.New(cfg.AdminAddr), tracer: deps.TracerProvider,
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)

@@ -206,6 +206,9 @@ func (w *Worker[T]) guarded(ctx context.Context, item T) (err error) {
 	return w.Do(ctx, item)
 }
 
+// NextDue is Next, for who looks at workers of all kinds alike.
+func (w *Worker[T]) NextDue(ctx context.Context) (time.Time, bool, error) { return w.Next(ctx) }
+
 // untilNext is how long to sleep: until the next due time, and never longer than Poll. What is due already is held
 // by another, so there is nothing to do but look again.
 func (w *Worker[T]) untilNext(ctx context.Context, now time.Time) (time.Duration, error) {

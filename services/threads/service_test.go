@@ -116,7 +116,7 @@ func TestTheWholeService(t *testing.T) {
 	rpctest.Failed(t, err, codes.NotFound, fault.ReasonResourceNotFound)
 
 	require.NoError(t, service.Relay.Drained(t.Context()))
-	require.NoError(t, service.Idle(t.Context()))
+	require.NoError(t, service.Settle(t.Context()))
 	list, err := threads.ListThreads(ctx, &threadsv1.ListThreadsRequest{Parent: domain.WorkspaceName(ada.Workspace)})
 	require.NoError(t, err)
 	require.Len(t, list.GetThreads(), 2)

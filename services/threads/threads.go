@@ -30,7 +30,6 @@ type Deps = boot.Deps
 // Service is the running service. Start, Wait and Stop are the platform's.
 type Service struct {
 	*boot.Platform
-	consumers []*eventbus.Router
 }
 
 // New wires the service. It migrates its schema and starts nothing.
@@ -50,20 +49,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	wire.React(reactions, useCases)
 
 	p.Group.Add("rights", rights.Start, rights.Stop)
-	p.Group.Go("reactions", reactions.Run)
-	letters := eventbus.NewDeadLetters(p.Owner, reactions, rights.Router())
-	p.Admin.Handle("/deadletters", letters)
-	p.Admin.Handle("/deadletters/", letters)
+	p.Consume([]*eventbus.Router{reactions}, rights.Router())
 	rpc.Register(p.Server, useCases)
-	return &Service{Platform: p, consumers: []*eventbus.Router{rights.Router(), reactions}}, nil
-}
-
-// Idle waits until the service has followed every event that is in the stream: for tests and the development clock.
-func (s *Service) Idle(ctx context.Context) error {
-	for _, consumer := range s.consumers {
-		if err := consumer.Idle(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return &Service{Platform: p}, nil
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/jhump/protoreflect/v2/protoprint"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	_ "google.golang.org/genproto/googleapis/rpc/status"
+	_ "google.golang.org/genproto/googleapis/type/date"
+	_ "google.golang.org/genproto/googleapis/type/dayofweek"
+	_ "google.golang.org/genproto/googleapis/type/timeofday"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
@@ -24,6 +27,9 @@ var files = []string{
 	"google/api/http.proto",
 	"google/api/resource.proto",
 	"google/rpc/status.proto",
+	"google/type/date.proto",
+	"google/type/dayofweek.proto",
+	"google/type/timeofday.proto",
 }
 
 func main() {

@@ -72,7 +72,7 @@ func stateOf(t *directoryv1.ApiToken) string {
 // TokenCreateCmd makes a token.
 type TokenCreateCmd struct {
 	Name    string        `arg:"" help:"What it is for."`
-	Scopes  []string      `name:"scope" help:"What it may be used for: directory.read, directory.write, threads.read, threads.write, events.read, events.all, or * for everything." default:"*"`
+	Scopes  []string      `name:"scope" help:"What it may be used for: such as threads.read, tasks.write, notifications.read or events.all; or * for everything." default:"*"`
 	Expires time.Duration `help:"How long it lives, such as 720h; 90 days when not given."`
 	Member  string        `help:"Whose: yours, or a service account's (name, id or handle)." default:"me"`
 }

@@ -13,8 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	_ "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	_ "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	_ "github.com/meridianhq/meridian/proto/gen/go/meridian/gateway/v1"
+	_ "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
+	_ "github.com/meridianhq/meridian/proto/gen/go/meridian/tasks/v1"
 	_ "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 )
 

@@ -91,7 +91,7 @@ func (x *SnapshotAccessRequest) GetWorkspace() string {
 // SnapshotAccessResponse is a page of the snapshot.
 type SnapshotAccessResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The rows: members, then teams, team members, spaces and rights.
+	// The rows: workspaces, then members, teams, team members, spaces and rights.
 	Rows []*AccessRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
 	// Asks for the next page; empty at the end.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -266,6 +266,7 @@ type AccessRow struct {
 	//	*AccessRow_TeamMember
 	//	*AccessRow_Space
 	//	*AccessRow_SpaceAccess
+	//	*AccessRow_Workspace
 	Row           isAccessRow_Row `protobuf_oneof:"row"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -353,6 +354,15 @@ func (x *AccessRow) GetSpaceAccess() *SpaceAccessChange {
 	return nil
 }
 
+func (x *AccessRow) GetWorkspace() *Workspace {
+	if x != nil {
+		if x, ok := x.Row.(*AccessRow_Workspace); ok {
+			return x.Workspace
+		}
+	}
+	return nil
+}
+
 type isAccessRow_Row interface {
 	isAccessRow_Row()
 }
@@ -382,6 +392,11 @@ type AccessRow_SpaceAccess struct {
 	SpaceAccess *SpaceAccessChange `protobuf:"bytes,5,opt,name=space_access,json=spaceAccess,proto3,oneof"`
 }
 
+type AccessRow_Workspace struct {
+	// A workspace with its settings; its `version`.
+	Workspace *Workspace `protobuf:"bytes,6,opt,name=workspace,proto3,oneof"`
+}
+
 func (*AccessRow_Member) isAccessRow_Row() {}
 
 func (*AccessRow_Team) isAccessRow_Row() {}
@@ -392,11 +407,13 @@ func (*AccessRow_Space) isAccessRow_Row() {}
 
 func (*AccessRow_SpaceAccess) isAccessRow_Row() {}
 
+func (*AccessRow_Workspace) isAccessRow_Row() {}
+
 var File_meridian_directory_v1_access_service_proto protoreflect.FileDescriptor
 
 const file_meridian_directory_v1_access_service_proto_rawDesc = "" +
 	"\n" +
-	"*meridian/directory/v1/access_service.proto\x12\x15meridian.directory.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\"meridian/directory/v1/member.proto\x1a!meridian/directory/v1/space.proto\x1a meridian/directory/v1/team.proto\x1a meridian/options/v1/access.proto\"\xca\x01\n" +
+	"*meridian/directory/v1/access_service.proto\x12\x15meridian.directory.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\"meridian/directory/v1/member.proto\x1a!meridian/directory/v1/space.proto\x1a meridian/directory/v1/team.proto\x1a%meridian/directory/v1/workspace.proto\x1a meridian/options/v1/access.proto\"\xca\x01\n" +
 	"\x15SnapshotAccessRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xe0A\x01\xbaH\x04\x1a\x02(\x00R\bpageSize\x12*\n" +
@@ -415,14 +432,15 @@ const file_meridian_directory_v1_access_service_proto_rawDesc = "" +
 	"\x05space\x18\x03 \x01(\tBO\xe0A\x01\xfaA\x10\n" +
 	"\x0emeridian/Space\xbaH6\xd8\x01\x01r12/^workspaces/[0-9a-f-]{36}/spaces/[0-9a-f-]{36}$R\x05space\"R\n" +
 	"\x15ResolveAccessResponse\x129\n" +
-	"\x04rows\x18\x01 \x03(\v2 .meridian.directory.v1.AccessRowB\x03\xe0A\x03R\x04rows\"\xe8\x02\n" +
+	"\x04rows\x18\x01 \x03(\v2 .meridian.directory.v1.AccessRowB\x03\xe0A\x03R\x04rows\"\xaf\x03\n" +
 	"\tAccessRow\x12<\n" +
 	"\x06member\x18\x01 \x01(\v2\x1d.meridian.directory.v1.MemberB\x03\xe0A\x03H\x00R\x06member\x126\n" +
 	"\x04team\x18\x02 \x01(\v2\x1b.meridian.directory.v1.TeamB\x03\xe0A\x03H\x00R\x04team\x12O\n" +
 	"\vteam_member\x18\x03 \x01(\v2'.meridian.directory.v1.TeamMemberChangeB\x03\xe0A\x03H\x00R\n" +
 	"teamMember\x129\n" +
 	"\x05space\x18\x04 \x01(\v2\x1c.meridian.directory.v1.SpaceB\x03\xe0A\x03H\x00R\x05space\x12R\n" +
-	"\fspace_access\x18\x05 \x01(\v2(.meridian.directory.v1.SpaceAccessChangeB\x03\xe0A\x03H\x00R\vspaceAccessB\x05\n" +
+	"\fspace_access\x18\x05 \x01(\v2(.meridian.directory.v1.SpaceAccessChangeB\x03\xe0A\x03H\x00R\vspaceAccess\x12E\n" +
+	"\tworkspace\x18\x06 \x01(\v2 .meridian.directory.v1.WorkspaceB\x03\xe0A\x03H\x00R\tworkspaceB\x05\n" +
 	"\x03row2\xea\x02\n" +
 	"\rAccessService\x12\xac\x01\n" +
 	"\x0eSnapshotAccess\x12,.meridian.directory.v1.SnapshotAccessRequest\x1a-.meridian.directory.v1.SnapshotAccessResponse\"=\xaa\xbb\x1862\athreads2\x05tasks2\favailability2\rnotifications2\agateway\x90\x02\x01\x12\xa9\x01\n" +
@@ -453,24 +471,26 @@ var file_meridian_directory_v1_access_service_proto_goTypes = []any{
 	(*TeamMemberChange)(nil),       // 7: meridian.directory.v1.TeamMemberChange
 	(*Space)(nil),                  // 8: meridian.directory.v1.Space
 	(*SpaceAccessChange)(nil),      // 9: meridian.directory.v1.SpaceAccessChange
+	(*Workspace)(nil),              // 10: meridian.directory.v1.Workspace
 }
 var file_meridian_directory_v1_access_service_proto_depIdxs = []int32{
-	4, // 0: meridian.directory.v1.SnapshotAccessResponse.rows:type_name -> meridian.directory.v1.AccessRow
-	4, // 1: meridian.directory.v1.ResolveAccessResponse.rows:type_name -> meridian.directory.v1.AccessRow
-	5, // 2: meridian.directory.v1.AccessRow.member:type_name -> meridian.directory.v1.Member
-	6, // 3: meridian.directory.v1.AccessRow.team:type_name -> meridian.directory.v1.Team
-	7, // 4: meridian.directory.v1.AccessRow.team_member:type_name -> meridian.directory.v1.TeamMemberChange
-	8, // 5: meridian.directory.v1.AccessRow.space:type_name -> meridian.directory.v1.Space
-	9, // 6: meridian.directory.v1.AccessRow.space_access:type_name -> meridian.directory.v1.SpaceAccessChange
-	0, // 7: meridian.directory.v1.AccessService.SnapshotAccess:input_type -> meridian.directory.v1.SnapshotAccessRequest
-	2, // 8: meridian.directory.v1.AccessService.ResolveAccess:input_type -> meridian.directory.v1.ResolveAccessRequest
-	1, // 9: meridian.directory.v1.AccessService.SnapshotAccess:output_type -> meridian.directory.v1.SnapshotAccessResponse
-	3, // 10: meridian.directory.v1.AccessService.ResolveAccess:output_type -> meridian.directory.v1.ResolveAccessResponse
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	4,  // 0: meridian.directory.v1.SnapshotAccessResponse.rows:type_name -> meridian.directory.v1.AccessRow
+	4,  // 1: meridian.directory.v1.ResolveAccessResponse.rows:type_name -> meridian.directory.v1.AccessRow
+	5,  // 2: meridian.directory.v1.AccessRow.member:type_name -> meridian.directory.v1.Member
+	6,  // 3: meridian.directory.v1.AccessRow.team:type_name -> meridian.directory.v1.Team
+	7,  // 4: meridian.directory.v1.AccessRow.team_member:type_name -> meridian.directory.v1.TeamMemberChange
+	8,  // 5: meridian.directory.v1.AccessRow.space:type_name -> meridian.directory.v1.Space
+	9,  // 6: meridian.directory.v1.AccessRow.space_access:type_name -> meridian.directory.v1.SpaceAccessChange
+	10, // 7: meridian.directory.v1.AccessRow.workspace:type_name -> meridian.directory.v1.Workspace
+	0,  // 8: meridian.directory.v1.AccessService.SnapshotAccess:input_type -> meridian.directory.v1.SnapshotAccessRequest
+	2,  // 9: meridian.directory.v1.AccessService.ResolveAccess:input_type -> meridian.directory.v1.ResolveAccessRequest
+	1,  // 10: meridian.directory.v1.AccessService.SnapshotAccess:output_type -> meridian.directory.v1.SnapshotAccessResponse
+	3,  // 11: meridian.directory.v1.AccessService.ResolveAccess:output_type -> meridian.directory.v1.ResolveAccessResponse
+	10, // [10:12] is the sub-list for method output_type
+	8,  // [8:10] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_meridian_directory_v1_access_service_proto_init() }
@@ -481,12 +501,14 @@ func file_meridian_directory_v1_access_service_proto_init() {
 	file_meridian_directory_v1_member_proto_init()
 	file_meridian_directory_v1_space_proto_init()
 	file_meridian_directory_v1_team_proto_init()
+	file_meridian_directory_v1_workspace_proto_init()
 	file_meridian_directory_v1_access_service_proto_msgTypes[4].OneofWrappers = []any{
 		(*AccessRow_Member)(nil),
 		(*AccessRow_Team)(nil),
 		(*AccessRow_TeamMember)(nil),
 		(*AccessRow_Space)(nil),
 		(*AccessRow_SpaceAccess)(nil),
+		(*AccessRow_Workspace)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

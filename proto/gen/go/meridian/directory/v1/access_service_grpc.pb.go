@@ -29,7 +29,7 @@ const (
 //
 // AccessService lets Meridian's own services keep their projection of who may do what.
 type AccessServiceClient interface {
-	// Pages through members, teams, their members, spaces and rights of every workspace or of one, what was taken away too. A row
+	// Pages through workspaces, members, teams, their members, spaces and rights of every workspace or of one, what was taken away too. A row
 	// is as it stood at some moment between the first page and the last: note the stream's last sequence before the first
 	// page, and apply events from there by version.
 	//
@@ -75,7 +75,7 @@ func (c *accessServiceClient) ResolveAccess(ctx context.Context, in *ResolveAcce
 //
 // AccessService lets Meridian's own services keep their projection of who may do what.
 type AccessServiceServer interface {
-	// Pages through members, teams, their members, spaces and rights of every workspace or of one, what was taken away too. A row
+	// Pages through workspaces, members, teams, their members, spaces and rights of every workspace or of one, what was taken away too. A row
 	// is as it stood at some moment between the first page and the last: note the stream's last sequence before the first
 	// page, and apply events from there by version.
 	//

@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -42,9 +43,13 @@ type Workspace struct {
 	// When the workspace was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When the workspace last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// The least role that may send something URGENT. MEMBER when never set.
+	UrgentRole Member_Role `protobuf:"varint,9,opt,name=urgent_role,json=urgentRole,proto3,enum=meridian.directory.v1.Member_Role" json:"urgent_role,omitempty"`
+	// How long people have to answer, where an ask does not say it.
+	ResponseWindows *ResponseWindows `protobuf:"bytes,10,opt,name=response_windows,json=responseWindows,proto3" json:"response_windows,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Workspace) Reset() {
@@ -133,11 +138,99 @@ func (x *Workspace) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Workspace) GetUrgentRole() Member_Role {
+	if x != nil {
+		return x.UrgentRole
+	}
+	return Member_ROLE_UNSPECIFIED
+}
+
+func (x *Workspace) GetResponseWindows() *ResponseWindows {
+	if x != nil {
+		return x.ResponseWindows
+	}
+	return nil
+}
+
+// ResponseWindows are how long people have to answer, in their own working time, by urgency. One that is not given, or is
+// zero, has its default.
+type ResponseWindows struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For LOW. 40 hours by default.
+	Low *durationpb.Duration `protobuf:"bytes,1,opt,name=low,proto3" json:"low,omitempty"`
+	// For NORMAL. 24 hours by default.
+	Normal *durationpb.Duration `protobuf:"bytes,2,opt,name=normal,proto3" json:"normal,omitempty"`
+	// For HIGH. 4 hours by default.
+	High *durationpb.Duration `protobuf:"bytes,3,opt,name=high,proto3" json:"high,omitempty"`
+	// For URGENT. 1 hour by default.
+	Urgent        *durationpb.Duration `protobuf:"bytes,4,opt,name=urgent,proto3" json:"urgent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResponseWindows) Reset() {
+	*x = ResponseWindows{}
+	mi := &file_meridian_directory_v1_workspace_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResponseWindows) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResponseWindows) ProtoMessage() {}
+
+func (x *ResponseWindows) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_directory_v1_workspace_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResponseWindows.ProtoReflect.Descriptor instead.
+func (*ResponseWindows) Descriptor() ([]byte, []int) {
+	return file_meridian_directory_v1_workspace_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ResponseWindows) GetLow() *durationpb.Duration {
+	if x != nil {
+		return x.Low
+	}
+	return nil
+}
+
+func (x *ResponseWindows) GetNormal() *durationpb.Duration {
+	if x != nil {
+		return x.Normal
+	}
+	return nil
+}
+
+func (x *ResponseWindows) GetHigh() *durationpb.Duration {
+	if x != nil {
+		return x.High
+	}
+	return nil
+}
+
+func (x *ResponseWindows) GetUrgent() *durationpb.Duration {
+	if x != nil {
+		return x.Urgent
+	}
+	return nil
+}
+
 var File_meridian_directory_v1_workspace_proto protoreflect.FileDescriptor
 
 const file_meridian_directory_v1_workspace_proto_rawDesc = "" +
 	"\n" +
-	"%meridian/directory/v1/workspace.proto\x12\x15meridian.directory.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\x03\n" +
+	"%meridian/directory/v1/workspace.proto\x12\x15meridian.directory.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"meridian/directory/v1/member.proto\"\xed\x04\n" +
 	"\tWorkspace\x12;\n" +
 	"\x04name\x18\x01 \x01(\tB'\xe0A\b\xbaH!\xd8\x01\x01r\x1c2\x1a^workspaces/[0-9a-f-]{36}$R\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12.\n" +
@@ -150,9 +243,18 @@ const file_meridian_directory_v1_workspace_proto_rawDesc = "" +
 	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime:F\xeaAC\n" +
+	"updateTime\x12P\n" +
+	"\vurgent_role\x18\t \x01(\x0e2\".meridian.directory.v1.Member.RoleB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\n" +
+	"urgentRole\x12V\n" +
+	"\x10response_windows\x18\n" +
+	" \x01(\v2&.meridian.directory.v1.ResponseWindowsB\x03\xe0A\x01R\x0fresponseWindows:F\xeaAC\n" +
 	"\x12meridian/Workspace\x12\x16workspaces/{workspace}*\n" +
-	"workspaces2\tworkspaceB\xf2\x01\n" +
+	"workspaces2\tworkspace\"\xa3\x02\n" +
+	"\x0fResponseWindows\x12?\n" +
+	"\x03low\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x12\xe0A\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\xba\xb7\x032\x00R\x03low\x12E\n" +
+	"\x06normal\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x12\xe0A\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\xba\xb7\x032\x00R\x06normal\x12A\n" +
+	"\x04high\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x12\xe0A\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\xba\xb7\x032\x00R\x04high\x12E\n" +
+	"\x06urgent\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x12\xe0A\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\xba\xb7\x032\x00R\x06urgentB\xf2\x01\n" +
 	"\x19com.meridian.directory.v1B\x0eWorkspaceProtoP\x01ZMgithub.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1;directoryv1\xa2\x02\x03MDX\xaa\x02\x15Meridian.Directory.V1\xca\x02\x16Meridian\\Directory_\\V1\xe2\x02\"Meridian\\Directory_\\V1\\GPBMetadata\xea\x02\x17Meridian::Directory::V1b\x06proto3"
 
 var (
@@ -167,19 +269,28 @@ func file_meridian_directory_v1_workspace_proto_rawDescGZIP() []byte {
 	return file_meridian_directory_v1_workspace_proto_rawDescData
 }
 
-var file_meridian_directory_v1_workspace_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_meridian_directory_v1_workspace_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_meridian_directory_v1_workspace_proto_goTypes = []any{
 	(*Workspace)(nil),             // 0: meridian.directory.v1.Workspace
-	(*timestamppb.Timestamp)(nil), // 1: google.protobuf.Timestamp
+	(*ResponseWindows)(nil),       // 1: meridian.directory.v1.ResponseWindows
+	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(Member_Role)(0),              // 3: meridian.directory.v1.Member.Role
+	(*durationpb.Duration)(nil),   // 4: google.protobuf.Duration
 }
 var file_meridian_directory_v1_workspace_proto_depIdxs = []int32{
-	1, // 0: meridian.directory.v1.Workspace.create_time:type_name -> google.protobuf.Timestamp
-	1, // 1: meridian.directory.v1.Workspace.update_time:type_name -> google.protobuf.Timestamp
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	2, // 0: meridian.directory.v1.Workspace.create_time:type_name -> google.protobuf.Timestamp
+	2, // 1: meridian.directory.v1.Workspace.update_time:type_name -> google.protobuf.Timestamp
+	3, // 2: meridian.directory.v1.Workspace.urgent_role:type_name -> meridian.directory.v1.Member.Role
+	1, // 3: meridian.directory.v1.Workspace.response_windows:type_name -> meridian.directory.v1.ResponseWindows
+	4, // 4: meridian.directory.v1.ResponseWindows.low:type_name -> google.protobuf.Duration
+	4, // 5: meridian.directory.v1.ResponseWindows.normal:type_name -> google.protobuf.Duration
+	4, // 6: meridian.directory.v1.ResponseWindows.high:type_name -> google.protobuf.Duration
+	4, // 7: meridian.directory.v1.ResponseWindows.urgent:type_name -> google.protobuf.Duration
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_meridian_directory_v1_workspace_proto_init() }
@@ -187,13 +298,14 @@ func file_meridian_directory_v1_workspace_proto_init() {
 	if File_meridian_directory_v1_workspace_proto != nil {
 		return
 	}
+	file_meridian_directory_v1_member_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_directory_v1_workspace_proto_rawDesc), len(file_meridian_directory_v1_workspace_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

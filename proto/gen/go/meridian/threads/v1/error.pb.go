@@ -42,19 +42,29 @@ const (
 	ErrorReason_TOO_MANY_REACTIONS ErrorReason = 6
 	// OUT_OF_RANGE: the sequence is beyond the thread's newest message.
 	ErrorReason_SEQUENCE_BEYOND_END ErrorReason = 7
+	// PERMISSION_DENIED: the caller's role may not use URGENT in this workspace.
+	ErrorReason_URGENT_NOT_PERMITTED ErrorReason = 8
+	// PERMISSION_DENIED: only those who are asked may answer, decline or reassign; only the asker or a MANAGER of the space
+	// may withdraw.
+	ErrorReason_NOT_ASKED ErrorReason = 9
+	// FAILED_PRECONDITION: the ask no longer waits for this member: it was answered, declined, reassigned or withdrawn.
+	ErrorReason_ASK_SETTLED ErrorReason = 10
 )
 
 // Enum value maps for ErrorReason.
 var (
 	ErrorReason_name = map[int32]string{
-		0: "ERROR_REASON_UNSPECIFIED",
-		1: "THREAD_ARCHIVED",
-		2: "THREAD_NOT_OPEN",
-		3: "THREAD_ALREADY_OPEN",
-		4: "MESSAGE_DELETED",
-		5: "NOT_AUTHOR",
-		6: "TOO_MANY_REACTIONS",
-		7: "SEQUENCE_BEYOND_END",
+		0:  "ERROR_REASON_UNSPECIFIED",
+		1:  "THREAD_ARCHIVED",
+		2:  "THREAD_NOT_OPEN",
+		3:  "THREAD_ALREADY_OPEN",
+		4:  "MESSAGE_DELETED",
+		5:  "NOT_AUTHOR",
+		6:  "TOO_MANY_REACTIONS",
+		7:  "SEQUENCE_BEYOND_END",
+		8:  "URGENT_NOT_PERMITTED",
+		9:  "NOT_ASKED",
+		10: "ASK_SETTLED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED": 0,
@@ -65,6 +75,9 @@ var (
 		"NOT_AUTHOR":               5,
 		"TOO_MANY_REACTIONS":       6,
 		"SEQUENCE_BEYOND_END":      7,
+		"URGENT_NOT_PERMITTED":     8,
+		"NOT_ASKED":                9,
+		"ASK_SETTLED":              10,
 	}
 )
 
@@ -99,7 +112,7 @@ var File_meridian_threads_v1_error_proto protoreflect.FileDescriptor
 
 const file_meridian_threads_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"\x1fmeridian/threads/v1/error.proto\x12\x13meridian.threads.v1*\xc4\x01\n" +
+	"\x1fmeridian/threads/v1/error.proto\x12\x13meridian.threads.v1*\xfe\x01\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fTHREAD_ARCHIVED\x10\x01\x12\x13\n" +
@@ -109,7 +122,11 @@ const file_meridian_threads_v1_error_proto_rawDesc = "" +
 	"\n" +
 	"NOT_AUTHOR\x10\x05\x12\x16\n" +
 	"\x12TOO_MANY_REACTIONS\x10\x06\x12\x17\n" +
-	"\x13SEQUENCE_BEYOND_END\x10\aB\xde\x01\n" +
+	"\x13SEQUENCE_BEYOND_END\x10\a\x12\x18\n" +
+	"\x14URGENT_NOT_PERMITTED\x10\b\x12\r\n" +
+	"\tNOT_ASKED\x10\t\x12\x0f\n" +
+	"\vASK_SETTLED\x10\n" +
+	"B\xde\x01\n" +
 	"\x17com.meridian.threads.v1B\n" +
 	"ErrorProtoP\x01ZIgithub.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1;threadsv1\xa2\x02\x03MTX\xaa\x02\x13Meridian.Threads.V1\xca\x02\x13Meridian\\Threads\\V1\xe2\x02\x1fMeridian\\Threads\\V1\\GPBMetadata\xea\x02\x15Meridian::Threads::V1b\x06proto3"
 

@@ -8,6 +8,7 @@ package threadsv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -117,7 +118,15 @@ type Message struct {
 	// The author's offset from UTC when they wrote the message. Set on imported messages, where it is known.
 	UtcOffset *durationpb.Duration `protobuf:"bytes,17,opt,name=utc_offset,json=utcOffset,proto3" json:"utc_offset,omitempty"`
 	// The message's id where it was imported from, such as a Message-ID. Unique in the space.
-	ExternalId    string `protobuf:"bytes,18,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	ExternalId string `protobuf:"bytes,18,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	// How far the message may interrupt those it asks or mentions. NORMAL when not given. URGENT takes an `urgent_reason` and
+	// the role that the workspace lets use it.
+	Urgency v1.Notification_Urgency `protobuf:"varint,19,opt,name=urgency,proto3,enum=meridian.notifications.v1.Notification_Urgency" json:"urgency,omitempty"`
+	// Why the message is URGENT, in words: 1 to 500 characters, not all blank. It is kept on record and shown to those it
+	// interrupts. Given with URGENT, and only with it.
+	UrgentReason string `protobuf:"bytes,20,opt,name=urgent_reason,json=urgentReason,proto3" json:"urgent_reason,omitempty"`
+	// What the message asks of whom, at most 10.
+	Asks          []*Ask `protobuf:"bytes,21,rep,name=asks,proto3" json:"asks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -278,6 +287,27 @@ func (x *Message) GetExternalId() string {
 	return ""
 }
 
+func (x *Message) GetUrgency() v1.Notification_Urgency {
+	if x != nil {
+		return x.Urgency
+	}
+	return v1.Notification_Urgency(0)
+}
+
+func (x *Message) GetUrgentReason() string {
+	if x != nil {
+		return x.UrgentReason
+	}
+	return ""
+}
+
+func (x *Message) GetAsks() []*Ask {
+	if x != nil {
+		return x.Asks
+	}
+	return nil
+}
+
 // Reaction is one emoji on a message and who chose it.
 type Reaction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -428,7 +458,8 @@ var File_meridian_threads_v1_message_proto protoreflect.FileDescriptor
 
 const file_meridian_threads_v1_message_proto_rawDesc = "" +
 	"\n" +
-	"!meridian/threads/v1/message.proto\x12\x13meridian.threads.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\b\n" +
+	"!meridian/threads/v1/message.proto\x12\x13meridian.threads.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,meridian/notifications/v1/notification.proto\x1a\x1dmeridian/threads/v1/ask.proto\"\x8f\n" +
+	"\n" +
 	"\aMessage\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12\x1f\n" +
@@ -457,7 +488,11 @@ const file_meridian_threads_v1_message_proto_rawDesc = "" +
 	"\n" +
 	"utc_offset\x18\x11 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\tutcOffset\x12$\n" +
 	"\vexternal_id\x18\x12 \x01(\tB\x03\xe0A\x03R\n" +
-	"externalId\"7\n" +
+	"externalId\x12Y\n" +
+	"\aurgency\x18\x13 \x01(\x0e2/.meridian.notifications.v1.Notification.UrgencyB\x0e\xe0A\x01\xe0A\x05\xbaH\x05\x82\x01\x02\x10\x01R\aurgency\x123\n" +
+	"\rurgent_reason\x18\x14 \x01(\tB\x0e\xe0A\x01\xe0A\x05\xbaH\x05r\x03\x18\xf4\x03R\furgentReason\x12<\n" +
+	"\x04asks\x18\x15 \x03(\v2\x18.meridian.threads.v1.AskB\x0e\xe0A\x01\xe0A\x05\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\x04asks\"7\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -500,6 +535,8 @@ var file_meridian_threads_v1_message_proto_goTypes = []any{
 	(*MessageRevision)(nil),       // 3: meridian.threads.v1.MessageRevision
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
+	(v1.Notification_Urgency)(0),  // 6: meridian.notifications.v1.Notification.Urgency
+	(*Ask)(nil),                   // 7: meridian.threads.v1.Ask
 }
 var file_meridian_threads_v1_message_proto_depIdxs = []int32{
 	2, // 0: meridian.threads.v1.Message.reactions:type_name -> meridian.threads.v1.Reaction
@@ -508,12 +545,14 @@ var file_meridian_threads_v1_message_proto_depIdxs = []int32{
 	4, // 3: meridian.threads.v1.Message.update_time:type_name -> google.protobuf.Timestamp
 	4, // 4: meridian.threads.v1.Message.delete_time:type_name -> google.protobuf.Timestamp
 	5, // 5: meridian.threads.v1.Message.utc_offset:type_name -> google.protobuf.Duration
-	4, // 6: meridian.threads.v1.MessageRevision.create_time:type_name -> google.protobuf.Timestamp
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	6, // 6: meridian.threads.v1.Message.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
+	7, // 7: meridian.threads.v1.Message.asks:type_name -> meridian.threads.v1.Ask
+	4, // 8: meridian.threads.v1.MessageRevision.create_time:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_meridian_threads_v1_message_proto_init() }
@@ -521,6 +560,7 @@ func file_meridian_threads_v1_message_proto_init() {
 	if File_meridian_threads_v1_message_proto != nil {
 		return
 	}
+	file_meridian_threads_v1_ask_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -53,9 +53,11 @@ type MessageServiceClient interface {
 	// Side effects: publishes `message.posted`, and `thread.reopened` when the thread was RESOLVED and reopens on a
 	// message. The author follows the thread from then on, and has read the message where they had read all before it.
 	// Whom the body mentions, and the members of a team that it mentions, follow soon after, unless they stopped by hand;
-	// `read_state.changed` tells each of them.
-	// Errors: NOT_FOUND; INVALID_ARGUMENT for a `reply_to` that is not in the thread; FAILED_PRECONDITION
-	// (THREAD_ARCHIVED).
+	// `read_state.changed` tells each of them. Each of its asks publishes `ask.opened`; the due times follow by themselves
+	// (`ask.due_changed`). A reply by somebody to a message that asks them for a REPLY answers that ask (`ask.answered`).
+	// URGENT also publishes `urgent.used`, which the directory keeps as an audit event.
+	// Errors: NOT_FOUND; INVALID_ARGUMENT for a `reply_to` that is not in the thread, and for somebody asked who may not read
+	// the space or has not joined, by name; PERMISSION_DENIED (URGENT_NOT_PERMITTED); FAILED_PRECONDITION (THREAD_ARCHIVED).
 	CreateMessage(ctx context.Context, in *CreateMessageRequest, opts ...grpc.CallOption) (*Message, error)
 	// Replaces the body of one's own message and keeps the one before as a revision. The same body changes nothing.
 	//
@@ -218,9 +220,11 @@ type MessageServiceServer interface {
 	// Side effects: publishes `message.posted`, and `thread.reopened` when the thread was RESOLVED and reopens on a
 	// message. The author follows the thread from then on, and has read the message where they had read all before it.
 	// Whom the body mentions, and the members of a team that it mentions, follow soon after, unless they stopped by hand;
-	// `read_state.changed` tells each of them.
-	// Errors: NOT_FOUND; INVALID_ARGUMENT for a `reply_to` that is not in the thread; FAILED_PRECONDITION
-	// (THREAD_ARCHIVED).
+	// `read_state.changed` tells each of them. Each of its asks publishes `ask.opened`; the due times follow by themselves
+	// (`ask.due_changed`). A reply by somebody to a message that asks them for a REPLY answers that ask (`ask.answered`).
+	// URGENT also publishes `urgent.used`, which the directory keeps as an audit event.
+	// Errors: NOT_FOUND; INVALID_ARGUMENT for a `reply_to` that is not in the thread, and for somebody asked who may not read
+	// the space or has not joined, by name; PERMISSION_DENIED (URGENT_NOT_PERMITTED); FAILED_PRECONDITION (THREAD_ARCHIVED).
 	CreateMessage(context.Context, *CreateMessageRequest) (*Message, error)
 	// Replaces the body of one's own message and keeps the one before as a revision. The same body changes nothing.
 	//

@@ -8,6 +8,20 @@ import (
 
 // The ce-type of each event of meridian.threads.v1.
 const (
+	// AskAnsweredType is the ce-type of AskAnswered.
+	AskAnsweredType = "meridian.threads.v1.AskAnswered"
+	// AskDeclinedType is the ce-type of AskDeclined.
+	AskDeclinedType = "meridian.threads.v1.AskDeclined"
+	// AskDueChangedType is the ce-type of AskDueChanged.
+	AskDueChangedType = "meridian.threads.v1.AskDueChanged"
+	// AskOpenedType is the ce-type of AskOpened.
+	AskOpenedType = "meridian.threads.v1.AskOpened"
+	// AskOverdueType is the ce-type of AskOverdue.
+	AskOverdueType = "meridian.threads.v1.AskOverdue"
+	// AskReassignedType is the ce-type of AskReassigned.
+	AskReassignedType = "meridian.threads.v1.AskReassigned"
+	// AskWithdrawnType is the ce-type of AskWithdrawn.
+	AskWithdrawnType = "meridian.threads.v1.AskWithdrawn"
 	// MessageDeletedType is the ce-type of MessageDeleted.
 	MessageDeletedType = "meridian.threads.v1.MessageDeleted"
 	// MessageEditedType is the ce-type of MessageEdited.
@@ -30,7 +44,51 @@ const (
 	ThreadResolvedType = "meridian.threads.v1.ThreadResolved"
 	// ThreadUpdatedType is the ce-type of ThreadUpdated.
 	ThreadUpdatedType = "meridian.threads.v1.ThreadUpdated"
+	// UrgentUsedType is the ce-type of UrgentUsed.
+	UrgentUsedType = "meridian.threads.v1.UrgentUsed"
 )
+
+// AskAnsweredSubject is the subject of AskAnswered in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func AskAnsweredSubject(workspace string) string {
+	return "evt." + workspace + ".threads.ask.answered"
+}
+
+// AskDeclinedSubject is the subject of AskDeclined in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func AskDeclinedSubject(workspace string) string {
+	return "evt." + workspace + ".threads.ask.declined"
+}
+
+// AskDueChangedSubject is the subject of AskDueChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func AskDueChangedSubject(workspace string) string {
+	return "evt." + workspace + ".threads.ask.due_changed"
+}
+
+// AskOpenedSubject is the subject of AskOpened in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func AskOpenedSubject(workspace string) string {
+	return "evt." + workspace + ".threads.ask.opened"
+}
+
+// AskOverdueSubject is the subject of AskOverdue in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func AskOverdueSubject(workspace string) string {
+	return "evt." + workspace + ".threads.ask.overdue"
+}
+
+// AskReassignedSubject is the subject of AskReassigned in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func AskReassignedSubject(workspace string) string {
+	return "evt." + workspace + ".threads.ask.reassigned"
+}
+
+// AskWithdrawnSubject is the subject of AskWithdrawn in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func AskWithdrawnSubject(workspace string) string {
+	return "evt." + workspace + ".threads.ask.withdrawn"
+}
 
 // MessageDeletedSubject is the subject of MessageDeleted in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
@@ -98,9 +156,22 @@ func ThreadUpdatedSubject(workspace string) string {
 	return "evt." + workspace + ".threads.thread.updated"
 }
 
+// UrgentUsedSubject is the subject of UrgentUsed in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func UrgentUsedSubject(workspace string) string {
+	return "own." + workspace + ".threads.urgent.used"
+}
+
 // PublishedEvents lists an empty message of each event of this package, in the order of their subjects.
 func PublishedEvents() []proto.Message {
 	return []proto.Message{
+		(*AskAnswered)(nil),
+		(*AskDeclined)(nil),
+		(*AskDueChanged)(nil),
+		(*AskOpened)(nil),
+		(*AskOverdue)(nil),
+		(*AskReassigned)(nil),
+		(*AskWithdrawn)(nil),
 		(*MessageDeleted)(nil),
 		(*MessageEdited)(nil),
 		(*MessagePosted)(nil),
@@ -112,5 +183,6 @@ func PublishedEvents() []proto.Message {
 		(*ThreadReopened)(nil),
 		(*ThreadResolved)(nil),
 		(*ThreadUpdated)(nil),
+		(*UrgentUsed)(nil),
 	}
 }

@@ -1,0 +1,96 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/meridianhq/meridian/pkg/eventbus"
+	"github.com/meridianhq/meridian/pkg/rpcclient"
+)
+
+// Worker is time-driven work by the domain's clock: a due.Worker.
+type Worker interface {
+	// Run works until ctx ends.
+	Run(ctx context.Context) error
+	// Settled returns when all that is due by now is done.
+	Settled(ctx context.Context) error
+	// NextDue is the earliest due time of all that is not done; false when there is none.
+	NextDue(ctx context.Context) (time.Time, bool, error)
+}
+
+// Consume runs consumers with the service: they stop with it, operators reach their dead letters on the admin port, and
+// Settle waits for them. Consumers that something else runs are given to follow. Call it once, before Start.
+func (p *Platform) Consume(run []*eventbus.Router, follow ...*eventbus.Router) {
+	for _, consumer := range run {
+		p.Group.Go("consumer "+consumer.Durable(), consumer.Run)
+	}
+	p.consumers = append(append(p.consumers, run...), follow...)
+	letters := eventbus.NewDeadLetters(p.Owner, p.consumers...)
+	p.Admin.Handle("/deadletters", letters)
+	p.Admin.Handle("/deadletters/", letters)
+}
+
+// Work runs workers with the service: they stop with it, and Settle and NextDue ask them. Call it before Start.
+func (p *Platform) Work(workers ...Worker) {
+	for _, worker := range workers {
+		p.Group.Go("due work", worker.Run)
+	}
+	p.workers = append(p.workers, workers...)
+}
+
+// Settle returns when what the service has committed is published, what was published is followed by it, and what is due
+// is done. Each of these may make work for the others, here and in other services: who moves a clock asks until nothing
+// new comes. It needs a running service and ends with ctx.
+func (p *Platform) Settle(ctx context.Context) error {
+	if p.Relay != nil {
+		if err := p.Relay.Drained(ctx); err != nil {
+			return fmt.Errorf("%s: the outbox is not empty: %w", p.Name, err)
+		}
+	}
+	for _, consumer := range p.consumers {
+		if err := consumer.Idle(ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+	}
+	for _, worker := range p.workers {
+		if err := worker.Settled(ctx); err != nil {
+			return fmt.Errorf("%s: what is due is not done: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+// NextDue is the earliest instant after now at which the service has something to do; false when there is none.
+func (p *Platform) NextDue(ctx context.Context) (next time.Time, some bool, err error) {
+	now := p.Clock.Now()
+	for _, worker := range p.workers {
+		at, ok, err := worker.NextDue(ctx)
+		if err != nil {
+			return time.Time{}, false, fmt.Errorf("%s: %w", p.Name, err)
+		}
+		// What is due already and not done waits for something else than time.
+		if ok && at.After(now) && (!some || at.Before(next)) {
+			next, some = at, true
+		}
+	}
+	return next, some, nil
+}
+
+// Dial connects to another service as this one, and closes the connection at the end. flag names the setting in an error.
+func (p *Platform) Dial(flag, target string) (*grpc.ClientConn, error) {
+	if target == "" {
+		return nil, errors.New(flag + ": must be given")
+	}
+	conn, err := rpcclient.Dial(target, rpcclient.Config{
+		Identity: p.Identity, TLS: p.Config.clientTLS(), Machine: p.Machine, TracerProvider: p.tracer,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	p.opened = append(p.opened, func() { _ = conn.Close() }) // it fails only when closed before
+	return conn, nil
+}

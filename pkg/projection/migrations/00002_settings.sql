@@ -1,0 +1,29 @@
+-- +goose Up
+-- What the directory knows of workspaces: their settings, as every service that goes by them needs them. The windows are
+-- seconds of the recipient's working time; urgent_role is a number as in members.role.
+CREATE TABLE workspaces (
+    workspace_id   uuid     NOT NULL PRIMARY KEY,
+    display_name   text     NOT NULL,
+    time_zone      text     NOT NULL,
+    urgent_role    smallint NOT NULL,
+    low_seconds    bigint   NOT NULL,
+    normal_seconds bigint   NOT NULL,
+    high_seconds   bigint   NOT NULL,
+    urgent_seconds bigint   NOT NULL,
+    version        bigint   NOT NULL
+);
+ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspaces_workspace ON workspaces
+    USING (workspace_id = (SELECT nullif(current_setting('app.ws', true), '')::uuid));
+
+ALTER TABLE members ADD COLUMN email text NOT NULL DEFAULT '';
+
+-- The next start pages the snapshot again, and takes what it brings of members for newer than what stands here without it.
+UPDATE members SET version = version - 1;
+DELETE FROM projection_state;
+
+-- +goose StatementBegin
+DO $$ BEGIN
+    EXECUTE format('REVOKE DELETE ON workspaces FROM %I', current_schema() || '_app');
+END $$;
+-- +goose StatementEnd

@@ -1,0 +1,200 @@
+// Package workingtime asks the availability service when windows end and when people can be reached, for the services
+// that keep such instants.
+//
+// It promises answers in the order of the questions, however many there are, and one kind of failure: a fault Unavailable
+// when the service cannot be asked within two seconds a thousand. Nothing is kept: who keeps an answer asks again when
+// working_time.changed or default_schedule.changed says so. Never call it inside a transaction.
+package workingtime
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/rpcclient"
+	"github.com/meridianhq/meridian/pkg/window"
+	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
+	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
+)
+
+const (
+	// most is what one call may ask.
+	most = 1000
+	// patience is how long one call may take.
+	patience = 2 * time.Second
+)
+
+// Client asks with the service's own identity.
+type Client struct {
+	service availabilityv1.AvailabilityServiceClient
+}
+
+// New makes a client on a connection to the availability service.
+func New(conn grpc.ClientConnInterface) *Client {
+	return &Client{service: availabilityv1.NewAvailabilityServiceClient(conn)}
+}
+
+// Query asks when a member's window ends.
+type Query struct {
+	Member uuid.UUID
+	From   time.Time
+	Window window.Window
+}
+
+// Reason says why there is no instant.
+type Reason int
+
+const (
+	// Known is no reason: there is an instant.
+	Known Reason = iota
+	// NoWorkingTime: not within 90 days.
+	NoWorkingTime
+	// NoMember: there is no such member.
+	NoMember
+)
+
+// Deadline is when a window ends.
+type Deadline struct {
+	// Due is the instant; zero where Reason says why.
+	Due    time.Time
+	Reason Reason
+}
+
+// Deadlines returns when the windows of members of one workspace end, in the order of the queries.
+func (c *Client) Deadlines(ctx context.Context, ws uuid.UUID, queries []Query) ([]Deadline, error) {
+	found := make([]Deadline, 0, len(queries))
+	for part := range slices.Chunk(queries, most) {
+		req := &availabilityv1.ComputeDeadlinesRequest{Parent: workspace(ws)}
+		for _, q := range part {
+			req.Queries = append(req.Queries, &availabilityv1.DeadlineQuery{
+				Member: member(ws, q.Member), StartTime: timestamppb.New(q.From), Window: Proto(q.Window),
+			})
+		}
+		answer, err := call(ctx, c.service.ComputeDeadlines, req)
+		if err != nil {
+			return nil, err
+		}
+		if len(answer.GetDeadlines()) != len(part) {
+			return nil, fmt.Errorf("workingtime: asked for %d deadlines, got %d", len(part), len(answer.GetDeadlines()))
+		}
+		for _, d := range answer.GetDeadlines() {
+			found = append(found, Deadline{Due: instant(d.GetDueTime()), Reason: Reason(d.GetReason())})
+		}
+	}
+	return found, nil
+}
+
+// Reach is when a member can be reached.
+type Reach struct {
+	// Working says whether they work at the instant asked for.
+	Working bool
+	// At is from when they can be reached, Until the end of the working interval that holds it; zero where Reason says why.
+	At, Until time.Time
+	// DayStart is the start of their next working day after the instant asked for, DayDate its local date as 2026-12-01;
+	// zero where there is none within 90 days.
+	DayStart time.Time
+	DayDate  string
+	// Zone is the IANA zone that holds for them.
+	Zone string
+	// Version is that of the working time it was answered from.
+	Version int64
+	Reason  Reason
+}
+
+// Reaches returns when members of one workspace can be reached from an instant on, below URGENT, in the order of the
+// members.
+func (c *Client) Reaches(ctx context.Context, ws uuid.UUID, members []uuid.UUID, at time.Time) ([]Reach, error) {
+	found := make([]Reach, 0, len(members))
+	for part := range slices.Chunk(members, most) {
+		req := &availabilityv1.NextReachableRequest{
+			Parent: workspace(ws), AtTime: timestamppb.New(at), Urgency: notificationsv1.Notification_NORMAL,
+		}
+		for _, m := range part {
+			req.Members = append(req.Members, member(ws, m))
+		}
+		answer, err := call(ctx, c.service.NextReachable, req)
+		if err != nil {
+			return nil, err
+		}
+		if len(answer.GetMembers()) != len(part) {
+			return nil, fmt.Errorf("workingtime: asked for %d members, got %d", len(part), len(answer.GetMembers()))
+		}
+		for _, r := range answer.GetMembers() {
+			found = append(found, reach(r))
+		}
+	}
+	return found, nil
+}
+
+func reach(r *availabilityv1.Reachability) Reach {
+	out := Reach{
+		Working: r.GetWorking(), At: instant(r.GetReachableTime()), Until: instant(r.GetUntilTime()),
+		DayStart: instant(r.GetDayStartTime()), Zone: r.GetTimeZone(), Version: r.GetVersion(), Reason: Reason(r.GetReason()),
+	}
+	if d := r.GetDayDate(); d != nil {
+		out.DayDate = fmt.Sprintf("%04d-%02d-%02d", d.GetYear(), d.GetMonth(), d.GetDay())
+	}
+	return out
+}
+
+// call asks once, as the service itself.
+func call[Req, Resp any](
+	ctx context.Context, method func(context.Context, Req, ...grpc.CallOption) (Resp, error), req Req,
+) (Resp, error) {
+	asking, cancel := context.WithTimeout(rpcclient.AsService(ctx), patience)
+	defer cancel()
+	answer, err := method(asking, req)
+	if err != nil {
+		var none Resp
+		if ctx.Err() != nil {
+			return none, context.Cause(ctx)
+		}
+		return none, fault.New(fault.Unavailable, fault.ReasonUnavailable, "working time cannot be asked for now; try again").
+			WithRetryAfter(time.Second).Wrap(err)
+	}
+	return answer, nil
+}
+
+// Proto writes a window for the API; nil for none.
+func Proto(w window.Window) *availabilityv1.ResponseWindow {
+	switch w.Unit {
+	case window.WorkingTime:
+		return &availabilityv1.ResponseWindow{Window: &availabilityv1.ResponseWindow_WorkingTime{WorkingTime: durationpb.New(w.Time)}}
+	case window.WorkingDays:
+		return &availabilityv1.ResponseWindow{Window: &availabilityv1.ResponseWindow_WorkingDays{WorkingDays: int32(w.Days)}}
+	case window.ElapsedTime:
+		return &availabilityv1.ResponseWindow{Window: &availabilityv1.ResponseWindow_ElapsedTime{ElapsedTime: durationpb.New(w.Time)}}
+	}
+	return nil
+}
+
+// FromProto reads a window of the API; nil, and one that says nothing, is none.
+func FromProto(w *availabilityv1.ResponseWindow) window.Window {
+	switch one := w.GetWindow().(type) {
+	case *availabilityv1.ResponseWindow_WorkingTime:
+		return window.Working(one.WorkingTime.AsDuration())
+	case *availabilityv1.ResponseWindow_WorkingDays:
+		return window.Days(int(one.WorkingDays))
+	case *availabilityv1.ResponseWindow_ElapsedTime:
+		return window.Elapsed(one.ElapsedTime.AsDuration())
+	}
+	return window.Window{}
+}
+
+func workspace(ws uuid.UUID) string { return "workspaces/" + ws.String() }
+
+func member(ws, member uuid.UUID) string { return workspace(ws) + "/members/" + member.String() }
+
+func instant(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
