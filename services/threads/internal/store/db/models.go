@@ -36,6 +36,7 @@ type Member struct {
 	State       int16
 	Kind        int16
 	Version     int64
+	Email       string
 }
 
 type Message struct {
@@ -81,6 +82,7 @@ type ProjectionState struct {
 	One           bool
 	StreamCreated time.Time
 	Sequence      int64
+	Kept          int16
 }
 
 type ReadState struct {
@@ -168,4 +170,16 @@ type ThreadActivity struct {
 	ThreadID     uuid.UUID
 	SpaceID      uuid.UUID
 	ActivityTime time.Time
+}
+
+type Workspace struct {
+	WorkspaceID   uuid.UUID
+	DisplayName   string
+	TimeZone      string
+	UrgentRole    int16
+	LowSeconds    int64
+	NormalSeconds int64
+	HighSeconds   int64
+	UrgentSeconds int64
+	Version       int64
 }
