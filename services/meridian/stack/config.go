@@ -23,6 +23,8 @@ type Config struct {
 	Reflection bool   `name:"reflection" env:"MERIDIAN_REFLECTION" default:"true" negatable:"" help:"Offer gRPC reflection at the gateway."`
 	EventHost  string `name:"event-host" env:"MERIDIAN_EVENT_HOST" default:"meridian.localhost" help:"Host in the source of events: //HOST/workspaces/..."`
 
+	DevClock bool `name:"dev-clock" env:"MERIDIAN_DEV_CLOCK" help:"For trying things out: domain time stands still and is moved by 'meridian clock'. It is kept in the data folder."`
+
 	// Data is the data folder. It is made with mode 0700; as root, whose private Postgres runs as another user, with
 	// 0711.
 	Data string `kong:"-"`
@@ -30,7 +32,7 @@ type Config struct {
 	Unlimited bool `kong:"-"`
 	// Log gets everything; dropped when nil.
 	Log *slog.Logger `kong:"-"`
-	// Clock is domain time; the system's when nil.
+	// Clock is domain time; the system's when nil. DevClock goes before it.
 	Clock clock.Clock `kong:"-"`
 	// Metrics registers metrics; nil for none.
 	Metrics prometheus.Registerer `kong:"-"`
