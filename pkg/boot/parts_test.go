@@ -352,3 +352,28 @@ func TestDialCallsAsTheServiceItself(t *testing.T) {
 		require.Equal(t, codes.Canceled, status.Code(err), "closed with the platform: %v", err)
 	}
 }
+
+// What was committed is in the stream when Published returns, and LastSequence counts it.
+func TestPublishedIsInTheStream(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.start(t)
+	for n := range uint64(3) {
+		last, err := h.LastSequence(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, n, last)
+		h.commit(t, h.updated(int64(n)+1))
+		require.NoError(t, h.Published(within(t)))
+	}
+	h.broker.Stop(t)
+	h.commit(t, h.updated(4))
+	brief, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	require.ErrorContains(t, h.Published(brief), "boottest: the outbox is not empty")
+	_, err := h.LastSequence(brief)
+	require.ErrorContains(t, err, "read the event stream")
+	h.broker.Start(t)
+
+	p := &boot.Platform{Name: "gateway"}
+	require.NoError(t, p.Published(t.Context()), "without an outbox there is nothing to publish")
+}
