@@ -17,10 +17,15 @@ type ComputedDue struct {
 // Schedule takes over computed due times of those the ask waits for. What was asked for again meanwhile is dropped: its
 // own answer follows. Times that are as they were change nothing and have no event. taken says whether any was taken.
 func (a *Ask) Schedule(dues []ComputedDue, now time.Time) (taken bool, events []Event) {
-	var changed []uuid.UUID
+	computed := make(map[uuid.UUID]ComputedDue, len(dues))
 	for _, d := range dues {
-		r := a.recipient(d.Member)
-		if r == nil || !r.Waits() || !r.Pending || r.Round != d.Round {
+		computed[d.Member] = d
+	}
+	var changed []uuid.UUID
+	for i := range a.Recipients {
+		r := &a.Recipients[i]
+		d, there := computed[r.Member]
+		if !there || !r.Waits() || !r.Pending || r.Round != d.Round {
 			continue
 		}
 		r.Pending, r.Touched, taken = false, true, true
