@@ -1,0 +1,105 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/services/notifications/internal/domain"
+)
+
+// DueReminders takes what is to be reminded of, by source.
+func (a *App) DueReminders(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]ReminderBatch, error) {
+	return a.store.ClaimReminders(ctx, now, lease, limit)
+}
+
+// NextReminder is when the next reminder is due.
+func (a *App) NextReminder(ctx context.Context) (time.Time, bool, error) {
+	return a.store.NextReminder(ctx)
+}
+
+// Remind reminds those for whom a source still waits when three quarters of their window are gone. What the owner cannot be
+// asked about is left for a moment.
+func (a *App) Remind(ctx context.Context, b ReminderBatch) error {
+	defer a.woken()
+	checks := make([]SourceCheck, 0, len(b.Members))
+	for _, m := range b.Members {
+		checks = append(checks, SourceCheck{Source: b.Source, Member: m})
+	}
+	states, err := a.sources.Check(ctx, b.Workspace, checks)
+	if err != nil {
+		return err
+	}
+	waiting := map[uuid.UUID]bool{}
+	for i, m := range b.Members {
+		if states[i].Unknown {
+			return a.store.HoldReminders(ctx, b, heldFor)
+		}
+		waiting[m] = states[i].Waiting && !states[i].Gone
+	}
+	at := a.now()
+	reaches, err := a.reaches(ctx, b.Workspace, b.Members, at)
+	if err != nil {
+		return err
+	}
+	return a.store.InTx(ctx, b.Workspace, func(ctx context.Context, tx Tx) error {
+		drafts, err := reminders(ctx, tx, b, waiting, at)
+		if err != nil || len(drafts) == 0 {
+			return err
+		}
+		people, err := tx.People(ctx, b.Members)
+		if err != nil {
+			return err
+		}
+		var opened []opening
+		for _, d := range drafts {
+			to := people[d.Recipient]
+			if !to.Active {
+				continue
+			}
+			o, err := openOne(d, d.Situation(at, to, reaches[to.ID], a.noMail(to), time.Time{}))
+			if err != nil {
+				return err
+			}
+			opened = append(opened, o)
+		}
+		if len(opened) == 0 {
+			return nil
+		}
+		return a.add(ctx, tx, opened, at)
+	})
+}
+
+// reminders are the drafts of those who are to be reminded. One whose window is over hears of that instead.
+func reminders(ctx context.Context, tx Tx, b ReminderBatch, waiting map[uuid.UUID]bool, now time.Time) ([]domain.Notification, error) {
+	waits, err := tx.LockReminders(ctx, b.Source, b.Members)
+	if err != nil || len(waits) == 0 {
+		return nil, err
+	}
+	first, err := tx.FirstNotifications(ctx, b.Source, b.Members)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		drafts []domain.Notification
+		done   []uuid.UUID
+	)
+	for _, w := range waits {
+		if w.Remind.IsZero() || w.Remind.After(now) {
+			continue // it has moved
+		}
+		done = append(done, w.Member)
+		n, told := first[w.Member]
+		if !told || !waiting[w.Member] || !w.Due.IsZero() && !w.Due.After(now) {
+			continue
+		}
+		draft := domain.Remind(n, now)
+		draft.Waiting, draft.DueTime = true, w.Due
+		drafts = append(drafts, draft)
+	}
+	if len(done) == 0 {
+		return nil, nil
+	}
+	return drafts, tx.SetReminded(ctx, b.Source, done)
+}

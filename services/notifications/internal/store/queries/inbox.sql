@@ -1,0 +1,44 @@
+-- name: NotificationFor :one
+-- A notification of a member, if they may still read what it is about.
+SELECT n.*
+FROM notifications n
+WHERE n.workspace_id = @workspace_id AND n.notification_id = @notification_id AND n.recipient_id = @recipient_id
+  AND space_right(n.workspace_id, n.recipient_id, n.space_id) >= 1;
+
+-- name: LockNotificationsFor :many
+-- The same for several, under the locks that put the events of notifications in order.
+SELECT n.*
+FROM notifications n
+WHERE n.workspace_id = @workspace_id AND n.notification_id = ANY (@notification_ids::uuid[]) AND n.recipient_id = @recipient_id
+  AND space_right(n.workspace_id, n.recipient_id, n.space_id) >= 1
+ORDER BY n.notification_id
+FOR UPDATE;
+
+-- name: CountUnread :many
+SELECT n.reason, count(*) AS number
+FROM notifications n
+WHERE n.workspace_id = @workspace_id AND n.recipient_id = @recipient_id AND n.state = 'UNREAD' AND n.snooze_time IS NULL
+  AND n.space_id IN (SELECT r.space_id FROM readable_spaces(@workspace_id, @recipient_id) AS r(space_id))
+GROUP BY n.reason
+ORDER BY n.reason;
+
+-- name: CountWaiting :one
+SELECT count(DISTINCT n.source) AS number
+FROM notifications n
+WHERE n.workspace_id = @workspace_id AND n.recipient_id = @recipient_id AND n.waiting
+  AND n.space_id IN (SELECT r.space_id FROM readable_spaces(@workspace_id, @recipient_id) AS r(space_id));
+
+-- name: CountSnoozed :one
+SELECT count(*) AS number
+FROM notifications n
+WHERE n.workspace_id = @workspace_id AND n.recipient_id = @recipient_id AND n.snooze_time IS NOT NULL
+  AND n.space_id IN (SELECT r.space_id FROM readable_spaces(@workspace_id, @recipient_id) AS r(space_id));
+
+-- name: Sentences :many
+-- What was decided for a notification, the oldest first.
+SELECT sentence FROM decisions
+WHERE workspace_id = @workspace_id AND notification_id = @notification_id
+ORDER BY number;
+
+-- name: SpaceReadable :one
+SELECT (space_right(@workspace_id, @member_id, @space_id) >= 1)::boolean AS readable;
