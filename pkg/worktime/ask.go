@@ -104,9 +104,11 @@ func (c *Calendar) Deadline(from time.Time, working time.Duration) (time.Time, b
 // is false when not reached within the Horizon.
 func (c *Calendar) DeadlineDays(from time.Time, n int) (time.Time, bool) {
 	limit := from.Add(Horizon)
+	end := from
 	for day := range c.days(from, limit) {
+		end = later(end, day.End) // a day may lie within the night shift of the one before
 		if n--; n <= 0 {
-			return day.End, !day.End.After(limit)
+			return end, !end.After(limit)
 		}
 	}
 	return time.Time{}, false
