@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -131,7 +132,7 @@ func TestAskWritesAreIndexPlansInFewStatements(t *testing.T) {
 		settings, err := tx.Settings(ctx)
 		require.NoError(t, err)
 		require.Equal(t, 24*time.Hour, settings.Windows[domain.Normal])
-		may, err := tx.Askable(ctx, s.space, append(members, uuid.Max))
+		may, err := tx.Askable(ctx, s.space, slices.Concat(members, []uuid.UUID{uuid.Max}))
 		require.NoError(t, err)
 		require.Len(t, may, 20)
 		_, err = tx.AskableTeams(ctx, s.member, s.space, []uuid.UUID{uuid.Max})
