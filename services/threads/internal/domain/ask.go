@@ -141,7 +141,7 @@ type Recipient struct {
 }
 
 // Waits says whether the ask waits for this person, overdue or not.
-func (r Recipient) Waits() bool { return r.State == Waiting || r.State == Overdue }
+func (r *Recipient) Waits() bool { return r.State == Waiting || r.State == Overdue }
 
 // AskDraft is what a member wants to ask with a message.
 type AskDraft struct {

@@ -174,7 +174,7 @@ func (r *Recipient) settle(state RecipientState, now time.Time) {
 func (a *Ask) touch(now time.Time) {
 	a.Version++
 	a.UpdateTime = now
-	if a.State == AskOpen && !slices.ContainsFunc(a.Recipients, Recipient.Waits) {
+	if a.State == AskOpen && !slices.ContainsFunc(a.Recipients, func(r Recipient) bool { return r.Waits() }) {
 		a.State = AskSettled
 	}
 }

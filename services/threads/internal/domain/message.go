@@ -125,13 +125,12 @@ func (t *Thread) Post(d Draft, now time.Time) (Message, []Event, error) {
 }
 
 // At is the message as it stands at an instant: its asks are.
-func (m *Message) At(now time.Time) Message {
-	out := *m
-	out.Asks = slices.Clone(m.Asks)
-	for i := range out.Asks {
-		out.Asks[i] = m.Asks[i].At(now)
+func (m Message) At(now time.Time) Message {
+	m.Asks = slices.Clone(m.Asks)
+	for i := range m.Asks {
+		m.Asks[i] = m.Asks[i].At(now)
 	}
-	return out
+	return m
 }
 
 // Edit replaces the body of a member's own message. The same body changes nothing and has no event.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -131,7 +132,7 @@ func TestAskWritesAreIndexPlansInFewStatements(t *testing.T) {
 		settings, err := tx.Settings(ctx)
 		require.NoError(t, err)
 		require.Equal(t, 24*time.Hour, settings.Windows[domain.Normal])
-		may, err := tx.Askable(ctx, s.space, append(members, uuid.Max))
+		may, err := tx.Askable(ctx, s.space, slices.Concat(members, []uuid.UUID{uuid.Max}))
 		require.NoError(t, err)
 		require.Len(t, may, 20)
 		_, err = tx.AskableTeams(ctx, s.member, s.space, []uuid.UUID{uuid.Max})
@@ -193,21 +194,29 @@ func TestWhatIsDueIsFoundByIndex(t *testing.T) {
 func TestSourcesAreIndexPlansInFewStatements(t *testing.T) {
 	t.Parallel()
 	s, _ := seedWithAsks(t)
-	messages, asks := map[int]app.SourceCheck{}, map[int]app.SourceCheck{}
-	for i := range 250 {
-		member, thread := seedID(1, 2, i%20), seedID(1, 4, i)
-		messages[i] = app.SourceCheck{Member: member, Thread: thread, Sequence: 1}
-		ask := thread
-		ask[1], ask[2] = 5, 1
-		asks[250+i] = app.SourceCheck{Member: member, Ask: ask}
+	check := func(many int) {
+		t.Helper()
+		messages, asks := map[int]app.SourceCheck{}, map[int]app.SourceCheck{}
+		for i := range many {
+			member, thread := seedID(1, 2, i%20), seedID(1, 4, i)
+			messages[i] = app.SourceCheck{Member: member, Thread: thread, Sequence: 1}
+			ask := thread
+			ask[1], ask[2] = 5, 1
+			asks[many+i] = app.SourceCheck{Member: member, Ask: ask}
+		}
+		found, err := s.store.MessageSources(t.Context(), s.ws, messages)
+		require.NoError(t, err)
+		require.Len(t, found, many)
+		found, err = s.store.AskSources(t.Context(), s.ws, asks)
+		require.NoError(t, err)
+		require.Len(t, found, many)
 	}
-	found, err := s.store.MessageSources(t.Context(), s.ws, messages)
-	require.NoError(t, err)
-	require.Len(t, found, 250)
-	found, err = s.store.AskSources(t.Context(), s.ws, asks)
-	require.NoError(t, err)
-	require.Len(t, found, 250)
+	check(20)
 	require.LessOrEqual(t, s.ran(), 4, "one statement a kind, and the workspace")
+	s.requireIndexPlans(t)
+	check(250)
+	require.LessOrEqual(t, s.ran(), 4, "many take as many statements as one")
+	s.traced.seen = nil
 	for _, after := range []*app.ActivityCursor{nil, {Time: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Thread: s.thread}} {
 		activity, err := s.store.FollowedActivity(t.Context(), s.ws, s.member, page.Request[app.ActivityCursor]{Size: 20, After: after})
 		require.NoError(t, err)
