@@ -223,7 +223,7 @@ func TestAnythingAtAll(t *testing.T) {
 		events[e.Aggregate] = append(events[e.Aggregate], e)
 	}
 	for _, task := range tasks {
-		newReplay(o, task).run(events[task])
+		newRetelling(o, task).run(events[task])
 	}
 }
 
@@ -306,8 +306,8 @@ func (o *office) move(random *rand.Rand, me, other person, task string, team [16
 	}
 }
 
-// replay tells a task's relay anew from its events, as any consumer would, and compares with what the service says.
-type replay struct {
+// retelling tells a task's relay anew from its events, as any consumer would, and compares with what the service says.
+type retelling struct {
 	o      *office
 	name   string
 	holder string
@@ -319,13 +319,13 @@ type replay struct {
 	taken  map[string]int
 }
 
-func newReplay(o *office, name string) *replay {
-	return &replay{
+func newRetelling(o *office, name string) *retelling {
+	return &retelling{
 		o: o, name: name, legs: map[string]*tasksv1.Leg{}, offers: map[string]*tasksv1.Handoff{}, taken: map[string]int{},
 	}
 }
 
-func (r *replay) run(events []told) {
+func (r *retelling) run(events []told) {
 	t := r.o.t
 	t.Helper()
 	for i, e := range events {
@@ -347,7 +347,7 @@ func (r *replay) run(events []told) {
 }
 
 // follow applies an event, and refuses what must never be.
-func (r *replay) follow(e told) {
+func (r *retelling) follow(e told) {
 	t := r.o.t
 	t.Helper()
 	switch p := e.payload.(type) {
@@ -375,7 +375,7 @@ func (r *replay) follow(e told) {
 	}
 }
 
-func (r *replay) followOffer(e told) {
+func (r *retelling) followOffer(e told) {
 	t := r.o.t
 	t.Helper()
 	offer, ok := e.payload.(interface{ GetHandoff() *tasksv1.Handoff })
@@ -406,7 +406,7 @@ func (r *replay) followOffer(e told) {
 }
 
 // compare asks the service for every leg and offer.
-func (r *replay) compare() {
+func (r *retelling) compare() {
 	t := r.o.t
 	t.Helper()
 	legs := r.o.legs(r.o.ana, r.name)
