@@ -1,0 +1,434 @@
+package tasks
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/meridianhq/meridian/pkg/auth"
+	tasksv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/tasks/v1"
+	"github.com/meridianhq/meridian/services/tasks/internal/domain"
+)
+
+// atOnce runs calls together and returns their errors in order.
+func atOnce(t *testing.T, calls ...func() error) []error {
+	t.Helper()
+	errs := make([]error, len(calls))
+	var ready, done sync.WaitGroup
+	begin := make(chan struct{})
+	for i, call := range calls {
+		ready.Add(1)
+		done.Go(func() {
+			ready.Done()
+			<-begin
+			errs[i] = call()
+		})
+	}
+	ready.Wait()
+	close(begin)
+	done.Wait()
+	return errs
+}
+
+// won is the index of the one call that succeeded.
+func won(t *testing.T, errs []error) int {
+	t.Helper()
+	winner := -1
+	for i, err := range errs {
+		if err == nil {
+			require.Equal(t, -1, winner, "two succeeded")
+			winner = i
+			continue
+		}
+		require.Contains(t, []codes.Code{codes.FailedPrecondition, codes.PermissionDenied}, status.Code(err), "%v", err)
+	}
+	require.GreaterOrEqual(t, winner, 0, "none succeeded: %v", errs)
+	return winner
+}
+
+// Of a team the first to accept holds the baton; all others are told who.
+func TestTwoAcceptATeamsOffer(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	people := []person{o.joins("Ben"), o.joins("Chitra"), o.joins("Dai"), o.joins("Eva")}
+	team := o.team(o.ws, "relay", people...)
+	for range 10 {
+		task := o.held(o.ana).GetName()
+		h := o.offerTeam(o.ana, task, team).GetName()
+		var calls []func() error
+		for _, p := range people {
+			calls = append(calls, func() error { _, err := o.accept(p, h); return err })
+		}
+		errs := atOnce(t, calls...)
+		winner := people[won(t, errs)]
+		require.Equal(t, winner.name(), o.task(o.ana, task).GetHolder())
+		for i, p := range people {
+			if p.name() != winner.name() {
+				require.Equal(t, winner.handle, metadata(t, errs[i], codes.FailedPrecondition, domain.ReasonHandoffSettled)["display_name"])
+			}
+		}
+		require.Equal(t, []string{"HandoffOffered", "HandoffAccepted", "RelayLegEnded", "RelayLegStarted"}, o.since(task, 2))
+	}
+}
+
+// Whatever ends an offer at the same time, one thing does, and the rows and the events agree on which.
+func TestOneThingEndsAnOffer(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	ben := o.joins("Ben")
+	ended := map[tasksv1.Handoff_State]int{}
+	for range 15 {
+		task := o.held(o.ana).GetName()
+		h := o.offer(o.ana, task, ben).GetName()
+		o.route(1)
+		errs := atOnce(t,
+			func() error { _, err := o.accept(ben, h); return err },
+			func() error { _, err := o.withdraw(o.ana, h); return err },
+			func() error { _, err := o.decline(ben, h); return err },
+			func() error {
+				o.clock.Advance(24 * time.Hour)
+				refs, err := o.app.ClaimExpired(t.Context(), o.clock.Now(), time.Minute, 10)
+				for _, ref := range refs {
+					require.NoError(t, o.app.ExpireHandoff(t.Context(), ref))
+				}
+				return err
+			},
+		)
+		got := o.handoff(o.ana, h)
+		state := got.GetState()
+		ended[state]++
+		want := map[tasksv1.Handoff_State]int{tasksv1.Handoff_ACCEPTED: 0, tasksv1.Handoff_WITHDRAWN: 1, tasksv1.Handoff_DECLINED: 2}
+		for i, err := range errs[:3] {
+			index, byHand := want[state]
+			require.Equal(t, byHand && index == i, err == nil, "%s: %v", state, err)
+		}
+		events := o.since(task, 4)
+		require.Contains(t, map[tasksv1.Handoff_State][]string{
+			tasksv1.Handoff_ACCEPTED: {"HandoffAccepted", "RelayLegEnded", "RelayLegStarted"}, tasksv1.Handoff_WITHDRAWN: {"HandoffWithdrawn"},
+			tasksv1.Handoff_DECLINED: {"HandoffDeclined"}, tasksv1.Handoff_EXPIRED: {"HandoffExpired"},
+		}, state)
+		first := map[tasksv1.Handoff_State]string{
+			tasksv1.Handoff_ACCEPTED: "HandoffAccepted", tasksv1.Handoff_WITHDRAWN: "HandoffWithdrawn",
+			tasksv1.Handoff_DECLINED: "HandoffDeclined", tasksv1.Handoff_EXPIRED: "HandoffExpired",
+		}[state]
+		if len(events) > 0 { // an expiry that nobody has announced yet has none
+			require.Equal(t, first, events[0])
+		}
+		holder := o.ana
+		if state == tasksv1.Handoff_ACCEPTED {
+			holder = ben
+		}
+		require.Equal(t, holder.name(), o.task(o.ana, task).GetHolder())
+	}
+	require.NotEmpty(t, ended)
+}
+
+// A task is done while its baton is taken: whichever came first, the other sees it.
+func TestCompleteAndAcceptAtOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	ben := o.joins("Ben")
+	for range 10 {
+		task := o.held(o.ana).GetName()
+		h := o.offer(o.ana, task, ben).GetName()
+		errs := atOnce(t,
+			func() error { _, err := o.accept(ben, h); return err },
+			func() error { _, err := o.moveTo(o.ana, task, "done"); return err },
+		)
+		require.NoError(t, errs[1])
+		got, legs := o.task(o.ana, task), o.legs(o.ana, task)
+		require.Equal(t, tasksv1.WorkflowState_DONE, got.GetCategory())
+		for _, leg := range legs {
+			require.NotNil(t, leg.GetEndTime(), "what is done has no leg")
+		}
+		if errs[0] == nil {
+			require.Equal(t, ben.name(), got.GetHolder())
+			require.Len(t, legs, 2)
+			continue
+		}
+		require.Equal(t, "WITHDRAWN", metadata(t, errs[0], codes.FailedPrecondition, domain.ReasonHandoffSettled)["state"])
+		require.Equal(t, o.ana.name(), got.GetHolder())
+	}
+}
+
+// Two offers at once: one is open, the other is told of it.
+func TestTwoOffersAtOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	boss, ben, chitra := o.member(o.ws, auth.Admin, "Boss"), o.joins("Ben"), o.joins("Chitra")
+	for range 10 {
+		task := o.held(o.ana).GetName()
+		offer := func(by, to person) func() error {
+			return func() error {
+				_, err := o.handoffs.HandOff(by.ctx, &tasksv1.HandOffRequest{Name: task, Recipient: to.name(), Note: note()})
+				return err
+			}
+		}
+		errs := atOnce(t, offer(o.ana, ben), offer(boss, chitra), offer(o.ana, chitra))
+		won(t, errs)
+		for _, err := range errs {
+			if err != nil {
+				require.Equal(t, o.task(o.ana, task).GetOpenHandoff(), metadata(t, err, codes.FailedPrecondition, domain.ReasonOfferOpen)["handoff"])
+			}
+		}
+	}
+}
+
+// Many people do anything at all with a few tasks, while the clock runs, the workers work, people's hours change and
+// availability fails now and then. Afterwards the events of each task, in their order, tell a relay in which at every
+// instant at most one held it and at most one offer was open, and every row agrees with them.
+func TestAnythingAtAll(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	js := o.broker()
+	o.work()
+	people := []person{o.ana, o.joins("Ben"), o.joins("Chitra"), o.joins("Dai"), o.member(o.ws, auth.Admin, "Boss")}
+	team := o.team(o.ws, "relay", people[1:4]...)
+	tasks := make([]string, 4)
+	for i := range tasks {
+		tasks[i] = o.held(people[i]).GetName()
+	}
+	stop := make(chan struct{})
+	var background sync.WaitGroup
+	background.Go(func() { o.disturb(stop, people) })
+	var group errgroup.Group
+	for i, p := range people {
+		for seed := range 2 {
+			group.Go(func() error { return o.play(rand.New(rand.NewPCG(uint64(i), uint64(seed))), p, people, tasks, team, 60) })
+		}
+	}
+	require.NoError(t, group.Wait())
+	close(stop)
+	background.Wait()
+	o.rota.setDown(false)
+	require.Eventually(t, func() bool {
+		o.settle()
+		var waiting int
+		require.NoError(t, o.db.Owner.Pool().QueryRow(o.ctx, `SELECT count(*) FROM handoffs WHERE route_since IS NOT NULL`).Scan(&waiting))
+		return waiting == 0
+	}, 60*time.Second, 50*time.Millisecond)
+
+	var total int64
+	require.NoError(t, o.db.Owner.Pool().QueryRow(o.ctx, `SELECT sum(version) FROM tasks`).Scan(&total))
+	events := map[string][]told{}
+	for _, e := range o.told(js, int(total)+1) {
+		events[e.Aggregate] = append(events[e.Aggregate], e)
+	}
+	for _, task := range tasks {
+		newRetelling(o, task).run(events[task])
+	}
+}
+
+// disturb moves the clock, changes hours and takes availability away, until it is stopped.
+func (o *office) disturb(stop chan struct{}, people []person) {
+	random := rand.New(rand.NewPCG(7, 7))
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(3 * time.Millisecond):
+		}
+		switch random.IntN(6) {
+		case 0:
+			o.rota.setDown(random.IntN(3) == 0)
+		case 1:
+			p := people[random.IntN(len(people))]
+			from := random.IntN(16)
+			o.rota.set(p, hours{from: from, to: from + 8})
+			_ = o.app.OnWorkingTime(o.ctx, o.ws, p.Member)
+		default:
+			o.clock.Advance(time.Duration(random.IntN(40)) * time.Minute)
+		}
+	}
+}
+
+// play is one person doing anything. What the state refuses is fine; anything else is not.
+func (o *office) play(random *rand.Rand, me person, people []person, tasks []string, team [16]byte, moves int) error {
+	for range moves {
+		task := tasks[random.IntN(len(tasks))]
+		other := people[random.IntN(len(people))]
+		err := o.move(random, me, other, task, team)
+		switch status.Code(err) {
+		case codes.OK, codes.FailedPrecondition, codes.PermissionDenied, codes.InvalidArgument:
+		default:
+			return fmt.Errorf("%s on %s: %w", me.handle, task, err)
+		}
+	}
+	return nil
+}
+
+func (o *office) move(random *rand.Rand, me, other person, task string, team [16]byte) error {
+	ctx := me.ctx
+	open := o.task(me, task).GetOpenHandoff()
+	switch pick := random.IntN(12); {
+	case pick < 2 && open != "":
+		_, err := o.accept(me, open)
+		return err
+	case pick == 2 && open != "":
+		_, err := o.decline(me, open)
+		return err
+	case pick == 3 && open != "":
+		_, err := o.withdraw(me, open)
+		return err
+	case pick < 6:
+		req := &tasksv1.HandOffRequest{Name: task, Note: note()}
+		switch random.IntN(3) {
+		case 0:
+			req.Recipient = other.name()
+		case 1:
+			req.Team = o.teamName(team)
+		default:
+			req.AutoTeam = o.teamName(team)
+		}
+		_, err := o.handoffs.HandOff(ctx, req)
+		return err
+	case pick < 8:
+		_, err := o.claim(me, task)
+		return err
+	case pick == 8:
+		_, err := o.tasks.ReleaseTask(ctx, &tasksv1.ReleaseTaskRequest{Name: task})
+		return err
+	case pick == 9:
+		_, err := o.tasks.AssignTask(ctx, &tasksv1.AssignTaskRequest{Name: task, Holder: other.name()})
+		return err
+	default:
+		states := []string{"ready", "active", "done", "active", "cancelled", "active"}
+		_, err := o.moveTo(me, task, states[random.IntN(len(states))])
+		return err
+	}
+}
+
+// retelling tells a task's relay anew from its events, as any consumer would, and compares with what the service says.
+type retelling struct {
+	o      *office
+	name   string
+	holder string
+	leg    *tasksv1.Leg
+	ended  time.Time
+	open   string
+	legs   map[string]*tasksv1.Leg
+	offers map[string]*tasksv1.Handoff
+	taken  map[string]int
+}
+
+func newRetelling(o *office, name string) *retelling {
+	return &retelling{
+		o: o, name: name, legs: map[string]*tasksv1.Leg{}, offers: map[string]*tasksv1.Handoff{}, taken: map[string]int{},
+	}
+}
+
+func (r *retelling) run(events []told) {
+	t := r.o.t
+	t.Helper()
+	for i, e := range events {
+		require.EqualValues(t, i+1, e.Version, "%v", events)
+		if i > 0 {
+			require.False(t, e.Time.Before(events[i-1].Time), "time does not go back")
+		}
+		r.follow(e)
+	}
+	task := r.o.task(r.o.ana, r.name)
+	require.Equal(t, r.holder, task.GetHolder(), "%v", events)
+	require.EqualValues(t, len(events), task.GetVersion())
+	if task.GetOpenHandoff() != "" {
+		require.Equal(t, r.open, task.GetOpenHandoff())
+	}
+	closed := task.GetCategory() == tasksv1.WorkflowState_DONE || task.GetCategory() == tasksv1.WorkflowState_CANCELLED
+	require.Equal(t, r.holder != "" && !closed, r.leg != nil, "a leg goes on exactly while somebody holds what is not done")
+	r.compare()
+}
+
+// follow applies an event, and refuses what must never be.
+func (r *retelling) follow(e told) {
+	t := r.o.t
+	t.Helper()
+	switch p := e.payload.(type) {
+	case *tasksv1.TaskCreated:
+		r.holder = p.GetTask().GetHolder()
+	case *tasksv1.TaskClaimed:
+		require.Empty(t, r.holder, "%s claimed what another holds", e)
+		r.holder = p.GetTask().GetHolder()
+	case *tasksv1.TaskAssigned:
+		require.Equal(t, r.holder, p.GetPreviousHolder(), "%s", e)
+		r.holder = p.GetTask().GetHolder()
+	case *tasksv1.RelayLegStarted:
+		require.Nil(t, r.leg, "%s: two legs", e)
+		require.Equal(t, r.holder, p.GetLeg().GetHolder())
+		require.False(t, p.GetLeg().GetStartTime().AsTime().Before(r.ended), "%s: legs overlap", e)
+		r.leg = p.GetLeg()
+		r.legs[r.leg.GetName()] = r.leg
+	case *tasksv1.RelayLegEnded:
+		require.NotNil(t, r.leg, "%s", e)
+		require.Equal(t, r.leg.GetName(), p.GetLeg().GetName())
+		r.legs[r.leg.GetName()] = p.GetLeg()
+		r.leg, r.ended = nil, p.GetLeg().GetEndTime().AsTime()
+	default:
+		r.followOffer(e)
+	}
+}
+
+func (r *retelling) followOffer(e told) {
+	t := r.o.t
+	t.Helper()
+	offer, ok := e.payload.(interface{ GetHandoff() *tasksv1.Handoff })
+	if !ok {
+		return
+	}
+	h := offer.GetHandoff()
+	switch e.payload.(type) {
+	case *tasksv1.HandoffOffered:
+		require.Empty(t, r.open, "%s: two open offers", e)
+		require.Equal(t, r.holder, h.GetGiver(), "%s", e)
+		require.NotNil(t, r.leg, "%s", e)
+		r.open = h.GetName()
+	case *tasksv1.HandoffUpdated:
+		require.Equal(t, r.open, h.GetName(), "%s", e)
+	case *tasksv1.HandoffAccepted:
+		require.Equal(t, r.open, h.GetName(), "%s", e)
+		r.open, r.holder = "", h.GetResponder()
+		r.taken[h.GetName()]++
+	case *tasksv1.HandoffRerouted:
+		require.Empty(t, r.open, "%s", e)
+		require.True(t, h.GetReturned() != (h.GetNext() != ""), "%s goes on or back", e)
+	default:
+		require.Equal(t, r.open, h.GetName(), "%s", e)
+		r.open = ""
+	}
+	r.offers[h.GetName()] = h
+}
+
+// compare asks the service for every leg and offer.
+func (r *retelling) compare() {
+	t := r.o.t
+	t.Helper()
+	legs := r.o.legs(r.o.ana, r.name)
+	require.Len(t, legs, len(r.legs))
+	for i, leg := range legs {
+		require.Equal(t, r.legs[leg.GetName()].String(), leg.String())
+		if i > 0 {
+			require.False(t, leg.GetStartTime().AsTime().Before(legs[i-1].GetEndTime().AsTime()))
+		}
+	}
+	offers := r.o.listHandoffs(r.o.ana, fmt.Sprintf("task = %q", r.name), 0)
+	require.Len(t, offers, len(r.offers))
+	for _, h := range offers {
+		if h.GetState() == tasksv1.Handoff_ACCEPTED {
+			require.Equal(t, 1, r.taken[h.GetName()], "every accepted handoff has exactly one event")
+		}
+		last := r.offers[h.GetName()]
+		if h.GetState() == tasksv1.Handoff_EXPIRED && last.GetState() == tasksv1.Handoff_OFFERED {
+			continue // the clock says so, and the job will
+		}
+		require.Equal(t, last.String(), h.String())
+	}
+	accepted := slices.DeleteFunc(offers, func(h *tasksv1.Handoff) bool { return h.GetState() != tasksv1.Handoff_ACCEPTED })
+	require.Len(t, accepted, len(r.taken))
+}
