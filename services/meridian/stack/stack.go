@@ -46,6 +46,7 @@ type Stack struct {
 	threads   *threads.Service
 	gateway   *gateway.Service
 	self      *grpc.ClientConn
+	addresses map[string]string // where each service is reached, by its name
 
 	devClock  *DevClock
 	platforms []*boot.Platform // of the services, in the order of their start
@@ -63,13 +64,16 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 		return nil, fmt.Errorf("the data folder: %w", err)
 	}
 	cfg.Data = data
-	s := &Stack{config: cfg, group: lifecycle.New(cfg.Log), admin: adminhttp.New(cfg.AdminAddr)}
+	s := &Stack{config: cfg, group: lifecycle.New(cfg.Log), admin: adminhttp.New(cfg.AdminAddr), addresses: map[string]string{}}
 	s.group.Add("data folder", s.openFolder, s.closeFolder)
 	s.group.Add("clock", s.openClock, nil)
 	s.addPostgres()
 	s.addBroker()
 	s.addService("directory", s.makeDirectory)
+	s.addService("availability", s.makeAvailability)
 	s.addService("threads", s.makeThreads)
+	s.addService("tasks", s.makeTasks)
+	s.addService("notifications", s.makeNotifications)
 	s.addService("gateway", s.makeGateway)
 	s.group.Add("first start", s.firstStart, s.closeSelf)
 	s.group.Add("development clock", s.serveClock, nil)
@@ -208,6 +212,7 @@ func (s *Stack) addService(name string, newService func(context.Context) (boot.S
 			return err
 		}
 		service = made
+		s.addresses[name] = s.way(name, platform.Server.Addr())
 		s.platforms = append(s.platforms, platform)
 		s.watch(name, platform)
 		return nil
@@ -236,6 +241,14 @@ func (s *Stack) watch(name string, platform *boot.Platform) {
 		}
 		return fmt.Errorf("%s: %v", report.Status, report.Checks)
 	})
+}
+
+// way is the address at which others reach a service.
+func (s *Stack) way(name, addr string) string {
+	if s.config.Way == nil {
+		return addr
+	}
+	return s.config.Way(name, addr)
 }
 
 // dialSelf connects to the directory as this binary.

@@ -89,6 +89,7 @@ type ProjectionState struct {
 	One           bool
 	StreamCreated time.Time
 	Sequence      int64
+	Kept          int16
 }
 
 type Space struct {
