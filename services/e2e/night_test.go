@@ -110,7 +110,7 @@ func (n *night) digestOfTheMorning(question *threadsv1.Message, offer *tasksv1.H
 	require.Len(n.t, letters, 1)
 	for _, text := range []string{letters[0].text, letters[0].html} {
 		asked, offered := strings.Index(text, "Which replica is safe to promote?"), strings.Index(text, "Cut the payments traffic over")
-		require.True(n.t, asked >= 0 && offered > asked, text)
+		require.True(n.t, asked >= 0 && offered > asked, letters[0].body)
 	}
 	require.NotEmpty(n.t, letters[0].header.Get("List-Unsubscribe"))
 }

@@ -25,7 +25,7 @@ type Config struct {
 
 	MailURL   string `name:"mail-url" env:"MERIDIAN_MAIL_URL" help:"Where mail goes: smtp://user:password@host:587, smtps://…, or file:///folder. Empty: files in the data folder." placeholder:"URL"`
 	MailFrom  string `name:"mail-from" env:"MERIDIAN_MAIL_FROM" default:"Meridian <meridian@meridian.localhost>" help:"Whom mail is from."`
-	PublicURL string `name:"public-url" env:"MERIDIAN_PUBLIC_URL" help:"Where people reach the gateway, for links in mail. Empty: its HTTP address." placeholder:"URL"`
+	PublicURL string `name:"public-url" env:"MERIDIAN_PUBLIC_URL" help:"What links in mail begin with, such as a client's address; a resource's name follows. Empty: no links." placeholder:"URL"`
 
 	DevClock bool `name:"dev-clock" env:"MERIDIAN_DEV_CLOCK" help:"For trying things out: domain time stands still and is moved by 'meridian clock'. It is kept in the data folder."`
 

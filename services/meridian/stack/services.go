@@ -132,9 +132,6 @@ func (s *Stack) makeNotifications(ctx context.Context) (boot.Service, *boot.Plat
 	if whole.MailURL == "" {
 		whole.MailURL = (&url.URL{Scheme: "file", Path: filepath.Join(s.config.Data, "mail")}).String()
 	}
-	if whole.PublicURL == "" {
-		whole.PublicURL = "http://" + s.config.HTTPAddr
-	}
 	made, err := notifications.New(ctx, whole, s.deps())
 	if err != nil {
 		return nil, nil, err
