@@ -222,7 +222,7 @@ func TestUrgentGetsThroughAtNight(t *testing.T) {
 		require.True(t, delivery(t, got, channel).GetSendTime().AsTime().Equal(tuesday), got)
 	}
 	letters := n.mails.to(n.ben.email)
-	require.Len(t, letters, 1)
+	require.Equal(t, 1, len(letters), "once")
 	require.Contains(t, letters[0].text, "All customers are affected")
 	audit, err := directoryv1.NewAuditServiceClient(n.conn).ListAuditEvents(as(t.Context(), n.owner), &directoryv1.ListAuditEventsRequest{Parent: n.workspace, PageSize: 100})
 	require.NoError(t, err)

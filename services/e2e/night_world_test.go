@@ -87,7 +87,7 @@ func (r *relay) gather() {
 	r.workspace = listed.GetWorkspaces()[0].GetName()
 	r.ana, r.ben = r.join("Ana", "Europe/London"), r.join("Ben", "America/Chicago")
 	r.chitra, r.dai = r.join("Chitra", "Asia/Kolkata"), r.join("Dai", "Pacific/Auckland")
-	r.timeOff(r.dai, &date.Date{Year: 2026, Month: 11, Day: 30}, &date.Date{Year: 2026, Month: 12, Day: 31})
+	r.timeOff(r.dai, &date.Date{Year: 2026, Month: 11, Day: 30}, &date.Date{Year: 2027, Month: 6, Day: 30})
 	teams := directoryv1.NewTeamServiceClient(r.conn)
 	team, err := teams.CreateTeam(ctx, &directoryv1.CreateTeamRequest{Parent: r.workspace, Team: &directoryv1.Team{DisplayName: random("Relay ")}})
 	require.NoError(r.t, err)
