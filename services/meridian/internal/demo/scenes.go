@@ -392,7 +392,7 @@ func (s *story) urgent(ctx context.Context) error {
 	}
 	for _, e := range audit.GetAuditEvents() {
 		if strings.Contains(e.String(), message.GetName()) && strings.Contains(e.String(), reason) {
-			s.say("   audit   %s", e.GetAction())
+			s.say("   audit   %s by %s: %q", e.GetAction(), s.who(e.GetActor()), reason)
 			return nil
 		}
 	}
