@@ -31,15 +31,15 @@ func asksRequests() map[string]request {
 		},
 		"ReassignAsk": func(t *testing.T, w *world, p principal) proto.Message {
 			t.Helper()
-			to := w.named(t, "manager")
+			to := w.principal(t, "manager")
 			if p.name == to.name || p.name == w.owner.name { // whom the manager asks
-				to = w.named(t, "writer")
+				to = w.principal(t, "writer")
 			}
 			return &threadsv1.ReassignAskRequest{Name: w.askedOf(t, p), Member: to.member}
 		},
 		"WithdrawAsk": func(t *testing.T, w *world, p principal) proto.Message {
 			t.Helper()
-			asker, asked := p, w.named(t, "reader")
+			asker, asked := p, w.principal(t, "reader")
 			if !alive(p) || p.right < optionsv1.Access_WRITER {
 				asker = w.owner
 			}
@@ -59,27 +59,15 @@ func asksRequests() map[string]request {
 // alive says whether a principal can call as a member of the workspace.
 func alive(p principal) bool { return p.token != "" && p.member != "" && p.name != "revoked" }
 
-// named is the principal of that name.
-func (w *world) named(t *testing.T, name string) principal {
-	t.Helper()
-	for _, p := range w.principals {
-		if p.name == name {
-			return p
-		}
-	}
-	require.Fail(t, "no principal "+name)
-	return principal{}
-}
-
 // askedOf makes an ask that waits for the principal where they may read, else for another; the owner asks, and is asked by
 // the manager.
 func (w *world) askedOf(t *testing.T, p principal) string {
 	t.Helper()
 	switch {
 	case p.name == w.owner.name:
-		return w.newAsk(t, w.named(t, "manager"), p)
+		return w.newAsk(t, w.principal(t, "manager"), p)
 	case !alive(p) || p.right < optionsv1.Access_READER:
-		return w.newAsk(t, w.owner, w.named(t, "writer"))
+		return w.newAsk(t, w.owner, w.principal(t, "writer"))
 	}
 	return w.newAsk(t, w.owner, p)
 }

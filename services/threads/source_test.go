@@ -94,7 +94,6 @@ func TestMessagesAsSources(t *testing.T) {
 func TestAsksAsSources(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(t)
-	settle := c.working()
 	eve, fay := c.member(c.ws, auth.Member, "eve"), c.member(c.ws, auth.Member, "fay")
 	team := c.team(c.ws, "crew", c.dora, eve)
 	both := teamAsk(threadsv1.Ask_REPLY, c.ws, team, false)
@@ -110,7 +109,7 @@ func TestAsksAsSources(t *testing.T) {
 	}
 	waiting := source(func(s *notificationsv1.SourceState) { s.Waiting = true })
 	c.requireSource(c.bob, ask.GetName(), waiting)
-	settle()
+	c.working()()
 	waiting.DueTime = timestamppb.New(epoch.Add(24 * time.Hour))
 	c.requireSource(c.bob, ask.GetName(), waiting)
 	c.clock.Advance(30 * time.Hour)
