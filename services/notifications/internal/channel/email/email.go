@@ -84,7 +84,7 @@ func (e *Email) Send(ctx context.Context, p app.Parcel) error {
 	if err != nil {
 		return err
 	}
-	message := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary("part_"+p.ID))
+	message := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary("alternatives-"+p.ID))
 	message.FromMailAddress(e.from)
 	if err := message.AddToFormat(oneLine(p.To.Name), p.To.Email); err != nil {
 		return fmt.Errorf("%w: the address cannot be written to", app.ErrRefused)
