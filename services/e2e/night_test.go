@@ -21,7 +21,8 @@ import (
 	"github.com/meridianhq/meridian/services/meridian/stack"
 )
 
-type assertion = assert.CollectT
+// assertion is what require needs within an Eventually.
+type assertion = assert.CollectT //nolint:forbidigo // require.EventuallyWithT takes it
 
 // newNight starts a stack on the Monday before, and makes its people.
 func newNight(t *testing.T, change ...func(*stack.Config)) *night {
@@ -222,7 +223,7 @@ func TestUrgentGetsThroughAtNight(t *testing.T) {
 		require.True(t, delivery(t, got, channel).GetSendTime().AsTime().Equal(tuesday), got)
 	}
 	letters := n.mails.to(n.ben.email)
-	require.Equal(t, 1, len(letters), "once")
+	require.Len(t, letters, 1)
 	require.Contains(t, letters[0].text, "All customers are affected")
 	audit, err := directoryv1.NewAuditServiceClient(n.conn).ListAuditEvents(as(t.Context(), n.owner), &directoryv1.ListAuditEventsRequest{Parent: n.workspace, PageSize: 100})
 	require.NoError(t, err)
@@ -368,9 +369,8 @@ func TestAServiceIsAwayForAnHour(t *testing.T) {
 			}
 			require.EventuallyWithT(t, func(c *assertion) {
 				letters := n.mails.to(n.ben.email)
-				if assert.Len(c, letters, 1) {
-					assert.Equal(c, wanted, strings.Count(letters[0].text, "Asked "))
-				}
+				require.Len(c, letters, 1)
+				require.Equal(c, wanted, strings.Count(letters[0].text, "Asked "))
 			}, 2*time.Minute, 100*time.Millisecond)
 			n.settle()
 			n.undisturbed(n.ben, office(9, 17))

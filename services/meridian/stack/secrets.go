@@ -16,6 +16,7 @@ import (
 
 // callers are those who have an identity of their own; owners those with a schema.
 func callers() []string { return append([]string{"meridian", "gateway"}, owners()...) }
+
 func owners() []string {
 	return []string{"directory", "availability", "threads", "tasks", "notifications"}
 }

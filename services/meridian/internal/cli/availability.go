@@ -254,8 +254,8 @@ func hoursFrom(text string) (*availabilityv1.WeeklyWindow, error) {
 }
 
 func timeOfDay(hours, minutes string) *timeofday.TimeOfDay {
-	h, _ := strconv.Atoi(hours)   // digits, by the pattern
-	m, _ := strconv.Atoi(minutes) // the server refuses what is out of the day
+	h, _ := strconv.ParseInt(hours, 10, 32)   // two digits, by the pattern
+	m, _ := strconv.ParseInt(minutes, 10, 32) // the server refuses what is out of the day
 	return &timeofday.TimeOfDay{Hours: int32(h), Minutes: int32(m)}
 }
 

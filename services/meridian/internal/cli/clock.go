@@ -117,5 +117,6 @@ func askClock(ctx context.Context, method, admin string, body []byte) (at stack.
 		}
 		return at, errors.New(said.Error)
 	}
-	return at, json.Unmarshal(text, &at)
+	err = json.Unmarshal(text, &at)
+	return at, err
 }

@@ -31,7 +31,7 @@ func (s *story) offer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.say("Ana asks first what to expect:\n   API     %s", told.GetExpectations()[0].GetExplanation())
+	s.sayf("Ana asks first what to expect:\n   API     %s", told.GetExpectations()[0].GetExplanation())
 	nine := s.tuesday.Add(6 * time.Hour)
 	if reached := told.GetExpectations()[0].GetReachedTime().AsTime(); !reached.Equal(nine) {
 		return fmt.Errorf("expected Ben to be reached at %s, not %s", s.ben.local(nine), s.ben.local(reached))
@@ -46,7 +46,7 @@ func (s *story) offer(ctx context.Context) error {
 		return err
 	}
 	s.question = message.GetName()
-	s.say("Ana asks Ben a question:\n   API     %s carries %s", s.short(s.question), s.short(message.GetAsks()[0].GetName()))
+	s.sayf("Ana asks Ben a question:\n   API     %s carries %s", s.short(s.question), s.short(message.GetAsks()[0].GetName()))
 	task, err := s.ana.tasks.CreateTask(ctx, &tasksv1.CreateTaskRequest{
 		Parent: s.workspace, Task: &tasksv1.Task{Project: s.project, Title: "Cut the payments traffic over", Holder: s.ana.member}, RequestId: uuid.NewString(),
 	})
@@ -60,7 +60,7 @@ func (s *story) offer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.say("and offers him the baton of %s:\n   API     %s is %s", task.GetKey(), s.short(handoff.GetName()), handoff.GetState())
+	s.sayf("and offers him the baton of %s:\n   API     %s is %s", task.GetKey(), s.short(handoff.GetName()), handoff.GetState())
 	for _, e := range [][2]string{
 		{threadEvent + "MessagePosted", s.question}, {threadEvent + "AskOpened", message.GetAsks()[0].GetName()}, {taskEvent + "HandoffOffered", handoff.GetName()},
 	} {
@@ -71,7 +71,7 @@ func (s *story) offer(ctx context.Context) error {
 	if _, err := s.clock.Now(ctx); err != nil {
 		return err
 	}
-	s.say("Nothing reaches Ben; it stands in his inbox with the reason:")
+	s.sayf("Nothing reaches Ben; it stands in his inbox with the reason:")
 	return s.held(ctx, s.ben, nine)
 }
 
@@ -85,9 +85,9 @@ func (s *story) held(ctx context.Context, p *person, until time.Time) error {
 		return err
 	}
 	for _, n := range found {
-		s.say("   inbox   %s, %s: %s", n.GetReason(), n.GetUrgency(), n.GetSummary())
+		s.sayf("   inbox   %s, %s: %s", n.GetReason(), n.GetUrgency(), n.GetSummary())
 		for _, d := range n.GetDeliveries() {
-			s.say("           %s %s: %s", d.GetChannel(), d.GetDecision(), d.GetExplanation())
+			s.sayf("           %s %s: %s", d.GetChannel(), d.GetDecision(), d.GetExplanation())
 			if d.GetState() == notificationsv1.Delivery_SENT || d.GetDeliverTime() != nil && d.GetDeliverTime().AsTime().Before(until) {
 				return fmt.Errorf("expected nothing to be sent to %s before %s", p.name, p.local(until))
 			}
@@ -130,7 +130,7 @@ func (s *story) morning(ctx context.Context) error {
 		return err
 	}
 	ask := open.GetAsks()[0]
-	s.say("Ben answers:\n   API     %s; %s is %s", s.short(reply.GetName()), s.short(ask.GetName()), ask.GetState())
+	s.sayf("Ben answers:\n   API     %s; %s is %s", s.short(reply.GetName()), s.short(ask.GetName()), ask.GetState())
 	if err := check(ask.GetState() == threadsv1.Ask_SETTLED, "the ask to be settled by the reply"); err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (s *story) showDigest(ctx context.Context, p *person, start time.Time) erro
 		if err != nil {
 			return err
 		}
-		s.say("%s's digest came at %s:\n%s", p.name, p.local(sent), indent(whole.GetText()))
+		s.sayf("%s's digest came at %s:\n%s", p.name, p.local(sent), indent(whole.GetText()))
 		return nil
 	}
 	return fmt.Errorf("expected a digest for %s after %s", p.name, p.local(start))
@@ -185,9 +185,9 @@ func (s *story) accept(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.say("and takes the baton:\n   API     %s is %s", s.short(handoff.GetName()), handoff.GetState())
+	s.sayf("and takes the baton:\n   API     %s is %s", s.short(handoff.GetName()), handoff.GetState())
 	for _, leg := range legs.GetLegs() {
-		s.say("           leg %s: %s", leg.GetName()[strings.LastIndexByte(leg.GetName(), '/')+1:], s.who(leg.GetHolder()))
+		s.sayf("           leg %s: %s", leg.GetName()[strings.LastIndexByte(leg.GetName(), '/')+1:], s.who(leg.GetHolder()))
 	}
 	last := legs.GetLegs()[len(legs.GetLegs())-1]
 	if err := check(last.GetHolder() == s.ben.member && last.GetEndTime() == nil, "Ben's leg to go on"); err != nil {
@@ -206,14 +206,14 @@ func (s *story) heard(ctx context.Context, p *person, at time.Time, reasons ...n
 	if err != nil {
 		return err
 	}
-	s.say("%s hears at once, for it is %s there:", p.name, p.local(at))
+	s.sayf("%s hears at once, for it is %s there:", p.name, p.local(at))
 	for _, reason := range reasons {
 		sent := false
 		for _, n := range found {
 			if n.GetReason() != reason {
 				continue
 			}
-			s.say("   inbox   %s: %s", n.GetReason(), n.GetSummary())
+			s.sayf("   inbox   %s: %s", n.GetReason(), n.GetSummary())
 			for _, d := range n.GetDeliveries() {
 				sent = sent || d.GetChannel() == notificationsv1.Channel_IN_APP && d.GetSendTime() != nil && d.GetSendTime().AsTime().Equal(at)
 			}
@@ -244,7 +244,7 @@ func (s *story) relay(ctx context.Context) error {
 	if handoff, err = s.ben.handoffs.GetHandoff(ctx, &tasksv1.GetHandoffRequest{Name: handoff.GetName()}); err != nil {
 		return err
 	}
-	s.say("Ben offers the baton to the team; Dai is on leave, so it goes to %s, until %s:\n   API     %s is %s", s.who(handoff.GetRecipient()),
+	s.sayf("Ben offers the baton to the team; Dai is on leave, so it goes to %s, until %s:\n   API     %s is %s", s.who(handoff.GetRecipient()),
 		s.chitra.local(handoff.GetExpireTime().AsTime()), s.short(handoff.GetName()), handoff.GetState())
 	if err := check(handoff.GetRecipient() == s.chitra.member, "Chitra to be the candidate"); err != nil {
 		return err
@@ -278,7 +278,7 @@ func (s *story) returned(ctx context.Context, name string, expiry time.Time) err
 	if err != nil {
 		return err
 	}
-	s.say("Chitra let it lie. Nobody of the team is left, so the baton goes back to Ben:\n   API     %s is %s, returned: %t", s.short(name), handoff.GetState(), handoff.GetReturned())
+	s.sayf("Chitra let it lie. Nobody of the team is left, so the baton goes back to Ben:\n   API     %s is %s, returned: %t", s.short(name), handoff.GetState(), handoff.GetReturned())
 	if err := check(handoff.GetState() == tasksv1.Handoff_EXPIRED && handoff.GetReturned(), "the offer to have expired and returned"); err != nil {
 		return err
 	}
@@ -299,9 +299,9 @@ func (s *story) returned(ctx context.Context, name string, expiry time.Time) err
 		if n.GetReason() != notificationsv1.Notification_RETURNED {
 			continue
 		}
-		s.say("Ben is told in his morning:\n   inbox   %s, %s: %s", n.GetReason(), n.GetUrgency(), n.GetSummary())
+		s.sayf("Ben is told in his morning:\n   inbox   %s, %s: %s", n.GetReason(), n.GetUrgency(), n.GetSummary())
 		for _, d := range n.GetDeliveries() {
-			s.say("           %s %s: %s", d.GetChannel(), d.GetState(), d.GetExplanation())
+			s.sayf("           %s %s: %s", d.GetChannel(), d.GetState(), d.GetExplanation())
 			if d.GetSendTime() != nil && !d.GetSendTime().AsTime().Equal(morning) {
 				return fmt.Errorf("expected the notice at %s, not %s", s.ben.local(morning), s.ben.local(d.GetSendTime().AsTime()))
 			}
@@ -323,7 +323,7 @@ func (s *story) change(ctx context.Context) error {
 		friday = friday.AddDate(0, 0, -1)
 	}
 	two := time.Date(friday.Year(), friday.Month(), friday.Day(), 14, 0, 0, 0, s.ben.place)
-	s.say("The clock runs on to it, stopping at every morning's digests on the way; this takes a moment.")
+	s.sayf("The clock runs on to it, stopping at every morning's digests on the way; this takes a moment.")
 	if err := s.moveTo(ctx, two); err != nil {
 		return err
 	}
@@ -347,7 +347,7 @@ func (s *story) change(ctx context.Context) error {
 	// Three hours are left on Friday, so five remain for Monday: 14:00 by Ben's clock, whatever his clock did on Sunday.
 	monday := time.Date(friday.Year(), friday.Month(), friday.Day()+3, 14, 0, 0, 0, s.ben.place)
 	due := ask.GetRecipients()[0].GetDueTime().AsTime()
-	s.say("Ana asks for an approval within 8 of Ben's working hours. His clocks change on %s.\n   API     due %s in Chicago, %s UTC: %s after the question",
+	s.sayf("Ana asks for an approval within 8 of Ben's working hours. His clocks change on %s.\n   API     due %s in Chicago, %s UTC: %s after the question",
 		change.Format("Mon 2 Jan 15:04 MST"), s.ben.local(due), due.UTC().Format("15:04"), due.Sub(two))
 	if err := check(due.Equal(monday), "the due time at %s, not %s", s.ben.local(monday), s.ben.local(due)); err != nil {
 		return err
@@ -376,7 +376,7 @@ func (s *story) urgent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.say("Ana breaks the glass: %q.\n   API     %s, URGENT", reason, s.short(message.GetName()))
+	s.sayf("Ana breaks the glass: %q.\n   API     %s, URGENT", reason, s.short(message.GetName()))
 	if err := s.saw(ctx, threadEvent+"AskOpened", message.GetAsks()[0].GetName()); err != nil {
 		return err
 	}
@@ -392,7 +392,7 @@ func (s *story) urgent(ctx context.Context) error {
 	}
 	for _, e := range audit.GetAuditEvents() {
 		if strings.Contains(e.String(), message.GetName()) && strings.Contains(e.String(), reason) {
-			s.say("   audit   %s by %s: %q", e.GetAction(), s.who(e.GetActor()), reason)
+			s.sayf("   audit   %s by %s: %q", e.GetAction(), s.who(e.GetActor()), reason)
 			return nil
 		}
 	}
@@ -410,7 +410,7 @@ func (s *story) woken(ctx context.Context, source string, at time.Time) error {
 			if d.GetSendTime() == nil {
 				continue
 			}
-			s.say("Ben is woken at %s:\n   inbox   %s: %s\n           %s %s: %s", s.ben.local(d.GetSendTime().AsTime()), n.GetUrgency(), n.GetSummary(), d.GetChannel(), d.GetState(), d.GetExplanation())
+			s.sayf("Ben is woken at %s:\n   inbox   %s: %s\n           %s %s: %s", s.ben.local(d.GetSendTime().AsTime()), n.GetUrgency(), n.GetSummary(), d.GetChannel(), d.GetState(), d.GetExplanation())
 			return check(d.GetSendTime().AsTime().Equal(at), "the message to be sent at once")
 		}
 	}

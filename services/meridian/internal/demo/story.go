@@ -59,7 +59,7 @@ func Tell(ctx context.Context, out io.Writer, owner *restconn.Conn, clock Clock)
 	if s.events, err = watch(ctx, owner, s.workspace); err != nil {
 		return err
 	}
-	s.say("Ana works in London, Ben in Chicago, Chitra in Kolkata, Dai in Auckland (on leave), each from nine to five.\nA team of Ben, Chitra and Dai carries the payments move.")
+	s.sayf("Ana works in London, Ben in Chicago, Chitra in Kolkata, Dai in Auckland (on leave), each from nine to five.\nA team of Ben, Chitra and Dai carries the payments move.")
 	if err := s.gather(ctx); err != nil {
 		return err
 	}
@@ -73,12 +73,12 @@ func Tell(ctx context.Context, out io.Writer, owner *restconn.Conn, clock Clock)
 		{"4. The Friday before Chicago's clocks change", s.change},
 		{"5. Something urgent, at night", s.urgent},
 	} {
-		s.say("\n== %s", scene.title)
+		s.sayf("\n== %s", scene.title)
 		if err := scene.play(ctx); err != nil {
 			return fmt.Errorf("%s: %w", strings.SplitN(scene.title, ":", 2)[0], err)
 		}
 	}
-	s.say("\nThat was the night. Nothing below URGENT reached anybody outside their hours, and nothing was dropped.")
+	s.sayf("\nThat was the night. Nothing below URGENT reached anybody outside their hours, and nothing was dropped.")
 	return nil
 }
 
@@ -113,8 +113,8 @@ func nextChange(t time.Time, place *time.Location) time.Time {
 	}
 }
 
-// say writes a line of the story.
-func (s *story) say(format string, args ...any) {
+// sayf writes a line of the story.
+func (s *story) sayf(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.out, format+"\n", args...)
 }
 
@@ -123,7 +123,7 @@ func (s *story) moveTo(ctx context.Context, t time.Time) error {
 	if err := s.clock.Set(ctx, t); err != nil {
 		return err
 	}
-	s.say("\n[%s UTC]  London %s   Chicago %s   Kolkata %s   Auckland %s", t.UTC().Format("2006-01-02 15:04"),
+	s.sayf("\n[%s UTC]  London %s   Chicago %s   Kolkata %s   Auckland %s", t.UTC().Format("2006-01-02 15:04"),
 		s.ana.local(t), s.ben.local(t), s.chitra.local(t), s.dai.local(t))
 	return nil
 }
@@ -134,7 +134,7 @@ func (s *story) saw(ctx context.Context, kind, subject string) error {
 	if err != nil {
 		return err
 	}
-	s.say("   event   %s %s at %s by %s", e.Type, strings.TrimPrefix(e.Subject, s.workspace+"/"), e.Time.UTC().Format("15:04:05Z"), s.who(e.Actor))
+	s.sayf("   event   %s %s at %s by %s", e.Type, strings.TrimPrefix(e.Subject, s.workspace+"/"), e.Time.UTC().Format("15:04:05Z"), s.who(e.Actor))
 	return nil
 }
 

@@ -42,7 +42,7 @@ func watch(ctx context.Context, conn *restconn.Conn, workspace string) (*watcher
 		return nil, err
 	}
 	request.Header.Set("Accept", "text/event-stream")
-	response, err := conn.Do(request)
+	response, err := conn.Do(request) //nolint:bodyclose // the goroutine below closes it at the stream's end
 	if err != nil {
 		return nil, err
 	}
