@@ -100,6 +100,8 @@ func (l *ledger) settle(ctx context.Context, t *testing.T) {
 		at := consumer.CachedInfo()
 		return at.AckFloor.Stream >= last || at.NumPending+uint64(max(at.NumAckPending, 0)) == 0
 	}, 20*time.Second, 5*time.Millisecond, "the threads service follows its events")
+	// Due times that became known are events too.
+	require.NoError(t, l.stack.Threads().Settle(ctx))
 	require.NoError(t, l.stack.Threads().Relay.Drained(ctx))
 }
 

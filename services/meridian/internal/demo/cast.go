@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // the story's zones, on hosts that have none
 
 	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/genproto/googleapis/type/dayofweek"
 	"google.golang.org/genproto/googleapis/type/timeofday"
 
+	"github.com/meridianhq/meridian/pkg/worktime"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
@@ -26,7 +26,7 @@ const leaveDays = 30
 // person is somebody of the story, with their own connection.
 type person struct {
 	name   string
-	place  *time.Location
+	place  *worktime.Zone
 	member string
 	conn   *restconn.Conn
 
@@ -39,7 +39,7 @@ type person struct {
 }
 
 // local is an instant on this person's clock.
-func (p *person) local(t time.Time) string { return t.In(p.place).Format("Mon 2 Jan 15:04") }
+func (p *person) local(t time.Time) string { return p.place.Local(t).Format("Mon 2 Jan 15:04") }
 
 // hours are Monday to Friday, nine to five.
 func hours() []*availabilityv1.WeeklyWindow {
@@ -52,7 +52,7 @@ func hours() []*availabilityv1.WeeklyWindow {
 
 // join invites a person, accepts for them, and sets their hours.
 func (s *story) join(ctx context.Context, name, zone string) (*person, error) {
-	place, err := time.LoadLocation(zone)
+	place, err := worktime.LoadZone(zone)
 	if err != nil {
 		return nil, err
 	}
@@ -105,10 +105,10 @@ func (s *story) gather(ctx context.Context) error {
 			return err
 		}
 	}
-	first := s.tuesday.In(s.dai.place).AddDate(0, 0, -1)
+	first := s.dai.place.DateAt(s.tuesday) - 1
 	_, err := availabilityv1.NewTimeOffServiceClient(s.dai.conn).CreateTimeOff(ctx, &availabilityv1.CreateTimeOffRequest{
 		Parent: s.dai.member, RequestId: uuid.NewString(), TimeOff: &availabilityv1.TimeOff{
-			Kind: availabilityv1.TimeOff_VACATION, StartDate: dateOf(first), EndDate: dateOf(first.AddDate(0, 0, leaveDays)),
+			Kind: availabilityv1.TimeOff_VACATION, StartDate: dateOf(first), EndDate: dateOf(first+leaveDays),
 		},
 	})
 	if err != nil {
@@ -157,6 +157,7 @@ func (s *story) place(ctx context.Context) error {
 	return nil
 }
 
-func dateOf(t time.Time) *date.Date {
-	return &date.Date{Year: int32(t.Year()), Month: int32(t.Month()), Day: int32(t.Day())}
+func dateOf(d worktime.Date) *date.Date {
+	year, month, day := d.Parts()
+	return &date.Date{Year: int32(year), Month: int32(month), Day: int32(day)}
 }

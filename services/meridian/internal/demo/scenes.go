@@ -317,12 +317,12 @@ func (s *story) change(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	change := nextChange(now, s.ben.place).In(s.ben.place)
-	friday := change
+	change := nextChange(now, s.ben.place)
+	friday := s.ben.place.DateAt(change)
 	for friday.Weekday() != time.Friday {
-		friday = friday.AddDate(0, 0, -1)
+		friday--
 	}
-	two := time.Date(friday.Year(), friday.Month(), friday.Day(), 14, 0, 0, 0, s.ben.place)
+	two := s.ben.place.Instant(friday, 14*60)
 	s.sayf("The clock runs on to it, stopping at every morning's digests on the way; this takes a moment.")
 	if err := s.moveTo(ctx, two); err != nil {
 		return err
@@ -345,10 +345,10 @@ func (s *story) change(ctx context.Context) error {
 		return err
 	}
 	// Three hours are left on Friday, so five remain for Monday: 14:00 by Ben's clock, whatever his clock did on Sunday.
-	monday := time.Date(friday.Year(), friday.Month(), friday.Day()+3, 14, 0, 0, 0, s.ben.place)
+	monday := s.ben.place.Instant(friday+3, 14*60)
 	due := ask.GetRecipients()[0].GetDueTime().AsTime()
 	s.sayf("Ana asks for an approval within 8 of Ben's working hours. His clocks change on %s.\n   API     due %s in Chicago, %s UTC: %s after the question",
-		change.Format("Mon 2 Jan 15:04 MST"), s.ben.local(due), due.UTC().Format("15:04"), due.Sub(two))
+		s.ben.place.Local(change).Format("Mon 2 Jan 15:04 MST"), s.ben.local(due), due.UTC().Format("15:04"), due.Sub(two))
 	if err := check(due.Equal(monday), "the due time at %s, not %s", s.ben.local(monday), s.ben.local(due)); err != nil {
 		return err
 	}
@@ -361,7 +361,7 @@ func (s *story) urgent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	night := time.Date(now.In(s.ben.place).Year(), now.In(s.ben.place).Month(), now.In(s.ben.place).Day()+3, 4, 0, 0, 0, s.ben.place)
+	night := s.ben.place.Instant(s.ben.place.DateAt(now)+3, 4*60)
 	if err := s.moveTo(ctx, night); err != nil {
 		return err
 	}

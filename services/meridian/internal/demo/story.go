@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/meridianhq/meridian/pkg/worktime"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	"github.com/meridianhq/meridian/services/meridian/internal/restconn"
 )
@@ -84,30 +85,28 @@ func Tell(ctx context.Context, out io.Writer, owner *restconn.Conn, clock Clock)
 
 // nextTuesday is the next Tuesday at nine in London on which Chicago shows three.
 func nextTuesday(now time.Time) (time.Time, error) {
-	london, err := time.LoadLocation("Europe/London")
+	london, err := worktime.LoadZone("Europe/London")
 	if err != nil {
 		return time.Time{}, err
 	}
-	chicago, err := time.LoadLocation("America/Chicago")
+	chicago, err := worktime.LoadZone("America/Chicago")
 	if err != nil {
 		return time.Time{}, err
 	}
-	today := now.In(london)
-	for day := 1; ; day++ {
-		nine := time.Date(today.Year(), today.Month(), today.Day()+day, 9, 0, 0, 0, london)
-		if nine.Weekday() == time.Tuesday && nine.In(chicago).Hour() == 3 {
-			return nine.UTC(), nil
+	for day := london.DateAt(now) + 1; ; day++ {
+		if nine := london.Instant(day, 9*60); day.Weekday() == time.Tuesday && chicago.Local(nine).Hour() == 3 {
+			return nine, nil
 		}
 	}
 }
 
 // nextChange is the next instant after t at which a place's clocks change.
-func nextChange(t time.Time, place *time.Location) time.Time {
-	_, offset := t.In(place).Zone()
+func nextChange(t time.Time, place *worktime.Zone) time.Time {
+	_, offset := place.Local(t).Zone()
 	at := t.Truncate(time.Hour)
 	for {
 		at = at.Add(time.Hour)
-		if _, now := at.In(place).Zone(); now != offset {
+		if _, now := place.Local(at).Zone(); now != offset {
 			return at
 		}
 	}
