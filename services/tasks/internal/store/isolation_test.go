@@ -16,7 +16,7 @@ import (
 // The second wall: the store's own queries, naming one workspace's rows while another is set, find nothing.
 func TestQueriesOfAnotherWorkspaceFindNothing(t *testing.T) {
 	t.Parallel()
-	s := seed(t)
+	s := seed(t, few)
 	for ws, want := range map[uuid.UUID]bool{s.ws: true, seedID(2, 1, 0): false, uuid.Nil: false} {
 		ctx, q := t.Context(), s.store.queries(ws)
 		found := map[string]bool{}
@@ -66,7 +66,7 @@ func TestQueriesOfAnotherWorkspaceFindNothing(t *testing.T) {
 // Whatever the query: with a workspace set, the app role sees and writes its rows only, in every table there is.
 func TestEveryTableIsWalled(t *testing.T) {
 	t.Parallel()
-	s := seed(t)
+	s := seed(t, few)
 	theirs := seedID(2, 1, 0)
 	rows, err := s.db.Owner.Pool().Query(t.Context(), `
 		SELECT c.table_name::text FROM information_schema.columns c JOIN pg_class p ON p.relname = c.table_name AND p.relkind = 'r'
@@ -99,7 +99,7 @@ func TestEveryTableIsWalled(t *testing.T) {
 // The lists' statements are made at run time: all that a request brings goes in as an argument.
 func TestListsTakeNothingIntoTheirText(t *testing.T) {
 	t.Parallel()
-	s := seed(t)
+	s := seed(t, few)
 	list := func(field, op string, value any) ([]app.TaskCondition, error) {
 		conditions := []app.TaskCondition{{Field: field, Op: op, Value: value}}
 		found, err := s.store.Tasks(t.Context(), s.ws, s.member, app.TaskQuery{
