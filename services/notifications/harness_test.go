@@ -289,6 +289,12 @@ func (w *world) publishTwice(service, actor string, payload proto.Message, times
 	w.t.Helper()
 	m, err := eventbus.Encode(w.ctx, "meridian.test", service, w.clock.Now(), actor, payload)
 	require.NoError(w.t, err)
+	w.send(m, times)
+}
+
+// send puts an encoded event into the stream, so many times.
+func (w *world) send(m outbox.Message, times int) {
+	w.t.Helper()
 	for range times {
 		message := nats.NewMsg(m.Subject)
 		for key, value := range m.Headers {
@@ -298,7 +304,7 @@ func (w *world) publishTwice(service, actor string, payload proto.Message, times
 			message.Header[key] = []string{value}
 		}
 		message.Data = m.Payload
-		_, err = w.js.PublishMsg(w.ctx, message)
+		_, err := w.js.PublishMsg(w.ctx, message)
 		require.NoError(w.t, err)
 	}
 }

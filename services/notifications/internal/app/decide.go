@@ -66,6 +66,9 @@ func (a *App) Redecide(ctx context.Context, b DeliveryBatch) error {
 		if err := tx.SaveNotifications(ctx, changed); err != nil {
 			return err
 		}
+		if err := layDigests(ctx, tx, changed, at); err != nil {
+			return err
+		}
 		if err := holdAll(ctx, tx, map[time.Duration][]DeliveryKey{heldFor: unknown}); err != nil {
 			return err
 		}

@@ -205,22 +205,29 @@ func (a *App) add(ctx context.Context, tx Tx, opened []opening, now time.Time) e
 		return err
 	}
 	var events []domain.Event
-	digests := map[uuid.UUID]bool{}
 	for _, o := range opened {
-		if !added[o.ID] {
-			continue
-		}
-		events = append(events, o.events...)
-		if d := o.Delivery(domain.Email); d != nil && d.Decision == domain.InDigest {
-			digests[o.Recipient] = true
+		if added[o.ID] {
+			events = append(events, o.events...)
 		}
 	}
-	if len(digests) > 0 {
-		if err := tx.LayDigestPlans(ctx, slices.Collect(maps.Keys(digests)), now); err != nil {
-			return err
-		}
+	if err := layDigests(ctx, tx, all, now); err != nil {
+		return err
 	}
 	return tx.Publish(ctx, now, Actor, events...)
+}
+
+// layDigests has the digests planned that notifications wait for, where that was never done for their recipients.
+func layDigests(ctx context.Context, tx Tx, all []domain.Notification, now time.Time) error {
+	members := map[uuid.UUID]bool{}
+	for _, n := range all {
+		if d := n.Delivery(domain.Email); d != nil && d.State == domain.Pending && d.Decision == domain.InDigest {
+			members[n.Recipient] = true
+		}
+	}
+	if len(members) == 0 {
+		return nil
+	}
+	return tx.LayDigestPlans(ctx, slices.Collect(maps.Keys(members)), now)
 }
 
 // once runs the effect of an event in a transaction, if it was not made before, and wakes what may have become due by it.

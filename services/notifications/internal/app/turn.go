@@ -78,6 +78,9 @@ func (t *turn) run(ctx context.Context, tx Tx) error {
 	if err := tx.SaveNotifications(ctx, changed); err != nil {
 		return err
 	}
+	if err := layDigests(ctx, tx, changed, t.moment.at); err != nil {
+		return err
+	}
 	if err := holdAll(ctx, tx, map[time.Duration][]DeliveryKey{heldFor: t.held, sendingFor: t.leaving}); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -40,15 +41,13 @@ func second(pattern *resname.Pattern, field, name string) (uuid.UUID, error) {
 	return ids[1], nil
 }
 
+// me is how a member may write their own name.
+const me = "/members/me/"
+
 // ownerOf reads whose preferences a name is of; `me` is the caller.
 func ownerOf(ctx context.Context, field, name string) (uuid.UUID, error) {
-	parts, err := preferencesPattern.Parse(field, name)
-	if err != nil {
-		return uuid.Nil, err
+	if caller, ok := auth.FromContext(ctx); ok && caller.Service == "" {
+		name = strings.Replace(name, me, "/members/"+caller.Member.String()+"/", 1)
 	}
-	if parts[1] == "me" {
-		caller, err := auth.Require(ctx)
-		return caller.Member, err
-	}
-	return resname.UUID(field, parts[1])
+	return second(preferencesPattern, field, name)
 }

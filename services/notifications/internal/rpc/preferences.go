@@ -2,12 +2,14 @@ package rpc
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/meridianhq/meridian/pkg/etag"
 	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/resname"
 	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
 	"github.com/meridianhq/meridian/services/notifications/internal/app"
 	"github.com/meridianhq/meridian/services/notifications/internal/domain"
@@ -51,11 +53,33 @@ func (s *Preferences) UpdateNotificationPreferences(
 	if err != nil {
 		return nil, err
 	}
+	if err := sameWorkspace(given); err != nil {
+		return nil, err
+	}
 	p, err := s.app.UpdatePreferences(ctx, member, change, fresh("notification_preferences.etag", given.GetEtag()))
 	if err != nil {
 		return nil, err
 	}
 	return resource.Preferences(p), nil
+}
+
+// sameWorkspace refuses to mute what is in another workspace.
+func sameWorkspace(p *notificationsv1.NotificationPreferences) error {
+	ws, err := resname.Workspace("notification_preferences.name", p.GetName())
+	if err != nil {
+		return err
+	}
+	for i, name := range p.GetMuted() {
+		field := "notification_preferences.muted[" + strconv.Itoa(i) + "]"
+		other, err := resname.Workspace(field, name)
+		if err != nil {
+			return err
+		}
+		if other != ws {
+			return fault.InvalidField(field, "must be of the same workspace")
+		}
+	}
+	return nil
 }
 
 // fresh is the check of an etag that a request gave in a field; none where it gave none.
