@@ -108,7 +108,7 @@ func (s *story) gather(ctx context.Context) error {
 	first := s.dai.place.DateAt(s.tuesday) - 1
 	_, err := availabilityv1.NewTimeOffServiceClient(s.dai.conn).CreateTimeOff(ctx, &availabilityv1.CreateTimeOffRequest{
 		Parent: s.dai.member, RequestId: uuid.NewString(), TimeOff: &availabilityv1.TimeOff{
-			Kind: availabilityv1.TimeOff_VACATION, StartDate: dateOf(first), EndDate: dateOf(first+leaveDays),
+			Kind: availabilityv1.TimeOff_VACATION, StartDate: dateOf(first), EndDate: dateOf(first + leaveDays),
 		},
 	})
 	if err != nil {
