@@ -54,6 +54,11 @@ func (p *Platform) Settle(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
 	}
+	return p.Done(ctx)
+}
+
+// Done returns when all that was due at the call is done. It ends with ctx.
+func (p *Platform) Done(ctx context.Context) error {
 	for _, worker := range p.workers {
 		if err := worker.Settled(ctx); err != nil {
 			return fmt.Errorf("%s: what is due is not done: %w", p.Name, err)
@@ -61,6 +66,9 @@ func (p *Platform) Settle(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Consumers are the service's consumers of events, its projection's among them.
+func (p *Platform) Consumers() []*eventbus.Router { return p.consumers }
 
 // Published returns when what the service had committed at the call is in the stream. It ends with ctx.
 func (p *Platform) Published(ctx context.Context) error {
