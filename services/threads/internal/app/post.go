@@ -173,7 +173,8 @@ func (a *App) refusedPost(ctx context.Context, tx Tx, caller auth.Caller, thread
 	if err := refuse(ctx, have, t.Space, domain.ThreadName(caller.Workspace, thread)); err != nil {
 		return err
 	}
-	return fault.New(fault.Aborted, fault.ReasonUnavailable, "the caller's right changed meanwhile; try again")
+	// The right came between the two statements: it is looked at once more.
+	return &refused{space: t.Space, fault: fault.New(fault.Aborted, fault.ReasonUnavailable, "the caller's right changed meanwhile; try again")}
 }
 
 func (a *App) replayedMessage(ctx context.Context, caller auth.Caller, thread uuid.UUID, name string) (domain.Message, error) {
