@@ -113,7 +113,7 @@ func able(ctx context.Context, tx Tx, a ability) error {
 	if err != nil {
 		return err
 	}
-	rule := ""
+	var rule string
 	switch {
 	case who.DisplayName == "":
 		rule = "must be a member of the workspace"
