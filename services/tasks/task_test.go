@@ -118,6 +118,30 @@ func TestTheDirectoryIsAskedForOthersToo(t *testing.T) {
 	made := o.newTask(o.ana, &tasksv1.Task{Project: secret, Holder: ben.name()})
 	require.Equal(t, ben.name(), made.GetHolder())
 	require.Equal(t, asked+1, o.directory.asked)
+
+	// And for who has just become a manager of the space, or one of a team.
+	dai := o.joins("Dai")
+	o.grant(o.ws, private, dai.Member, auth.Writer)
+	o.directory.answer = func() { o.grant(o.ws, private, dai.Member, auth.Manager) }
+	_, err := o.tasks.ReleaseTask(dai.ctx, &tasksv1.ReleaseTaskRequest{Name: made.GetName()})
+	require.NoError(t, err)
+	team := o.team(o.ws, "relay", ben)
+	for _, call := range []func() error{
+		func() error {
+			_, err := o.claim(dai, o.newTask(o.ana, &tasksv1.Task{Team: o.teamName(team)}).GetName())
+			return err
+		},
+		func() error {
+			_, err := o.accept(dai, o.offerTeam(o.ana, o.held(o.ana).GetName(), team).GetName())
+			return err
+		},
+	} {
+		o.exec(`DELETE FROM team_members WHERE member_id = $1`, dai.Member)
+		o.directory.answer = func() {
+			o.exec(`INSERT INTO team_members (workspace_id, team_id, member_id, lead, removed, version) VALUES ($1, $2, $3, false, false, 1)`, o.ws, team, dai.Member)
+		}
+		require.NoError(t, call())
+	}
 }
 
 // Two hundred tasks made at once: numbers 1 to 200, no failure, also while other requests for numbers fail.
