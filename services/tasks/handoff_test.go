@@ -109,7 +109,7 @@ func TestHandOffRefuses(t *testing.T) {
 		"a team of none":   {func(r *tasksv1.HandOffRequest) { r.Recipient, r.Team = "", readers }, "team", "nobody"},
 		"an AUTO of none":  {func(r *tasksv1.HandOffRequest) { r.Recipient, r.AutoTeam = "", readers }, "auto_team", "nobody"},
 		"no such team":     {func(r *tasksv1.HandOffRequest) { r.Recipient, r.AutoTeam = "", o.teamName(uuid.Must(uuid.NewV7())) }, "auto_team", "team of the workspace"},
-		"an endless note":  {func(r *tasksv1.HandOffRequest) { r.Note.Links = lines(49) }, "note", "96 KiB"},
+		"an endless note":  {func(r *tasksv1.HandOffRequest) { r.Note.Links = lines(50) }, "note", "96 KiB"},
 		"a blank question": {func(r *tasksv1.HandOffRequest) { r.Note.Questions = []string{" "} }, "note.questions[0]", "blank"},
 	} {
 		s := rpctest.FailedField(t, handOff(o.ana, test.change), fault.ReasonFieldInvalid, test.field)
@@ -128,9 +128,9 @@ func TestHandOffRefuses(t *testing.T) {
 func lines(n int) []string {
 	all := make([]string, n)
 	for i := range all {
-		all[i] = fmt.Sprint(i, strings.Repeat("x", 1990))
+		all[i] = fmt.Sprint(i, strings.Repeat("ü", 1990))
 	}
-	return append(all, strings.Repeat("y", 2000))
+	return all
 }
 
 // A manager may offer for a holder who is off; the giver is still the holder.

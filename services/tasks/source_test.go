@@ -55,7 +55,7 @@ func TestSourcesOfHandoffs(t *testing.T) {
 		require.Empty(t, state.GetSettledReason(), "it never waited for them")
 		require.Nil(t, state.GetDueTime())
 	}
-	require.True(t, (&notificationsv1.SourceState{Gone: true}).String() == states[3].String(), "what cannot be read is gone, and nothing else is said")
+	require.Equal(t, (&notificationsv1.SourceState{Gone: true}).String(), states[3].String(), "what cannot be read is gone, and nothing else is said")
 
 	o.clock.Advance(5 * time.Hour)
 	require.Equal(t, "expired", o.check(h.GetName(), ben)[0].GetSettledReason())

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -62,6 +63,15 @@ func refuseBelow(caller auth.Caller, have, need auth.Right, space uuid.UUID, nam
 		return &refused{question: question{caller.Member, space}, fault: err}
 	}
 	return nil
+}
+
+// doubted is a refusal that the directory may know better: that the caller does not manage the space, or is not of a team.
+// Any other error is as it was.
+func doubted(caller auth.Caller, space uuid.UUID, err error, reasons ...string) error {
+	if err == nil || !slices.Contains(reasons, fault.From(err).Reason) {
+		return err
+	}
+	return &refused{question: question{caller.Member, space}, fault: err}
 }
 
 // confirmed runs what the projection may refuse, for the caller or for somebody whom the request names. A refusal is put

@@ -108,7 +108,7 @@ func (a *App) HandOff(ctx context.Context, task uuid.UUID, offer domain.Offer, f
 		}
 		r.Begin(a.now())
 		if made, err = a.offer(ctx, tx, r, offer, caller, have); err != nil {
-			return err
+			return doubted(caller, r.Task.Space, err, domain.ReasonNotHolder)
 		}
 		relay = r
 		return a.keep(ctx, tx, r, caller.Principal())
@@ -239,7 +239,7 @@ func (a *App) changeHandoff(
 		}
 		after, err := rule(ctx, tx, &handoffStep{step: step{caller: caller, have: have, relay: r}, handoff: h})
 		if err != nil {
-			return named(ctx, tx, err)
+			return doubted(caller, r.Task.Space, named(ctx, tx, err), domain.ReasonNotRecipient, domain.ReasonNotGiver)
 		}
 		changed = after
 		return a.keep(ctx, tx, r, caller.Principal())

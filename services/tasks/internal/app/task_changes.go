@@ -113,7 +113,7 @@ func able(ctx context.Context, tx Tx, a ability) error {
 	if err != nil {
 		return err
 	}
-	rule := ""
+	var rule string
 	switch {
 	case who.DisplayName == "":
 		rule = "must be a member of the workspace"
@@ -148,7 +148,7 @@ func (a *App) UpdateTask(ctx context.Context, id uuid.UUID, change domain.TaskCh
 
 // ClaimTask makes the caller the holder of a task that nobody holds.
 func (a *App) ClaimTask(ctx context.Context, id uuid.UUID, fresh Fresh) (domain.Task, error) {
-	return a.changeTask(ctx, id, fresh, taskChange{rule: func(ctx context.Context, tx Tx, s *step) error {
+	return a.changeTask(ctx, id, fresh, taskChange{doubt: domain.ReasonNotOfTeam, rule: func(ctx context.Context, tx Tx, s *step) error {
 		ofTeam := false
 		if team := s.relay.Task.Team; team != uuid.Nil {
 			var err error
@@ -165,7 +165,7 @@ func (a *App) AssignTask(ctx context.Context, id, holder, team uuid.UUID, fresh 
 	if (holder == uuid.Nil) == (team == uuid.Nil) {
 		return domain.Task{}, fault.InvalidField("holder", "exactly one of holder and team must be given")
 	}
-	return a.changeTask(ctx, id, fresh, taskChange{rule: func(ctx context.Context, tx Tx, s *step) error {
+	return a.changeTask(ctx, id, fresh, taskChange{doubt: domain.ReasonTaskHeld, rule: func(ctx context.Context, tx Tx, s *step) error {
 		if err := a.mayHold(ctx, tx, "", holder, team, s.relay.Task.Space); err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (a *App) AssignTask(ctx context.Context, id, holder, team uuid.UUID, fresh 
 
 // ReleaseTask puts a task back, for a team to pick up or for anybody.
 func (a *App) ReleaseTask(ctx context.Context, id, team uuid.UUID, fresh Fresh) (domain.Task, error) {
-	return a.changeTask(ctx, id, fresh, taskChange{rule: func(ctx context.Context, tx Tx, s *step) error {
+	return a.changeTask(ctx, id, fresh, taskChange{doubt: domain.ReasonNotHolder, rule: func(ctx context.Context, tx Tx, s *step) error {
 		if team != uuid.Nil {
 			if err := teamThere(ctx, tx, "team", team); err != nil {
 				return err
@@ -190,6 +190,8 @@ type taskChange struct {
 	// before runs first in the transaction, for what must be locked before the task; nil for nothing.
 	before func(ctx context.Context, tx Tx) error
 	rule   func(ctx context.Context, tx Tx, s *step) error
+	// doubt is the reason of the refusal that the directory may know better; empty for none.
+	doubt string
 }
 
 // step is a change of a task under way, its relay locked.
@@ -230,7 +232,7 @@ func (a *App) changeTask(ctx context.Context, id uuid.UUID, fresh Fresh, change 
 			return err
 		}
 		if err := change.rule(ctx, tx, &step{caller: caller, have: have, relay: r}); err != nil {
-			return named(ctx, tx, err)
+			return doubted(caller, r.Task.Space, named(ctx, tx, err), change.doubt)
 		}
 		changed = r.Task
 		return a.keep(ctx, tx, r, caller.Principal())

@@ -149,10 +149,9 @@ func TestAutoPassesOnAndReturns(t *testing.T) {
 
 	r = kept(r)
 	r.Begin(epoch.Add(time.Hour))
-	h := r.Offer
 	r.Expire()
 	require.Equal(t, []uuid.UUID{first.ID}, r.Route)
-	h = r.Handoffs[0]
+	h := r.Handoffs[0]
 	require.True(t, r.GoesOn(h))
 	r = kept(r)
 	second := id()

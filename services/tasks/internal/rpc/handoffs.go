@@ -51,7 +51,8 @@ func offerOf(ws uuid.UUID, req *tasksv1.HandOffRequest) (domain.Offer, error) {
 		field, name string
 		route       domain.Route
 	}{
-		{"recipient", req.GetRecipient(), domain.ToMember}, {"team", req.GetTeam(), domain.ToTeam},
+		{"recipient", req.GetRecipient(), domain.ToMember},
+		{"team", req.GetTeam(), domain.ToTeam},
 		{"auto_team", req.GetAutoTeam(), domain.Auto},
 	} {
 		if receiver.name == "" {

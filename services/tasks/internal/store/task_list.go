@@ -154,8 +154,8 @@ func (l *taskList) key(value any) (string, error) {
 		return "", errors.New("store: a key is a text")
 	}
 	project, number, _ := strings.Cut(text, "-")
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || project+"-"+strconv.FormatInt(n, 10) != text {
+	n, _ := strconv.ParseInt(number, 10, 64) // what is no number is not written so below
+	if project+"-"+strconv.FormatInt(n, 10) != text {
 		return "false", nil // no task is called so
 	}
 	return fmt.Sprintf("t.project_id = (SELECT k.project_id FROM projects k WHERE k.workspace_id = %s AND k.key = %s) AND t.number = %s",
