@@ -13,6 +13,7 @@ import (
 	"github.com/yuin/goldmark/extension"
 	tables "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 )
 
 // ExcerptLength is how many characters an excerpt has at most.
@@ -23,10 +24,7 @@ const mostRead = 16 << 10
 
 // Excerpt is the beginning of a text as one plain line.
 func Excerpt(source string) string {
-	if len(source) > mostRead {
-		source = strings.ToValidUTF8(source[:mostRead], "")
-	}
-	bytes := []byte(source)
+	bytes := []byte(strings.ToValidUTF8(source[:min(len(source), mostRead)], ""))
 	parser := goldmark.New(goldmark.WithExtensions(extension.Table, extension.TaskList, extension.Strikethrough)).Parser()
 	r := reader{source: bytes}
 	_ = ast.Walk(parser.Parse(text.NewReader(bytes)), r.visit) // it fails only where visit does
@@ -48,7 +46,7 @@ func (r *reader) visit(node ast.Node, entering bool) (ast.WalkStatus, error) {
 	}
 	switch n := node.(type) {
 	case *ast.Text:
-		r.out.Write(n.Segment.Value(r.source))
+		r.out.Write(written(n, r.source))
 		if n.SoftLineBreak() || n.HardLineBreak() {
 			r.out.WriteByte(' ')
 		}
@@ -62,6 +60,15 @@ func (r *reader) visit(node ast.Node, entering bool) (ast.WalkStatus, error) {
 		return ast.WalkSkipChildren, nil
 	}
 	return ast.WalkContinue, nil
+}
+
+// written is what a piece of text says: escapes and entities are read, but not in code.
+func written(n *ast.Text, source []byte) []byte {
+	value := n.Segment.Value(source)
+	if n.IsRaw() {
+		return value
+	}
+	return util.UnescapePunctuations(util.ResolveEntityNames(util.ResolveNumericReferences(value)))
 }
 
 func (r *reader) lines(node ast.Node) {
