@@ -12,6 +12,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/clock"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
+	optionsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/options/v1"
 )
 
 // notificationsRequests has the requests of the inbox and of preferences. Each is about what is the principal's own.
@@ -66,7 +67,7 @@ func notificationsRequests() map[string]request {
 	}
 }
 
-// notificationOf has the principal asked for something in a space of their own, by the owner, or the owner by the manager,
+// notificationOf has the principal asked for something in a space that they may read, by the owner, or the owner by the manager,
 // and returns the notification of it. Who cannot call gets the name of none.
 func (w *world) notificationOf(t *testing.T, p principal) string {
 	t.Helper()
@@ -74,15 +75,13 @@ func (w *world) notificationOf(t *testing.T, p principal) string {
 		return w.workspace + "/notifications/" + uuid.NewString()
 	}
 	in := *w
-	in.space = w.newSpace(t, directoryv1.Space_PRIVATE)
+	in.space = w.newSpace(t, directoryv1.Space_OPEN)
 	asker := w.owner
 	if p.name == w.owner.name {
 		asker = w.principal(t, "manager")
 	}
-	for _, one := range []principal{asker, p} {
-		if one.name != w.owner.name {
-			w.grant(t, in.space, one.member, directoryv1.SpaceAccess_WRITER)
-		}
+	if p.role < optionsv1.Access_MEMBER {
+		w.grant(t, in.space, p.member, directoryv1.SpaceAccess_WRITER)
 	}
 	in.thread = w.newThread(t, in.space)
 	ask := in.newAsk(t, asker, p)
