@@ -103,6 +103,9 @@ func (z *Zone) Name() string { return z.name }
 // Local is the instant as clocks in the zone show it.
 func (z *Zone) Local(at time.Time) time.Time { return at.In(z.location) }
 
+// Location is the zone for the time package, for who writes local times in words.
+func (z *Zone) Location() *time.Location { return z.location }
+
 // DateAt is the local date at an instant.
 func (z *Zone) DateAt(at time.Time) Date {
 	_, offset := at.In(z.location).Zone()

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
-	_ "time/tzdata" // zones are checked on hosts that have none
 
 	"github.com/go-jose/go-jose/v4"
 

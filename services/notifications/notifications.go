@@ -8,7 +8,6 @@ package notifications
 import (
 	"context"
 	"fmt"
-	_ "time/tzdata" // recipients' local times are told in words wherever it runs
 
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/eventbus"

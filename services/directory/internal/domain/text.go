@@ -4,11 +4,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/worktime"
 )
 
 const (
@@ -45,7 +45,7 @@ func CheckZone(field, zone, fallback string) (string, error) {
 	if zone == "" {
 		return fallback, nil
 	}
-	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
+	if _, err := worktime.LoadZone(zone); err != nil {
 		return "", fault.InvalidField(field, "must be an IANA time zone, such as Europe/Lisbon")
 	}
 	return zone, nil

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/meridianhq/meridian/pkg/worktime"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
 )
@@ -201,14 +202,14 @@ func workingWindow(d time.Duration) *availabilityv1.ResponseWindow {
 	return &availabilityv1.ResponseWindow{Window: &availabilityv1.ResponseWindow_WorkingTime{WorkingTime: durationpb.New(d)}}
 }
 
-// inZone shows an instant in a zone that this machine may not know; then in UTC.
+// inZone shows an instant in a zone; in UTC where it is none that is known here.
 func inZone(t *timestamppb.Timestamp, zone string) string {
 	if t == nil {
 		return "-"
 	}
 	at := t.AsTime()
-	if place, err := time.LoadLocation(zone); err == nil {
-		at = at.In(place)
+	if place, err := worktime.LoadZone(zone); err == nil {
+		at = place.Local(at)
 	}
 	return at.Format("Mon 2006-01-02 15:04 MST")
 }

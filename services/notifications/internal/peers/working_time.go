@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/meridianhq/meridian/pkg/workingtime"
+	"github.com/meridianhq/meridian/pkg/worktime"
 	"github.com/meridianhq/meridian/services/notifications/internal/domain"
 )
 
@@ -45,8 +46,8 @@ func reachOf(r workingtime.Reach) domain.Reach {
 		Missing: r.Reason == workingtime.NoMember,
 	}
 	// A zone that is not known here is only a matter of how instants are written: in UTC then.
-	if local, err := time.LoadLocation(r.Zone); err == nil && r.Zone != "" {
-		out.Local = local
+	if zone, err := worktime.LoadZone(r.Zone); err == nil {
+		out.Local = zone.Location()
 	}
 	return out
 }

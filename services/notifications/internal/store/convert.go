@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/meridianhq/meridian/pkg/worktime"
 	"github.com/meridianhq/meridian/services/notifications/internal/domain"
 	"github.com/meridianhq/meridian/services/notifications/internal/store/db"
 )
@@ -21,8 +22,8 @@ func (z zones) find(name string) *time.Location {
 	}
 	found, known := z[name]
 	if !known {
-		if location, err := time.LoadLocation(name); err == nil {
-			found = location
+		if zone, err := worktime.LoadZone(name); err == nil {
+			found = zone.Location()
 		}
 		z[name] = found
 	}
