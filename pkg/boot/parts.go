@@ -20,6 +20,8 @@ type Worker interface {
 	Settled(ctx context.Context) error
 	// NextDue is the earliest due time of all that is not done; false when there is none.
 	NextDue(ctx context.Context) (time.Time, bool, error)
+	// Claimed counts what it has taken up so far.
+	Claimed() uint64
 }
 
 // Consume runs consumers with the service: they stop with it, operators reach their dead letters on the admin port, and
@@ -57,14 +59,27 @@ func (p *Platform) Settle(ctx context.Context) error {
 	return p.Done(ctx)
 }
 
-// Done returns when all that was due at the call is done. It ends with ctx.
+// Done returns when all that was due at the call is done, and what that made due for other workers of the service: they
+// are asked until a round has taken nothing up. It ends with ctx.
 func (p *Platform) Done(ctx context.Context) error {
-	for _, worker := range p.workers {
-		if err := worker.Settled(ctx); err != nil {
-			return fmt.Errorf("%s: what is due is not done: %w", p.Name, err)
+	for {
+		before := p.claimed()
+		for _, worker := range p.workers {
+			if err := worker.Settled(ctx); err != nil {
+				return fmt.Errorf("%s: what is due is not done: %w", p.Name, err)
+			}
+		}
+		if p.claimed() == before {
+			return nil
 		}
 	}
-	return nil
+}
+
+func (p *Platform) claimed() (total uint64) {
+	for _, worker := range p.workers {
+		total += worker.Claimed()
+	}
+	return total
 }
 
 // Consumers are the service's consumers of events, its projection's among them.

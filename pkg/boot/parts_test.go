@@ -206,6 +206,7 @@ type fixed struct {
 func (f fixed) Run(ctx context.Context) error { <-ctx.Done(); return nil }
 
 func (f fixed) Settled(context.Context) error { return f.err }
+func (f fixed) Claimed() uint64               { return 0 }
 
 func (f fixed) NextDue(context.Context) (time.Time, bool, error) { return f.at, !f.at.IsZero(), f.err }
 

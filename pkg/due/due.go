@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/meridianhq/meridian/pkg/clock"
@@ -65,6 +66,7 @@ type Worker[T any] struct {
 	turn    chan struct{} // a token for each row being done
 	running sync.WaitGroup
 	passes  passes
+	claimed atomic.Uint64
 }
 
 func (w *Worker[T]) init() {
@@ -139,6 +141,7 @@ func (w *Worker[T]) pass(ctx context.Context, now time.Time) (more bool, err err
 	until := time.Duration(0.9 * float64(w.Lease))
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), until)
 	items, err := w.Claim(ctx, now, w.Lease, room)
+	w.claimed.Add(uint64(len(items)))
 	for range room - len(items) {
 		<-w.held
 	}
@@ -205,6 +208,9 @@ func (w *Worker[T]) guarded(ctx context.Context, item T) (err error) {
 	}()
 	return w.Do(ctx, item)
 }
+
+// Claimed counts what this worker has claimed since it was made, for who waits until nothing new comes.
+func (w *Worker[T]) Claimed() uint64 { return w.claimed.Load() }
 
 // NextDue is Next, for who looks at workers of all kinds alike.
 func (w *Worker[T]) NextDue(ctx context.Context) (time.Time, bool, error) { return w.Next(ctx) }
