@@ -174,7 +174,7 @@ type ThreadsPostCmd struct {
 	AskTeam string        `help:"The team it asks (name, id or handle)."`
 	Kind    string        `help:"What it asks for: REPLY, REVIEW, APPROVE or ACKNOWLEDGE." enum:"REPLY,REVIEW,APPROVE,ACKNOWLEDGE" default:"REPLY"`
 	Window  time.Duration `help:"How long they have, in their working time. The workspace's window when not given."`
-	Urgency string        `help:"LOW, NORMAL, HIGH or URGENT." enum:"LOW,NORMAL,HIGH,URGENT" default:"NORMAL"`
+	Urgency string        `help:"LOW, NORMAL, HIGH or URGENT. NORMAL when not given." enum:"LOW,NORMAL,HIGH,URGENT," default:""`
 	Reason  string        `help:"Why it is URGENT: it goes on record."`
 }
 
