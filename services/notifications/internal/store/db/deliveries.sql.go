@@ -106,7 +106,7 @@ func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) 
 }
 
 const undecideMember = `-- name: UndecideMember :exec
-UPDATE deliveries SET decide_at = $1::timestamptz, lease_until = NULL
+UPDATE deliveries SET decide_at = $1::timestamptz
 WHERE workspace_id = $2 AND recipient_id = $3 AND state = 'PENDING'
 `
 
@@ -116,14 +116,14 @@ type UndecideMemberParams struct {
 	RecipientID uuid.UUID
 }
 
-// Has all that is held of a member decided again.
+// Has all that is held of a member decided again. What is on its way stays leased until its outcome is known.
 func (q *Queries) UndecideMember(ctx context.Context, arg UndecideMemberParams) error {
 	_, err := q.db.Exec(ctx, undecideMember, arg.DecideAt, arg.WorkspaceID, arg.RecipientID)
 	return err
 }
 
 const undecideWorkspace = `-- name: UndecideWorkspace :exec
-UPDATE deliveries SET decide_at = $1::timestamptz, lease_until = NULL
+UPDATE deliveries SET decide_at = $1::timestamptz
 WHERE workspace_id = $2 AND state = 'PENDING'
 `
 

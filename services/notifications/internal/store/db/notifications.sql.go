@@ -557,7 +557,8 @@ ON CONFLICT (workspace_id, notification_id, channel) DO UPDATE
 SET decision = excluded.decision, explanation = excluded.explanation, state = excluded.state,
     deliver_time = excluded.deliver_time, decide_time = excluded.decide_time, decide_at = excluded.decide_at,
     send_time = excluded.send_time, working_time_version = excluded.working_time_version, attempts = excluded.attempts,
-    last_error = excluded.last_error, woken = excluded.woken, digest_id = excluded.digest_id, lease_until = NULL
+    last_error = excluded.last_error, woken = excluded.woken, digest_id = excluded.digest_id,
+    lease_until = CASE WHEN excluded.state = deliveries.state THEN deliveries.lease_until END
 `
 
 type PutDeliveriesParams struct {
@@ -579,7 +580,7 @@ type PutDeliveriesParams struct {
 	DigestIds           []uuid.UUID
 }
 
-// Keeps what deliveries have become, and lets go of them.
+// Keeps what deliveries have become. A lease ends with the state that it was for.
 func (q *Queries) PutDeliveries(ctx context.Context, arg PutDeliveriesParams) error {
 	_, err := q.db.Exec(ctx, putDeliveries,
 		arg.WorkspaceID,

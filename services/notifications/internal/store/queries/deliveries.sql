@@ -1,10 +1,10 @@
 -- name: UndecideMember :exec
--- Has all that is held of a member decided again.
-UPDATE deliveries SET decide_at = @decide_at::timestamptz, lease_until = NULL
+-- Has all that is held of a member decided again. What is on its way stays leased until its outcome is known.
+UPDATE deliveries SET decide_at = @decide_at::timestamptz
 WHERE workspace_id = @workspace_id AND recipient_id = @recipient_id AND state = 'PENDING';
 
 -- name: UndecideWorkspace :exec
-UPDATE deliveries SET decide_at = @decide_at::timestamptz, lease_until = NULL
+UPDATE deliveries SET decide_at = @decide_at::timestamptz
 WHERE workspace_id = @workspace_id AND state = 'PENDING';
 
 -- name: HoldDeliveries :exec
