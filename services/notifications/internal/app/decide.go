@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,22 +52,27 @@ func (a *App) Redecide(ctx context.Context, b DeliveryBatch) error {
 			changed []domain.Notification
 			unknown []DeliveryKey
 		)
+		claimed := map[DeliveryKey]bool{}
+		for _, k := range b.Keys {
+			claimed[k] = true
+		}
 		for _, n := range locked {
 			to := people[n.Recipient]
 			if reaches[n.Recipient].Missing && to.Active { // availability has not heard of them yet
-				for _, c := range domain.Channels() {
-					unknown = append(unknown, DeliveryKey{Notification: n.ID, Channel: c})
-				}
+				unknown = append(unknown, ofNotification(b.Keys, n.ID)...)
 				continue
 			}
 			s := n.Situation(at, to, reaches[n.Recipient], a.noMail(to), n.LastSignal)
-			events = append(events, redecide(&n.Notification, s, standing(n, to))...)
+			events = append(events, redecide(&n.Notification, s, standing(n, to), claimed)...)
 			changed = append(changed, n.Notification)
 		}
 		if err := tx.SaveNotifications(ctx, changed); err != nil {
 			return err
 		}
 		if err := layDigests(ctx, tx, changed, at); err != nil {
+			return err
+		}
+		if err := holdAll(ctx, tx, map[time.Duration][]DeliveryKey{0: b.Keys}); err != nil {
 			return err
 		}
 		if err := holdAll(ctx, tx, map[time.Duration][]DeliveryKey{heldFor: unknown}); err != nil {
@@ -76,15 +82,21 @@ func (a *App) Redecide(ctx context.Context, b DeliveryBatch) error {
 	})
 }
 
-// redecide decides the channels of a notification that are to be decided by now, or ends it where it is over.
-func redecide(n *domain.Notification, s domain.Situation, st domain.Standing) []domain.Event {
+// ofNotification are those of the keys that name a notification.
+func ofNotification(keys []DeliveryKey, id uuid.UUID) []DeliveryKey {
+	return slices.DeleteFunc(slices.Clone(keys), func(k DeliveryKey) bool { return k.Notification != id })
+}
+
+// redecide decides the channels of a notification that were claimed and are to be decided by now, or ends it where it is over.
+// One that was not claimed may be on its way.
+func redecide(n *domain.Notification, s domain.Situation, st domain.Standing, claimed map[DeliveryKey]bool) []domain.Event {
 	if end := n.Over(st); !end.None() {
 		return n.Cancel(end, s.Now)
 	}
 	var events []domain.Event
 	for _, c := range domain.Channels() {
 		d := n.Delivery(c)
-		if d == nil || d.State != domain.Pending || d.DecideAt.IsZero() || d.DecideAt.After(s.Now) {
+		if d == nil || !claimed[DeliveryKey{n.ID, c}] || d.State != domain.Pending || d.DecideAt.IsZero() || d.DecideAt.After(s.Now) {
 			continue
 		}
 		s.Woken = d.Woken

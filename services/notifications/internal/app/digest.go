@@ -62,7 +62,7 @@ func (a *App) SendDigest(ctx context.Context, item Item) error {
 // the recipient works now. It fails Unavailable where one of them cannot be asked.
 func (a *App) gather(ctx context.Context, d domain.Digest) (m moment, items []uuid.UUID, activity []domain.Activity, err error) {
 	m.states = map[uuid.UUID]domain.SourceState{}
-	if err = a.current(ctx, d.Workspace); err != nil {
+	if err := a.current(ctx, d.Workspace); err != nil {
 		return m, nil, nil, err
 	}
 	pending, err := a.store.DigestItems(ctx, d.Workspace, d.Recipient, mostItems)
@@ -167,6 +167,8 @@ func (a *App) sendDigest(ctx context.Context, f *filling, m moment) error {
 		if err != nil || !found || d.State != domain.DigestPending {
 			return err
 		}
+		// Should its day have moved while it was on its way: it was sent for the day that it was made for.
+		d.Date, d.DayStart, d.DeliverTime = f.digest.Date, f.digest.DayStart, f.digest.DeliverTime
 		now := a.now()
 		outcome := outcomeOf(failure)
 		if err := tx.EndAttempt(ctx, f.attempt, outcome, text(failure)); err != nil {

@@ -41,50 +41,53 @@ func (a *App) Plan(ctx context.Context, b PlanBatch) error {
 	}
 	// A day whose digest is over already, because the day has moved since, has the next one planned.
 	for range mostDays {
-		again := map[uuid.UUID]time.Time{}
-		var missing []uuid.UUID
-		err := a.store.InTx(ctx, b.Workspace, func(ctx context.Context, tx Tx) error {
-			clear(again)
-			missing = nil
-			people, err := tx.People(ctx, slices.Collect(maps.Keys(reaches)))
-			if err != nil {
-				return err
-			}
-			for _, member := range b.Members {
-				r, asked := reaches[member]
-				if !asked {
-					continue
-				}
-				if r.Missing && people[member].Active { // availability has not heard of them yet
-					missing = append(missing, member)
-					continue
-				}
-				over, err := a.planOne(ctx, tx, b.Workspace, people[member], member, r, at)
-				if err != nil {
-					return err
-				}
-				if over {
-					again[member] = r.DayStart
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		left, err := a.planAll(ctx, b, reaches, at)
+		if err != nil || len(left) == 0 {
 			return err
 		}
-		if len(missing) > 0 {
-			if err := a.store.HoldPlans(ctx, PlanBatch{Workspace: b.Workspace, Members: missing}, heldFor); err != nil {
-				return err
-			}
-		}
-		if len(again) == 0 {
-			return nil
-		}
-		if reaches, err = a.daysAfter(ctx, b.Workspace, again); err != nil {
+		if reaches, err = a.daysAfter(ctx, b.Workspace, left); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// planAll plans the digests of those who were asked about. It returns the starts of the days of those whose digests of these
+// are over already.
+func (a *App) planAll(ctx context.Context, b PlanBatch, reaches map[uuid.UUID]domain.Reach, at time.Time) (map[uuid.UUID]time.Time, error) {
+	var (
+		left    map[uuid.UUID]time.Time
+		missing []uuid.UUID
+	)
+	err := a.store.InTx(ctx, b.Workspace, func(ctx context.Context, tx Tx) error {
+		left, missing = map[uuid.UUID]time.Time{}, nil
+		people, err := tx.People(ctx, slices.Collect(maps.Keys(reaches)))
+		if err != nil {
+			return err
+		}
+		for _, member := range b.Members { // in the order in which they are locked
+			r, asked := reaches[member]
+			switch {
+			case !asked:
+				continue
+			case r.Missing && people[member].Active: // availability has not heard of them yet
+				missing = append(missing, member)
+				continue
+			}
+			over, err := a.planOne(ctx, tx, b.Workspace, people[member], member, r, at)
+			if err != nil {
+				return err
+			}
+			if over {
+				left[member] = r.DayStart
+			}
+		}
+		return nil
+	})
+	if err != nil || len(missing) == 0 {
+		return left, err
+	}
+	return left, a.store.HoldPlans(ctx, PlanBatch{Workspace: b.Workspace, Members: missing}, heldFor)
 }
 
 // daysAfter asks for the working days of members after the starts of others.

@@ -91,7 +91,7 @@ type NotificationTx interface {
 	LockUnsettled(ctx context.Context, source string) ([]Unsettled, error)
 	// LockOfMessage locks the notifications that show a message.
 	LockOfMessage(ctx context.Context, message string) ([]domain.Notification, error)
-	// SaveNotifications keeps what locked notifications have become, and lets go of their deliveries.
+	// SaveNotifications keeps what locked notifications have become.
 	SaveNotifications(ctx context.Context, all []domain.Notification) error
 	// HoldDeliveries has pending deliveries wait, by machine time.
 	HoldDeliveries(ctx context.Context, keys []DeliveryKey, wait time.Duration) error

@@ -81,7 +81,7 @@ func (t *turn) run(ctx context.Context, tx Tx) error {
 	if err := layDigests(ctx, tx, changed, t.moment.at); err != nil {
 		return err
 	}
-	if err := holdAll(ctx, tx, map[time.Duration][]DeliveryKey{heldFor: t.held, sendingFor: t.leaving}); err != nil {
+	if err := holdAll(ctx, tx, map[time.Duration][]DeliveryKey{0: t.released(), heldFor: t.held, sendingFor: t.leaving}); err != nil {
 		return err
 	}
 	if len(t.attempts) > 0 {
@@ -90,6 +90,13 @@ func (t *turn) run(ctx context.Context, tx Tx) error {
 		}
 	}
 	return tx.Publish(ctx, t.moment.at, Actor, t.events...)
+}
+
+// released are the claimed deliveries that are neither held nor on their way.
+func (t *turn) released() []DeliveryKey {
+	return slices.DeleteFunc(slices.Clone(t.batch.Keys), func(k DeliveryKey) bool {
+		return slices.Contains(t.held, k) || slices.Contains(t.leaving, k)
+	})
 }
 
 func holdAll(ctx context.Context, tx Tx, waits map[time.Duration][]DeliveryKey) error {

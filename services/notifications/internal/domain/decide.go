@@ -14,6 +14,28 @@ const (
 	lookAgain = 7 * 24 * time.Hour
 )
 
+// Channel is a way to reach somebody, by its word in the API.
+type Channel string
+
+// The channels.
+const (
+	// InApp is live in the recipient's clients.
+	InApp Channel = "IN_APP"
+	// Email is mail.
+	Email Channel = "EMAIL"
+)
+
+// Channels are all of them, in the order in which they are shown.
+func Channels() []Channel { return []Channel{InApp, Email} }
+
+// words is how the channel is spoken of in an explanation.
+func (c Channel) words() string {
+	if c == Email {
+		return "mail"
+	}
+	return "in-app"
+}
+
 // Spread is how long after the start of a recipient's day their digest comes: the same every day, under ten minutes.
 func Spread(recipient uuid.UUID) time.Duration {
 	hash := fnv.New32a()

@@ -222,7 +222,7 @@ func TestDecisionsKeepThePromise(t *testing.T) {
 			switch v.Decision {
 			case Held, InDigest:
 				require.False(t, v.DeliverTime.IsZero() && v.Again.IsZero(), "it would never come")
-				require.False(t, v.DeliverTime.IsZero() == v.Again.IsZero(), "an instant, or to be decided again")
+				require.NotEqual(t, v.DeliverTime.IsZero(), v.Again.IsZero(), "an instant, or to be decided again")
 			case Suppressed:
 				require.True(t, v.DeliverTime.IsZero() && v.Again.IsZero())
 			case Now:

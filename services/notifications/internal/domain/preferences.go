@@ -35,7 +35,7 @@ func DefaultPreferences(ws, member uuid.UUID) Preferences {
 }
 
 // allows says whether an urgency goes over a channel.
-func (p Preferences) allows(u Urgency, c Channel) bool {
+func (p *Preferences) allows(u Urgency, c Channel) bool {
 	chosen, changed := p.Channels[u]
 	if !changed {
 		return u != Low || c == Email
@@ -44,7 +44,7 @@ func (p Preferences) allows(u Urgency, c Channel) bool {
 }
 
 // mutes says whether mentions in a context or a space do not interrupt.
-func (p Preferences) mutes(context, space string) bool {
+func (p *Preferences) mutes(context, space string) bool {
 	return slices.Contains(p.Muted, context) || slices.Contains(p.Muted, space)
 }
 

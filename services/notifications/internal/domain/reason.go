@@ -4,7 +4,8 @@ import (
 	"slices"
 )
 
-// ReasonNoWorkingTime: the member has no working time within 90 days.
+// ReasonNoWorkingTime is the reason of this service's own, as meridian.notifications.v1.ErrorReason lists it: the member has
+// no working time within 90 days.
 const ReasonNoWorkingTime = "NO_WORKING_TIME"
 
 // Reason is why a recipient is concerned, by its word in the API.

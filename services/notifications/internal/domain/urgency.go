@@ -40,25 +40,3 @@ func (u Urgency) String() string {
 	}
 	return "URGENCY_UNSPECIFIED"
 }
-
-// Channel is a way to reach somebody, by its word in the API.
-type Channel string
-
-// The channels.
-const (
-	// InApp is live in the recipient's clients.
-	InApp Channel = "IN_APP"
-	// Email is mail.
-	Email Channel = "EMAIL"
-)
-
-// Channels are all of them, in the order in which they are shown.
-func Channels() []Channel { return []Channel{InApp, Email} }
-
-// words is how the channel is spoken of in an explanation.
-func (c Channel) words() string {
-	if c == Email {
-		return "mail"
-	}
-	return "in-app"
-}

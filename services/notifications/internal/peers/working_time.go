@@ -34,8 +34,8 @@ func (w *WorkingTime) Reaches(ctx context.Context, ws uuid.UUID, members []uuid.
 		return nil, err
 	}
 	found := make(map[uuid.UUID]domain.Reach, len(members))
-	for i, answer := range answers {
-		found[members[i]] = reachOf(answer)
+	for i, member := range members { // an answer for each, in their order
+		found[member] = reachOf(answers[i])
 	}
 	return found, nil
 }

@@ -253,8 +253,16 @@ func (s *seeded) lists(t *testing.T) {
 		return app.InboxCondition{Field: field, Op: "=", Value: value}
 	}
 	for _, conditions := range [][]app.InboxCondition{
-		nil, {equal("state", "UNREAD")}, {equal("state", "DONE")}, {equal("waiting", true)}, {equal("waiting", false)}, {equal("snoozed", true)},
-		{equal("reason", "ASKED")}, {equal("urgency", int16(2))}, {equal("source", "asks/7")}, {equal("context", "threads/7")},
+		nil,
+		{equal("state", "UNREAD")},
+		{equal("state", "DONE")},
+		{equal("waiting", true)},
+		{equal("waiting", false)},
+		{equal("snoozed", true)},
+		{equal("reason", "ASKED")},
+		{equal("urgency", int16(2))},
+		{equal("source", "asks/7")},
+		{equal("context", "threads/7")},
 		{{Field: "state", Op: "!=", Value: "READ"}},
 	} {
 		q := app.InboxQuery{Conditions: conditions, Page: page.Request[app.InboxCursor]{Size: 20}}

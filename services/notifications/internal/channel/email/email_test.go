@@ -2,7 +2,6 @@ package email
 
 import (
 	"bytes"
-	"errors"
 	"flag"
 	"io"
 	"mime"
@@ -256,7 +255,7 @@ func TestIntoAFolder(t *testing.T) {
 	require.NoError(t, os.WriteFile(blocked, nil, 0o600))
 	err = newEmail(t, "file://"+blocked, "").Send(t.Context(), letterOf(t))
 	require.Error(t, err)
-	require.False(t, errors.Is(err, app.ErrRefused), "a folder may be mended")
+	require.NotErrorIs(t, err, app.ErrRefused, "a folder may be mended")
 }
 
 func TestSettings(t *testing.T) {

@@ -116,7 +116,7 @@ type UndecideMemberParams struct {
 	RecipientID uuid.UUID
 }
 
-// Has all that is held of a member decided again. What is on its way is, once that is over.
+// Has all that is held of a member decided again. What is on its way stays leased until its outcome is known.
 func (q *Queries) UndecideMember(ctx context.Context, arg UndecideMemberParams) error {
 	_, err := q.db.Exec(ctx, undecideMember, arg.DecideAt, arg.WorkspaceID, arg.RecipientID)
 	return err

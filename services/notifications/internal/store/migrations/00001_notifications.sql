@@ -47,7 +47,7 @@ CREATE INDEX notifications_wake ON notifications (snooze_time) WHERE snooze_time
 CREATE TABLE deliveries (
     workspace_id         uuid        NOT NULL,
     notification_id      uuid        NOT NULL,
-    channel              text        NOT NULL CHECK (channel IN ('IN_APP', 'EMAIL')),
+    channel              text        NOT NULL CHECK (channel <> ''),
     recipient_id         uuid        NOT NULL,
     decision             text        NOT NULL CHECK (decision IN ('NOW', 'DEFERRED', 'DIGEST', 'SUPPRESSED')),
     explanation          text        NOT NULL,

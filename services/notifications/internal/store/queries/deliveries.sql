@@ -1,5 +1,5 @@
 -- name: UndecideMember :exec
--- Has all that is held of a member decided again. What is on its way is, once that is over.
+-- Has all that is held of a member decided again. What is on its way stays leased until its outcome is known.
 UPDATE deliveries SET decide_at = @decide_at::timestamptz
 WHERE workspace_id = @workspace_id AND recipient_id = @recipient_id AND state = 'PENDING';
 

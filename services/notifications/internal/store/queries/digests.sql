@@ -53,7 +53,7 @@ SELECT n.notification_id
 FROM deliveries d
 JOIN notifications n ON n.workspace_id = d.workspace_id AND n.notification_id = d.notification_id
 WHERE d.workspace_id = @workspace_id AND d.recipient_id = @recipient_id AND d.state = 'PENDING' AND d.channel = 'EMAIL'
-  AND (d.decision = 'DIGEST' OR d.decide_at IS NOT NULL)
+  AND (d.decision = 'DIGEST' OR d.decision = 'DEFERRED' AND d.decide_at IS NOT NULL)
 ORDER BY n.waiting DESC, n.create_time, n.notification_id
 LIMIT @max_rows;
 

@@ -73,8 +73,7 @@ FROM (SELECT unnest(@notification_ids::uuid[]) AS notification_id, unnest(@title
 WHERE t.workspace_id = @workspace_id AND t.notification_id = n.notification_id;
 
 -- name: PutDeliveries :exec
--- Keeps what deliveries have become, and lets go of those that go on otherwise. What is on its way stays with whom it is
--- with: else a due time that becomes known meanwhile would have it sent twice.
+-- Keeps what deliveries have become. A lease ends with the state that it was for.
 INSERT INTO deliveries (workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time,
                         decide_time, decide_at, send_time, working_time_version, attempts, last_error, woken, digest_id)
 SELECT @workspace_id, n.notification_id, n.channel, n.recipient_id, n.decision, n.explanation, n.state,
@@ -94,9 +93,7 @@ SET decision = excluded.decision, explanation = excluded.explanation, state = ex
     deliver_time = excluded.deliver_time, decide_time = excluded.decide_time, decide_at = excluded.decide_at,
     send_time = excluded.send_time, working_time_version = excluded.working_time_version, attempts = excluded.attempts,
     last_error = excluded.last_error, woken = excluded.woken, digest_id = excluded.digest_id,
-    lease_until = CASE WHEN (deliveries.decision, deliveries.state, deliveries.deliver_time, deliveries.decide_at)
-                            IS NOT DISTINCT FROM (excluded.decision, excluded.state, excluded.deliver_time, excluded.decide_at)
-                       THEN deliveries.lease_until END;
+    lease_until = CASE WHEN excluded.state = deliveries.state THEN deliveries.lease_until END;
 
 -- name: InsertDecisions :exec
 INSERT INTO decisions (workspace_id, notification_id, channel, decide_time, sentence)
