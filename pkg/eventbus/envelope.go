@@ -65,7 +65,8 @@ type Meta struct {
 	Causation string
 	// Correlation is common to everything that followed from one request.
 	Correlation string
-	// Space is the resource name of the space the event is in, for AudienceSpace.
+	// Space is the resource name of the space the event is in, for AudienceSpace, and for AudiencePerson where it tells of
+	// one.
 	Space string
 	// Person is the resource name of the member the event is for, for AudiencePerson.
 	Person string

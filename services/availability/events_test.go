@@ -90,7 +90,7 @@ func TestEveryEventTellsWhatHappened(t *testing.T) {
 	}
 	require.Equal(t, ben.name(), heard[0].Actor)
 	require.Equal(t, ana.name(), heard[2].Actor)
-	require.EqualValues(t, version, w.effective(ana, ben.name()).GetVersion())
+	require.Equal(t, version, w.effective(ana, ben.name()).GetVersion())
 }
 
 // Default hours have the workspace as their aggregate, and tell the date alone.

@@ -82,8 +82,10 @@ func freshRequests() map[string]request {
 	}
 	all["CreateWorkingSchedule"] = func(t *testing.T, w *world, _ principal) proto.Message {
 		t.Helper()
-		return &availabilityv1.CreateWorkingScheduleRequest{Parent: w.join(t, "fresh", directoryv1.Member_MEMBER, optionsv1.Access_RIGHT_UNSPECIFIED).member,
-			WorkingSchedule: &availabilityv1.WorkingSchedule{TimeZone: "Asia/Kathmandu"}}
+		return &availabilityv1.CreateWorkingScheduleRequest{
+			Parent:          w.join(t, "fresh", directoryv1.Member_MEMBER, optionsv1.Access_RIGHT_UNSPECIFIED).member,
+			WorkingSchedule: &availabilityv1.WorkingSchedule{TimeZone: "Asia/Kathmandu"},
+		}
 	}
 	all["CreateTimeOff"] = func(t *testing.T, w *world, p principal) proto.Message {
 		t.Helper()

@@ -49,7 +49,7 @@ type ClockTime struct {
 }
 
 // errKeptClock is said when a folder whose time was moved is started without the clock that moved it.
-var errKeptClock = errors.New("this data folder's time was moved by hand: start it with --dev-clock, or use another folder")
+var errKeptClock = errors.New("this data folder's time stands still and is moved by hand: start it with --dev-clock, or use another folder")
 
 // openClock takes domain time from the configuration: a given clock, the development clock with the time it was left at,
 // or the system's.

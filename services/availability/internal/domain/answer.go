@@ -26,9 +26,9 @@ type Reason int
 const (
 	// Known is no reason: there is one.
 	Known Reason = iota
-	// NoWorkingTime: not within 90 days.
+	// NoWorkingTime says that it is not within 90 days.
 	NoWorkingTime
-	// MemberNotFound: there is no such member, or they are not ACTIVE.
+	// MemberNotFound says that there is no such member, or that they are not ACTIVE.
 	MemberNotFound
 )
 

@@ -90,7 +90,8 @@ func TestExpectationsInWords(t *testing.T) {
 			false, "", "2026-12-01T09:00:00Z", "", NoWorkingTime,
 		},
 		"gone": {
-			Person{Record: Record{Name: "Ben"}}, "2026-12-01T09:00:00Z", Normal, window.Working(time.Hour),
+			Person{Record: Record{Name: "Ben"}},
+			"2026-12-01T09:00:00Z", Normal, window.Working(time.Hour),
 			"Ben is not an active member of the workspace and will not see it.", false, "", "", "", MemberNotFound,
 		},
 	} {

@@ -10,7 +10,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/worktime"
 )
 
-// ReasonTimeOffPast: the time off is over and can no longer be taken back. meridian.availability.v1.ErrorReason lists it.
+// ReasonTimeOffPast says that the time off is over and can no longer be taken back. meridian.availability.v1.ErrorReason lists it.
 const ReasonTimeOffPast = "TIME_OFF_PAST"
 
 // TimeOffKind is why somebody is off.
@@ -52,7 +52,7 @@ type TimeOff struct {
 }
 
 // absence is what of it counts.
-func (t TimeOff) absence() worktime.Absence {
+func (t *TimeOff) absence() worktime.Absence {
 	return worktime.Absence{
 		AllDay: t.AllDay, First: t.First, Last: t.Last, Start: t.Start, End: t.End, Since: t.CreateTime, Until: t.CancelTime,
 	}
@@ -60,7 +60,7 @@ func (t TimeOff) absence() worktime.Absence {
 
 // Reaches are instants before which it surely does not begin to count and after which it surely no longer does, whatever
 // zone its member is in: what a query finds it by.
-func (t TimeOff) Reaches() (lower, upper time.Time) {
+func (t *TimeOff) Reaches() (lower, upper time.Time) {
 	lower, upper = t.Start, t.End
 	if t.AllDay {
 		lower = worktime.UTC().StartOf(t.First - 1)
@@ -86,7 +86,7 @@ func NewTimeOff(t TimeOff, calendar *worktime.Calendar, m *MemberTime, now time.
 }
 
 // check refuses what is no time off from now on.
-func (t TimeOff) check(zone *worktime.Zone, now time.Time) error {
+func (t *TimeOff) check(zone *worktime.Zone, now time.Time) error {
 	switch {
 	case !utf8.ValidString(t.Note):
 		return fault.InvalidField("time_off.note", "must be valid UTF-8")
@@ -112,7 +112,7 @@ func (t TimeOff) check(zone *worktime.Zone, now time.Time) error {
 	return nil
 }
 
-func (t TimeOff) checkDates(zone *worktime.Zone, now time.Time) error {
+func (t *TimeOff) checkDates(zone *worktime.Zone, now time.Time) error {
 	if err := CheckDate("time_off.start_date", t.First); err != nil {
 		return err
 	}
@@ -151,7 +151,8 @@ func (t *TimeOff) Cancel(calendar *worktime.Calendar, m *MemberTime, now time.Ti
 }
 
 // Public is the time off as others see it: that somebody is off, but not why.
-func (t TimeOff) Public() TimeOff {
-	t.Kind, t.Note = "", ""
-	return t
+func (t *TimeOff) Public() TimeOff {
+	public := *t
+	public.Kind, public.Note = "", ""
+	return public
 }

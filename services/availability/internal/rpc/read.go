@@ -131,11 +131,12 @@ func windowsOf(field string, windows []*availabilityv1.WeeklyWindow) ([]domain.W
 
 // weekdayOf is the day from 0 for Sunday; none for a day that there is not, which the domain refuses.
 func weekdayOf(day dayofweek.DayOfWeek) time.Weekday {
-	switch {
-	case day == dayofweek.DayOfWeek_SUNDAY:
+	switch day {
+	case dayofweek.DayOfWeek_SUNDAY:
 		return time.Sunday
-	case day == dayofweek.DayOfWeek_DAY_OF_WEEK_UNSPECIFIED:
+	case dayofweek.DayOfWeek_DAY_OF_WEEK_UNSPECIFIED:
 		return -1
+	default:
 	}
 	return time.Weekday(day)
 }

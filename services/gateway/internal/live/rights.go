@@ -216,7 +216,7 @@ func (r *rights) receives(member string, meta eventbus.Meta) bool {
 	case eventbus.AudienceSpace:
 		return r.reads(member, meta.Space)
 	case eventbus.AudiencePerson:
-		return meta.Person == member && r.active(member)
+		return meta.Person == member && r.active(member) && (meta.Space == "" || r.reads(member, meta.Space))
 	default:
 		return false
 	}

@@ -119,7 +119,10 @@ func TestRightsFollowTheNewestRowsInAnyOrder(t *testing.T) {
 		r.applyRows(rapid.Permutation(repeated).Draw(t, "order"))
 		for _, member := range somebody {
 			for _, space := range someSpace {
-				require.Equal(t, m.reads(member, space, someTeams), r.reads(member, space), "%s in %s", member, space)
+				reads := m.reads(member, space, someTeams)
+				require.Equal(t, reads, r.reads(member, space), "%s in %s", member, space)
+				own := eventbus.Meta{Audience: eventbus.AudiencePerson, Person: member, Space: space}
+				require.Equal(t, reads && m.active[member], r.receives(member, own), "one's own event tells of a space")
 			}
 			for _, about := range somebody {
 				workspace := r.receives(member, eventbus.Meta{Audience: eventbus.AudienceWorkspace, Subject: about, Aggregate: about})

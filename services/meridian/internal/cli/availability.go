@@ -242,7 +242,7 @@ func hoursFrom(text string) (*availabilityv1.WeeklyWindow, error) {
 			to = slices.Index(weekdays(), strings.ToLower(last[:min(3, len(last))]))
 		}
 		if from < 0 || to < 0 {
-			return nil, fmt.Errorf("%q names a day that is none", text)
+			return nil, fmt.Errorf("%q names no day of the week", text)
 		}
 		for day := from; ; day = (day + 1) % len(weekdays()) {
 			window.Days = append(window.Days, dayofweek.DayOfWeek(day+1))

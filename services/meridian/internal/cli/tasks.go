@@ -187,15 +187,27 @@ func (c *TasksShowCmd) Run(ctx context.Context, client *Client, streams Streams)
 	return s.table(func(w io.Writer) {
 		row(w, t.GetKey(), t.GetState(), t.GetPriority().String(), holderOf(t, names), "due "+dueOf(t), short(t.GetTitle(), 100))
 		for _, leg := range legs {
-			row(w, "leg "+id(leg.GetName()), nameOf(names, leg.GetHolder()), when(leg.GetStartTime()), when(leg.GetEndTime()), leg.GetEndReason().String())
+			end := leg.GetEndReason().String()
+			if leg.GetEndTime() == nil {
+				end = "goes on"
+			}
+			row(w, "leg "+id(leg.GetName()), nameOf(names, leg.GetHolder()), when(leg.GetStartTime()), when(leg.GetEndTime()), end)
 		}
 		for _, change := range changes {
-			row(w, when(change.GetCreateTime()), nameOf(names, change.GetActor()), change.GetField(), short(change.GetFrom(), 40), "->", short(change.GetTo(), 40))
+			row(w, when(change.GetCreateTime()), nameOf(names, change.GetActor()), change.GetField(), valueOf(names, change.GetFrom()), "->", valueOf(names, change.GetTo()))
 		}
 		if t.GetDescription() != "" {
 			_, _ = fmt.Fprintf(w, "\n%s\n", safe(t.GetDescription()))
 		}
 	})
+}
+
+// valueOf shows a value of a history: whom it names, or the text.
+func valueOf(names map[string]string, value string) string {
+	if strings.HasPrefix(value, "workspaces/") {
+		return nameOf(names, value)
+	}
+	return short(value, 40)
 }
 
 // TasksNewCmd makes a task.

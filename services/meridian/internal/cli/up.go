@@ -51,6 +51,7 @@ func (c *UpCmd) Run(ctx context.Context, client *Client, streams Streams) (err e
 		return err
 	}
 	defer func() {
+		_, _ = io.WriteString(streams.Err, "stopping\n")
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 		defer cancel()
 		err = errors.Join(err, running.Stop(ending), flush(ending))
@@ -68,6 +69,9 @@ func greeting(s *stack.Stack, program, data string) string {
 	fmt.Fprintf(&b, "Meridian serves:\n  HTTP  %s\n  gRPC  %s\n  NATS  %s\n", base, s.GRPCAddr(), s.NATSURL())
 	if addr := s.AdminAddr(); addr != "" {
 		fmt.Fprintf(&b, "  admin http://%s/readyz\n", addr)
+	}
+	if c := s.Clock(); c != nil {
+		fmt.Fprintf(&b, "The domain's time stands still at %s: meridian clock moves it, meridian demo tells a night.\n", c.Now().Format(time.RFC3339))
 	}
 	if w := s.Welcome(); w != nil {
 		fmt.Fprintf(&b, `
@@ -88,6 +92,10 @@ To try next, in another terminal:
   %[4]s threads new --space Playground --title Hello "The first message"
   %[4]s import mbox FILE --space Archive --create-space
   %[4]s search hello
+  %[4]s availability set me --zone Europe/London 'Mon-Fri 09:00-17:00'
+  %[4]s tasks project OPS Operations --space Playground
+  %[4]s tasks new --project OPS --holder me "Rotate the keys"
+  %[4]s inbox
 An integrator's program, with a NATS client alone: services/examples/subscriber
 `, base, tokenFile, s.GRPCAddr(), program)
 	return b.String()

@@ -41,7 +41,7 @@ func (d Date) Valid() bool {
 }
 
 // Start is the date's first instant in UTC.
-func (d Date) Start() time.Time { return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC) }
+func (d Date) Start() time.Time { return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC) } //nolint:forbidigo // in UTC no clock changes
 
 // End is the first instant after the date in UTC.
 func (d Date) End() time.Time { return d.Start().AddDate(0, 0, 1) }

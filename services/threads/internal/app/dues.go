@@ -175,7 +175,7 @@ type WorkingTimeChange struct {
 }
 
 // endOfTime is after every instant that is kept.
-var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant that Go cannot declare so
+var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals,forbidigo // a constant that Go cannot declare so; in UTC no clock changes
 
 // OnWorkingTime follows a change of a member's working time: what is due of them within the range is computed again. Late
 // or again it does no harm, for what is computed is what holds then.

@@ -64,7 +64,7 @@ func (s *Store) AskSources(ctx context.Context, ws uuid.UUID, checks map[int]app
 func (s *Store) FollowedActivity(
 	ctx context.Context, ws, member uuid.UUID, p page.Request[app.ActivityCursor],
 ) (page.Result[app.Activity, app.ActivityCursor], error) {
-	before := app.ActivityCursor{Time: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), Thread: uuid.Max}
+	before := app.ActivityCursor{Time: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), Thread: uuid.Max} //nolint:forbidigo // in UTC no clock changes
 	if p.After != nil {
 		before = *p.After
 	}

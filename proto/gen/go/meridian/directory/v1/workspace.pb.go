@@ -44,7 +44,7 @@ type Workspace struct {
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When the workspace last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// The least role that may send something URGENT. MEMBER when never set.
+	// The least role that may send something URGENT. MEMBER when never set. A change is in force within a moment, as rights are.
 	UrgentRole Member_Role `protobuf:"varint,9,opt,name=urgent_role,json=urgentRole,proto3,enum=meridian.directory.v1.Member_Role" json:"urgent_role,omitempty"`
 	// How long people have to answer, where an ask does not say it.
 	ResponseWindows *ResponseWindows `protobuf:"bytes,10,opt,name=response_windows,json=responseWindows,proto3" json:"response_windows,omitempty"`

@@ -449,34 +449,34 @@ var File_meridian_notifications_v1_notification_events_proto protoreflect.FileDe
 
 const file_meridian_notifications_v1_notification_events_proto_rawDesc = "" +
 	"\n" +
-	"3meridian/notifications/v1/notification_events.proto\x12\x19meridian.notifications.v1\x1a,meridian/notifications/v1/notification.proto\x1a\x1fmeridian/options/v1/event.proto\"\xda\x01\n" +
+	"3meridian/notifications/v1/notification_events.proto\x12\x19meridian.notifications.v1\x1a,meridian/notifications/v1/notification.proto\x1a\x1fmeridian/options/v1/event.proto\"\xf0\x01\n" +
 	"\x13NotificationCreated\x12K\n" +
-	"\fnotification\x18\x01 \x01(\v2'.meridian.notifications.v1.NotificationR\fnotification:v\xb2\xbb\x18r\n" +
-	"\fnotification\x12\acreated\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.versionB\x16notification.recipientJ\x030.2\"\xca\x02\n" +
+	"\fnotification\x18\x01 \x01(\v2'.meridian.notifications.v1.NotificationR\fnotification:\x8b\x01\xb2\xbb\x18\x86\x01\n" +
+	"\fnotification\x12\acreated\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.version:\x12notification.spaceB\x16notification.recipientJ\x030.2\"\xe0\x02\n" +
 	"\x15NotificationDelivered\x12K\n" +
 	"\fnotification\x18\x01 \x01(\v2'.meridian.notifications.v1.NotificationR\fnotification\x12A\n" +
 	"\achannel\x18\x02 \x01(\x0e2'.meridian.notifications.v1.Channel.KindR\achannel\x12'\n" +
-	"\x0fcollapsed_count\x18\x03 \x01(\x05R\x0ecollapsedCount:x\xb2\xbb\x18t\n" +
-	"\fnotification\x12\tdelivered\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.versionB\x16notification.recipientJ\x030.2\"\xdc\x01\n" +
+	"\x0fcollapsed_count\x18\x03 \x01(\x05R\x0ecollapsedCount:\x8d\x01\xb2\xbb\x18\x88\x01\n" +
+	"\fnotification\x12\tdelivered\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.version:\x12notification.spaceB\x16notification.recipientJ\x030.2\"\xf2\x01\n" +
 	"\x14NotificationDeferred\x12K\n" +
-	"\fnotification\x18\x01 \x01(\v2'.meridian.notifications.v1.NotificationR\fnotification:w\xb2\xbb\x18s\n" +
-	"\fnotification\x12\bdeferred\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.versionB\x16notification.recipientJ\x030.2\"\xf6\x01\n" +
+	"\fnotification\x18\x01 \x01(\v2'.meridian.notifications.v1.NotificationR\fnotification:\x8c\x01\xb2\xbb\x18\x87\x01\n" +
+	"\fnotification\x12\bdeferred\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.version:\x12notification.spaceB\x16notification.recipientJ\x030.2\"\x8c\x02\n" +
 	"\x15NotificationCancelled\x12K\n" +
 	"\fnotification\x18\x01 \x01(\v2'.meridian.notifications.v1.NotificationR\fnotification\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason:x\xb2\xbb\x18t\n" +
-	"\fnotification\x12\tcancelled\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.versionB\x16notification.recipientJ\x030.2\"\xd4\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason:\x8d\x01\xb2\xbb\x18\x88\x01\n" +
+	"\fnotification\x12\tcancelled\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.version:\x12notification.spaceB\x16notification.recipientJ\x030.2\"\xea\x01\n" +
 	"\x10NotificationRead\x12K\n" +
-	"\fnotification\x18\x01 \x01(\v2'.meridian.notifications.v1.NotificationR\fnotification:s\xb2\xbb\x18o\n" +
-	"\fnotification\x12\x04read\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.versionB\x16notification.recipientJ\x030.2\"\x9e\x01\n" +
+	"\fnotification\x18\x01 \x01(\v2'.meridian.notifications.v1.NotificationR\fnotification:\x88\x01\xb2\xbb\x18\x83\x01\n" +
+	"\fnotification\x12\x04read\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.version:\x12notification.spaceB\x16notification.recipientJ\x030.2\"\x9e\x01\n" +
 	"\n" +
 	"DigestSent\x129\n" +
 	"\x06digest\x18\x01 \x01(\v2!.meridian.notifications.v1.DigestR\x06digest:U\xb2\xbb\x18Q\n" +
-	"\x06digest\x12\x04sent\x18\x03\"\vdigest.name*\vdigest.name2\x0edigest.versionB\x10digest.recipientJ\x030.2\"\xa9\x02\n" +
+	"\x06digest\x12\x04sent\x18\x03\"\vdigest.name*\vdigest.name2\x0edigest.versionB\x10digest.recipientJ\x030.2\"\xbf\x02\n" +
 	"\x0eDeliveryFailed\x12K\n" +
 	"\fnotification\x18\x01 \x01(\v2'.meridian.notifications.v1.NotificationR\fnotification\x12A\n" +
 	"\achannel\x18\x02 \x01(\x0e2'.meridian.notifications.v1.Channel.KindR\achannel\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error:q\xb2\xbb\x18m\n" +
-	"\bdelivery\x12\x06failed\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.versionB\x16notification.recipientJ\x030.2\"\xa8\x02\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error:\x86\x01\xb2\xbb\x18\x81\x01\n" +
+	"\bdelivery\x12\x06failed\x18\x03\"\x11notification.name*\x11notification.name2\x14notification.version:\x12notification.spaceB\x16notification.recipientJ\x030.2\"\xa8\x02\n" +
 	"\x12PreferencesChanged\x12m\n" +
 	"\x18notification_preferences\x18\x01 \x01(\v22.meridian.notifications.v1.NotificationPreferencesR\x17notificationPreferences\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member:\x8a\x01\xb2\xbb\x18\x85\x01\n" +

@@ -98,7 +98,8 @@ type Event struct {
 	Aggregate string `protobuf:"bytes,5,opt,name=aggregate,proto3" json:"aggregate,omitempty"`
 	// Path of the aggregate's version after the change, an int64: `ce-sequence`.
 	Version string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
-	// Path of the space's resource name. Required with, and only with, audience SPACE.
+	// Path of the space's resource name. Required with audience SPACE; with PERSON it may stand, for an event that tells of what
+	// a space holds: it is then for that person as long as they may read the space. Only with these.
 	Space string `protobuf:"bytes,7,opt,name=space,proto3" json:"space,omitempty"`
 	// Path of the member's resource name. Required with, and only with, audience PERSON.
 	Person string `protobuf:"bytes,8,opt,name=person,proto3" json:"person,omitempty"`

@@ -44,7 +44,8 @@ type ReadState struct {
 	UnreadCount int64 `protobuf:"varint,7,opt,name=unread_count,json=unreadCount,proto3" json:"unread_count,omitempty"`
 	// Whether the member follows the thread: it is in their list of read states.
 	Followed bool `protobuf:"varint,8,opt,name=followed,proto3" json:"followed,omitempty"`
-	// Whether the member has muted the thread: nothing in it, but a mention of them, is to reach them.
+	// Whether the member has muted the thread: what merely happens in it is not to reach them, with the digest neither. What is
+	// addressed to them does: a mention, an ask. NotificationPreferences.muted quiets mentions too.
 	Muted bool `protobuf:"varint,9,opt,name=muted,proto3" json:"muted,omitempty"`
 	// Grows by one with every `read_state.changed` of this member and thread: its `ce-sequence`. 0 before the first.
 	Version int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
