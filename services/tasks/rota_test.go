@@ -46,6 +46,18 @@ func (r *rota) setDown(down bool) {
 	r.down = down
 }
 
+// meanwhile calls f with the next question, and with no other.
+func (r *rota) meanwhile(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asking = func() {
+		r.mu.Lock()
+		r.asking = nil
+		r.mu.Unlock()
+		f()
+	}
+}
+
 func (r *rota) questions() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,7 +1,6 @@
 package tasks
 
 import (
-	"sync"
 	"testing"
 	"time"
 
@@ -31,8 +30,9 @@ func TestABatonCrossesTheNight(t *testing.T) {
 	team := o.team(o.ws, "relay", ben, chitra, dai)
 	task := o.held(ben).GetName()
 	require.NoError(t, o.clock.Set(time.Date(2026, 11, 24, 23, 0, 0, 0, time.UTC)))
-	h := o.offerAuto(ben, task, team).GetName()
-	require.Empty(t, o.handoff(ben, h).GetRecipient(), "it takes a moment")
+	offered := o.offerAuto(ben, task, team)
+	require.Empty(t, offered.GetRecipient(), "it takes a moment")
+	h := offered.GetName()
 
 	o.settle()
 	got := o.handoff(ben, h)
@@ -268,14 +268,7 @@ func TestAMarkDuringALookStays(t *testing.T) {
 	o := newOffice(t)
 	ben := o.joins("Ben")
 	h := o.offer(o.ana, o.held(o.ana).GetName(), ben).GetName()
-	var once sync.Once
-	o.rota.mu.Lock()
-	o.rota.asking = func() {
-		once.Do(func() {
-			require.NoError(t, o.app.OnWorkingTime(t.Context(), o.ws, ben.Member))
-		})
-	}
-	o.rota.mu.Unlock()
+	o.rota.meanwhile(func() { require.NoError(t, o.app.OnWorkingTime(t.Context(), o.ws, ben.Member)) })
 	o.route(1)
 	require.Equal(t, epoch.Add(4*time.Hour), o.handoff(ben, h).GetExpireTime().AsTime())
 	o.rota.set(ben, hours{from: 10, to: 18})

@@ -113,6 +113,39 @@ func TestSourcesOfTasksAndOfOthers(t *testing.T) {
 	require.Empty(t, none.GetActivities())
 }
 
+// A notice that somebody was given a task is not sent when there is nothing for them to do any more.
+func TestSourcesOfTasksThatAreSettled(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	ben, boss := o.joins("Ben"), o.member(o.ws, auth.Admin, "Boss")
+	settled := func(task string, members ...person) []string {
+		t.Helper()
+		var all []string
+		for _, s := range o.check(task, members...) {
+			require.False(t, s.GetGone())
+			require.False(t, s.GetWaiting())
+			all = append(all, s.GetSettledReason())
+		}
+		return all
+	}
+	task := o.held(o.ana).GetName()
+	require.Equal(t, []string{""}, settled(task, o.ana))
+	_, err := o.tasks.AssignTask(boss.ctx, &tasksv1.AssignTaskRequest{Name: task, Holder: ben.name()})
+	require.NoError(t, err)
+	require.Equal(t, []string{"held by somebody else", ""}, settled(task, o.ana, ben))
+	_, err = o.tasks.ReleaseTask(ben.ctx, &tasksv1.ReleaseTaskRequest{Name: task})
+	require.NoError(t, err)
+	require.Equal(t, []string{"released", "released"}, settled(task, o.ana, ben))
+	_, err = o.claim(ben, task)
+	require.NoError(t, err)
+	require.Equal(t, []string{""}, settled(task, ben))
+	for _, end := range []string{"done", "cancelled"} {
+		_, err = o.moveTo(ben, task, end)
+		require.NoError(t, err)
+		require.Equal(t, []string{end, end}, settled(task, o.ana, ben))
+	}
+}
+
 // Only notifications asks.
 func TestSourcesAreForNotifications(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/workingtime"
 	"github.com/meridianhq/meridian/services/tasks/internal/domain"
 )
@@ -39,6 +40,8 @@ type RoutingStore interface {
 	MarkMember(ctx context.Context, ws, member uuid.UUID, now time.Time) (int64, error)
 	// MarkWorkspace has it look at every open offer of the workspace.
 	MarkWorkspace(ctx context.Context, ws uuid.UUID, now time.Time) (int64, error)
+	// MemberBehind says whether the projection knows a member only as of before a version of theirs.
+	MemberBehind(ctx context.Context, ws, member uuid.UUID, version int64) (bool, error)
 }
 
 // Look is what the routing goes by.
@@ -54,7 +57,9 @@ type Look struct {
 type plan struct {
 	// start is when it was asked.
 	start time.Time
-	// lapsed says that the recipient can no longer take the baton.
+	// open says that the offer could be taken then.
+	open bool
+	// lapsed says that nobody whom it was made to can take the baton any more.
 	lapsed bool
 	// candidate is AUTO's next; uuid.Nil when there is none.
 	candidate uuid.UUID
@@ -87,22 +92,13 @@ func (a *App) RouteHandoff(ctx context.Context, ref Ref) error {
 		}
 		r.Begin(a.now())
 		relay = r
-		receivers := ids(look.Receivers)
 		switch {
 		case h.ID == r.Offer.ID && !r.Offer.Open(r.Now):
 			r.Expire() // an AUTO is marked by it, and looked at again
-		case h.ID == r.Offer.ID && p.lapsed:
-			r.Lapse()
-		case r.Seeks() && h.ID == r.Offer.ID && p.candidate == uuid.Nil:
-			r.NotFound()
-		case r.Seeks() && h.ID == r.Offer.ID:
-			r.Found(p.candidate, p.start, p.timing)
-		case h.ID == r.Offer.ID:
-			r.Retime(p.timing, receivers)
-		case r.GoesOn(h) && p.candidate == uuid.Nil:
-			r.Return(h)
-		case r.GoesOn(h):
-			r.PassOn(h, next, p.candidate, p.start, p.timing)
+		case h.Version != look.Handoff.Version || h.Open(r.Now) != p.open:
+			return tx.LookAgain(ctx, ref.Handoff) // what was found out is about another state of it
+		default:
+			p.decide(r, h, next, ids(look.Receivers))
 		}
 		if err := a.keep(ctx, tx, r, service); err != nil {
 			return err
@@ -117,16 +113,33 @@ func (a *App) RouteHandoff(ctx context.Context, ref Ref) error {
 	return nil
 }
 
+// decide does what follows for a handoff that is as it was looked at. next is the id of the offer that AUTO may go on to.
+func (p plan) decide(r *domain.Relay, h domain.Handoff, next uuid.UUID, receivers []uuid.UUID) {
+	switch {
+	case h.ID == r.Offer.ID && p.lapsed:
+		r.Lapse()
+	case r.Seeks() && h.ID == r.Offer.ID && p.candidate == uuid.Nil:
+		r.NotFound()
+	case r.Seeks() && h.ID == r.Offer.ID:
+		r.Found(p.candidate, p.start, p.timing)
+	case h.ID == r.Offer.ID:
+		r.Retime(p.timing, receivers)
+	case r.GoesOn(h) && p.candidate == uuid.Nil:
+		r.Return(h)
+	case r.GoesOn(h):
+		r.PassOn(h, next, p.candidate, p.start, p.timing)
+	}
+}
+
 // plan asks availability what the handoff needs to know.
 func (a *App) plan(ctx context.Context, look Look) (plan, error) {
 	h, now := look.Handoff, a.now()
-	p := plan{start: now}
-	open := h.Open(now)
+	p := plan{start: now, open: h.Open(now)}
 	switch {
-	case open && h.Recipient != uuid.Nil && len(look.Receivers) == 0:
+	case p.open && h.Lapses(ids(look.Receivers)):
 		p.lapsed = true
 		return p, nil
-	case open && (h.Recipient != uuid.Nil || h.Route == domain.ToTeam):
+	case p.open && (h.Recipient != uuid.Nil || h.Route == domain.ToTeam):
 		timings, err := a.timings(ctx, h, ids(look.Receivers), h.StartTime)
 		if err != nil {
 			return p, err
@@ -201,6 +214,20 @@ func (a *App) OnWorkingTime(ctx context.Context, ws, member uuid.UUID) error {
 // OnDefaultSchedule follows a change of the workspace's default hours.
 func (a *App) OnDefaultSchedule(ctx context.Context, ws uuid.UUID) error {
 	return a.marked(a.store.MarkWorkspace(ctx, ws, a.now()))
+}
+
+// OnMemberDeactivated follows that a member has left, as of a version of theirs: the open offers to them and to their teams
+// are looked at again. It fails Unavailable until the projection knows it too, for the look goes by that, and would find
+// them there still.
+func (a *App) OnMemberDeactivated(ctx context.Context, ws, member uuid.UUID, version int64) error {
+	behind, err := a.store.MemberBehind(ctx, ws, member, version)
+	if err != nil {
+		return err
+	}
+	if behind {
+		return fault.New(fault.Unavailable, fault.ReasonUnavailable, "the projection does not know yet that a member has left")
+	}
+	return a.marked(a.store.MarkMember(ctx, ws, member, a.now()))
 }
 
 func (a *App) marked(n int64, err error) error {

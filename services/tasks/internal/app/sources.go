@@ -68,7 +68,9 @@ func (a *App) CheckSources(ctx context.Context, ws uuid.UUID, handoffs, tasks []
 	}
 	for _, c := range tasks {
 		if t, ok := foundTasks[c.Place]; ok {
-			states[c.Place] = SourceState{DueTime: t.DueTime, Title: t.Title, Text: t.Excerpt()}
+			states[c.Place] = SourceState{
+				SettledReason: t.SettledReason(c.Member), DueTime: t.DueTime, Title: t.Title, Text: t.Excerpt(),
+			}
 		}
 	}
 	return states, nil

@@ -64,6 +64,8 @@ type RelayTx interface {
 	SaveRelay(ctx context.Context, r *domain.Relay) error
 	// Routed says that the routing has looked at a handoff as it was after so many marks.
 	Routed(ctx context.Context, handoff uuid.UUID, marks int64) error
+	// LookAgain gives back a handoff that the routing has claimed: as it is now, it was not looked at.
+	LookAgain(ctx context.Context, handoff uuid.UUID) error
 }
 
 // PeopleTx reads what the projection knows of people.

@@ -255,3 +255,19 @@ func (h Handoff) SettledReason(member uuid.UUID, ofTeam bool, responder string) 
 	}
 	return ""
 }
+
+// SettledReason says in words why there is nothing to do about the task for a member who was made its holder; empty while
+// they hold it.
+func (t Task) SettledReason(member uuid.UUID) string {
+	switch {
+	case t.Category == Cancelled:
+		return "cancelled"
+	case t.Closed():
+		return "done"
+	case t.Holder == uuid.Nil:
+		return "released"
+	case t.Holder != member:
+		return "held by somebody else"
+	}
+	return ""
+}

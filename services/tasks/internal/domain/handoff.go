@@ -186,6 +186,12 @@ func (h Handoff) recipients(receivers []uuid.UUID) []uuid.UUID {
 	return nil
 }
 
+// Lapses says whether nobody is left whom the open offer waits for, by who of its recipient or its team can take it. An AUTO
+// that seeks its candidate waits for none yet.
+func (h Handoff) Lapses(receivers []uuid.UUID) bool {
+	return (h.Recipient != uuid.Nil || h.Route == ToTeam) && len(h.undecided(receivers)) == 0
+}
+
 // settled is the fault of an offer that is no longer open.
 func (h Handoff) settled() error {
 	f := unmet(ReasonHandoffSettled, preconditionHandoff, h.Name(), "the offer is no longer open").With("state", string(h.State))

@@ -67,7 +67,8 @@ func (r *Relay) NotFound() {
 	r.Return(r.expire(r.Now))
 }
 
-// Lapse ends the open offer because its recipient can no longer take it: they have left or lost the right. AUTO goes on.
+// Lapse ends the open offer because nobody whom it waits for can take it any more: they have left or lost the right. AUTO
+// goes on.
 func (r *Relay) Lapse() {
 	if !r.Offer.Open(r.Now) {
 		return
@@ -84,7 +85,8 @@ func (r *Relay) GoesOn(h Handoff) bool {
 		r.Task.LastHandoff == h.ID && r.Leg.Number == h.Leg && r.Leg.Holder == h.Giver
 }
 
-// PassOn offers the baton to AUTO's next candidate, who was chosen at start.
+// PassOn offers the baton to AUTO's next candidate, who was chosen at start. The offer is looked at once more: their hours may
+// have changed since they were asked for, and that could not mark an offer that was not there.
 func (r *Relay) PassOn(h Handoff, id, candidate uuid.UUID, start time.Time, t Timing) {
 	if !r.GoesOn(h) {
 		return
@@ -92,6 +94,7 @@ func (r *Relay) PassOn(h Handoff, id, candidate uuid.UUID, start time.Time, t Ti
 	h.Next = id
 	r.tell(&h, func(h Handoff, t Task) Event { return HandoffRerouted{Task: t, Handoff: h} })
 	t = t.asOf(r.Now)
+	r.Route = append(r.Route, id)
 	r.offer(Handoff{
 		ID: id, Giver: h.Giver, Leg: h.Leg, Route: Auto, Recipient: candidate, Team: h.Team, Note: h.Note, Window: h.Window,
 		Previous: h.ID, Tried: append(slices.Clone(h.Tried), candidate),

@@ -161,7 +161,7 @@ func TestAutoPassesOnAndReturns(t *testing.T) {
 	require.Equal(t, []uuid.UUID{ben, chitra}, r.Offer.Tried)
 	require.Equal(t, first.ID, r.Offer.Previous)
 	require.Equal(t, r.Now.Add(time.Hour), r.Offer.ExpireTime)
-	require.Empty(t, r.Route, "its times are known")
+	require.Equal(t, []uuid.UUID{second}, r.Route, "their hours may have changed since they were asked for")
 	require.False(t, r.GoesOn(r.Handoffs[0]))
 	events := len(r.Events)
 	r.PassOn(r.Handoffs[0], id(), ben, r.Now, domain.Timing{})
@@ -173,6 +173,21 @@ func TestAutoPassesOnAndReturns(t *testing.T) {
 	r.Return(declined)
 	require.True(t, r.Handoffs[len(r.Handoffs)-1].Returned)
 	require.Equal(t, ana, r.Task.Holder)
+}
+
+func TestAnOfferLapsesWithoutReceivers(t *testing.T) {
+	t.Parallel()
+	ben, chitra := id(), id()
+	team := domain.Handoff{Route: domain.ToTeam, Team: id(), Decliners: []uuid.UUID{ben}}
+	require.False(t, team.Lapses([]uuid.UUID{ben, chitra}))
+	require.True(t, team.Lapses([]uuid.UUID{ben}), "who has refused is not waited for")
+	require.True(t, team.Lapses(nil))
+	for _, route := range []domain.Route{domain.ToMember, domain.Auto} {
+		one := domain.Handoff{Route: route, Recipient: ben}
+		require.False(t, one.Lapses([]uuid.UUID{ben}))
+		require.True(t, one.Lapses(nil))
+	}
+	require.False(t, domain.Handoff{Route: domain.Auto, Team: id()}.Lapses(nil), "it seeks, and says itself when it finds nobody")
 }
 
 func TestNotesAreChecked(t *testing.T) {

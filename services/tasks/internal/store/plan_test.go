@@ -321,6 +321,10 @@ func (s *seeded) work(t *testing.T) {
 	n, err = s.store.MarkWorkspace(ctx, s.ws, now)
 	require.NoError(t, err)
 	require.Positive(t, n)
+	behind, err := s.store.MemberBehind(ctx, s.ws, seedID(1, 2, 0), 99)
+	require.NoError(t, err)
+	require.True(t, behind)
+	require.NoError(t, s.store.InTx(ctx, s.ws, func(ctx context.Context, tx app.Tx) error { return tx.LookAgain(ctx, s.open) }))
 	s.requireIndexPlans(t)
 }
 

@@ -200,3 +200,8 @@ func (t *tx) addChanges(ctx context.Context, r *domain.Relay) error {
 func (t *tx) Routed(ctx context.Context, handoff uuid.UUID, marks int64) error {
 	return t.writes.Routed(ctx, db.RoutedParams{WorkspaceID: t.ws, HandoffID: handoff, Marks: marks})
 }
+
+// LookAgain implements app.RelayTx.
+func (t *tx) LookAgain(ctx context.Context, handoff uuid.UUID) error {
+	return t.writes.LookAgain(ctx, db.LookAgainParams{WorkspaceID: t.ws, HandoffID: handoff})
+}

@@ -95,6 +95,15 @@ func (s *Store) MarkWorkspace(ctx context.Context, ws uuid.UUID, now time.Time) 
 	return n, nil
 }
 
+// MemberBehind implements app.RoutingStore.
+func (s *Store) MemberBehind(ctx context.Context, ws, member uuid.UUID, version int64) (bool, error) {
+	behind, err := s.queries(ws).MemberBehind(ctx, db.MemberBehindParams{WorkspaceID: ws, MemberID: member, Version: version})
+	if err != nil {
+		return false, fmt.Errorf("compare a member's version: %w", err)
+	}
+	return behind, nil
+}
+
 // ClaimExpired implements app.ExpiryStore.
 func (s *Store) ClaimExpired(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]app.Ref, error) {
 	rows, err := s.all().ClaimExpired(ctx, db.ClaimExpiredParams{Now: now, LeaseSeconds: lease.Seconds(), MaxRows: int32(limit)})

@@ -230,6 +230,23 @@ func (q *Queries) HandoffToRoute(ctx context.Context, arg HandoffToRouteParams) 
 	return i, err
 }
 
+const lookAgain = `-- name: LookAgain :exec
+UPDATE handoffs
+SET route_lease = NULL
+WHERE workspace_id = $1 AND handoff_id = $2 AND route_since IS NOT NULL
+`
+
+type LookAgainParams struct {
+	WorkspaceID uuid.UUID
+	HandoffID   uuid.UUID
+}
+
+// The routing has not looked after all.
+func (q *Queries) LookAgain(ctx context.Context, arg LookAgainParams) error {
+	_, err := q.db.Exec(ctx, lookAgain, arg.WorkspaceID, arg.HandoffID)
+	return err
+}
+
 const markMember = `-- name: MarkMember :execrows
 UPDATE handoffs h
 SET route_since = $1, route_marks = h.route_marks + 1, route_tries = 0, route_lease = NULL

@@ -31,6 +31,25 @@ func (q *Queries) InTeam(ctx context.Context, arg InTeamParams) (bool, error) {
 	return found, err
 }
 
+const memberBehind = `-- name: MemberBehind :one
+SELECT EXISTS (
+    SELECT FROM members
+    WHERE workspace_id = $1 AND member_id = $2 AND version < $3) AS found
+`
+
+type MemberBehindParams struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	Version     int64
+}
+
+func (q *Queries) MemberBehind(ctx context.Context, arg MemberBehindParams) (bool, error) {
+	row := q.db.QueryRow(ctx, memberBehind, arg.WorkspaceID, arg.MemberID, arg.Version)
+	var found bool
+	err := row.Scan(&found)
+	return found, err
+}
+
 const person = `-- name: Person :one
 SELECT m.display_name, m.state = 2 AS active FROM members m
 WHERE m.workspace_id = $1 AND m.member_id = $2

@@ -32,6 +32,12 @@ UPDATE handoffs
 SET route_since = NULL, route_lease = NULL, route_tries = 0
 WHERE workspace_id = @workspace_id AND handoff_id = @handoff_id AND route_marks = @marks;
 
+-- name: LookAgain :exec
+-- The routing has not looked after all.
+UPDATE handoffs
+SET route_lease = NULL
+WHERE workspace_id = @workspace_id AND handoff_id = @handoff_id AND route_since IS NOT NULL;
+
 -- name: MarkMember :execrows
 -- Has the routing look at the open offers that a member's working time bears on: those to them, and those to their teams.
 UPDATE handoffs h

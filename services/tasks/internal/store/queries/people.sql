@@ -27,3 +27,8 @@ SELECT m.member_id, m.display_name
 FROM members m
 WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id AND m.state = 2
   AND space_right(m.workspace_id, m.member_id, @space_id) >= 2;
+
+-- name: MemberBehind :one
+SELECT EXISTS (
+    SELECT FROM members
+    WHERE workspace_id = @workspace_id AND member_id = @member_id AND version < @version) AS found;
