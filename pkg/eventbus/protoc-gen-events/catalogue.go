@@ -161,7 +161,7 @@ func checkPaths(message protoreflect.MessageDescriptor, option *optionsv1.Event,
 		{"subject", option.GetSubject(), protoreflect.StringKind, true, ""},
 		{"aggregate", option.GetAggregate(), protoreflect.StringKind, true, ""},
 		{"version", option.GetVersion(), protoreflect.Int64Kind, true, ""},
-		{"space", option.GetSpace(), protoreflect.StringKind, audience == optionsv1.Event_SPACE || audience == optionsv1.Event_PERSON && option.GetSpace() != "", "SPACE"},
+		{"space", option.GetSpace(), protoreflect.StringKind, audience == optionsv1.Event_SPACE || audience == optionsv1.Event_PERSON && option.GetSpace() != "", "SPACE or PERSON"},
 		{"person", option.GetPerson(), protoreflect.StringKind, audience == optionsv1.Event_PERSON, "PERSON"},
 	} {
 		switch {

@@ -274,7 +274,7 @@ func TestBrokenOptionsAreRefused(t *testing.T) {
 		"no aggregate":     {`aggregate: "baton.name" version: "baton.version" space`, `version: "baton.version" space`, "it needs the path aggregate"},
 		"SPACE no space":   {`space: "baton.space"`, ``, "it needs the path space"},
 		"PERSON no person": {`person: "member"`, ``, "it needs the path person"},
-		"space elsewhere":  {`person: "member"`, `person: "member" space: "baton.space"`, "the path space is only for the audience SPACE"},
+		"space elsewhere":  {`audience: PERSON`, `audience: SERVICES space: "baton.space"`, "the path space is only for the audience SPACE"},
 		"same subject":     {`verb: "seen"`, `verb: "handed_on"`, "have the same subject relay.baton.handed_on"},
 		"no comment":       {`// BatonSeen is for one person.`, ``, "it has no comment"},
 		"package":          {`package meridian.relay.v1;`, `package meridian.relay;`, "is not of the form"},
