@@ -180,7 +180,12 @@ func (a *App) sendDigest(ctx context.Context, f *filling, m moment) error {
 	// A shutdown from now on must not keep what was sent from being recorded, else it is sent again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), digestRecordedIn)
 	defer cancel()
-	return a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
+	return a.recordDigest(ctx, f, failure)
+}
+
+// recordDigest records what became of a digest that its channel was handed, and of what it holds.
+func (a *App) recordDigest(ctx context.Context, f *filling, failure error) error {
+	return a.store.InTx(ctx, f.digest.Workspace, func(ctx context.Context, tx Tx) error {
 		if _, err := tx.LockDigestPlan(ctx, f.digest.Recipient); err != nil { // before the digest, as who plans does
 			return err
 		}
