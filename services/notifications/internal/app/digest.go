@@ -14,6 +14,9 @@ import (
 // mostItems is how many notifications a digest takes up at most; what is beyond comes with the next.
 const mostItems = 1000
 
+// digestRecordedIn is how long the record of a digest that was sent may take, whatever else ends meanwhile.
+const digestRecordedIn = 5 * time.Second
+
 // errUnknown says that an owner of what a digest tells of cannot be asked.
 var errUnknown = fault.New(fault.Unavailable, fault.ReasonUnavailable, "the owner of a source cannot be asked for now")
 
@@ -35,6 +38,7 @@ func (a *App) SendDigest(ctx context.Context, item Item) error {
 	if err != nil || !found || d.State != domain.DigestPending || d.DeliverTime.After(a.now()) {
 		return err
 	}
+	since := a.now() // before anything is asked: what happens meanwhile is told tomorrow rather than never
 	m, items, activity, err := a.gather(ctx, d)
 	switch {
 	case unavailable(err):
@@ -49,7 +53,7 @@ func (a *App) SendDigest(ctx context.Context, item Item) error {
 	}
 	var f *filling
 	err = a.store.InTx(ctx, d.Workspace, func(ctx context.Context, tx Tx) error {
-		f = &filling{app: a, moment: m, digest: d}
+		f = &filling{app: a, moment: m, digest: d, since: since}
 		return f.run(ctx, tx, items, activity)
 	})
 	if err != nil || f.parcel == nil {
@@ -120,7 +124,18 @@ func (a *App) followed(ctx context.Context, d domain.Digest) ([]domain.Activity,
 // postpone has a digest that is due outside working time planned again.
 func (a *App) postpone(ctx context.Context, d domain.Digest, now time.Time) error {
 	return a.store.InTx(ctx, d.Workspace, func(ctx context.Context, tx Tx) error {
-		if err := tx.HoldDigest(ctx, d.ID, heldFor); err != nil {
+		if _, err := tx.LockDigestPlan(ctx, d.Recipient); err != nil { // before the digest, as who plans does
+			return err
+		}
+		due, found, err := tx.LockDigest(ctx, d.ID)
+		if err != nil || !found || due.State != domain.DigestPending {
+			return err
+		}
+		due.FillTime = time.Time{} // it is not on its way, or whoever sent it has died
+		if err := tx.PutDigest(ctx, due); err != nil {
+			return err
+		}
+		if err := tx.HoldDigest(ctx, due.ID, heldFor); err != nil {
 			return err
 		}
 		return tx.PlanDigests(ctx, []uuid.UUID{d.Recipient}, now)
@@ -162,7 +177,18 @@ func (a *App) sendDigest(ctx context.Context, f *filling, m moment) error {
 	if failure != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
+	// A shutdown from now on must not keep what was sent from being recorded, else it is sent again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), digestRecordedIn)
+	defer cancel()
+	return a.recordDigest(ctx, f, failure)
+}
+
+// recordDigest records what became of a digest that its channel was handed, and of what it holds.
+func (a *App) recordDigest(ctx context.Context, f *filling, failure error) error {
+	return a.store.InTx(ctx, f.digest.Workspace, func(ctx context.Context, tx Tx) error {
+		if _, err := tx.LockDigestPlan(ctx, f.digest.Recipient); err != nil { // before the digest, as who plans does
+			return err
+		}
 		d, found, err := tx.LockDigest(ctx, f.digest.ID)
 		if err != nil || !found || d.State != domain.DigestPending {
 			return err

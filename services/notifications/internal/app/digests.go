@@ -14,13 +14,17 @@ type DigestCursor struct {
 	Date string `json:"d"`
 }
 
-// Digest gets one of the caller's digests.
+// Digest gets one of the caller's digests, with its text once that reached them.
 func (a *App) Digest(ctx context.Context, id uuid.UUID) (domain.Digest, error) {
 	caller, err := a.caller(ctx)
 	if err != nil {
 		return domain.Digest{}, err
 	}
-	return a.store.DigestOf(ctx, caller.Workspace, caller.Member, id)
+	d, err := a.store.DigestOf(ctx, caller.Workspace, caller.Member, id)
+	if d.State != domain.DigestIsSent {
+		d.Text = "" // of a try that failed: they may no longer read all that it tells
+	}
+	return d, err
 }
 
 // Digests lists the caller's digests.

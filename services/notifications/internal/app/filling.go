@@ -14,6 +14,7 @@ type filling struct {
 	app    *App
 	moment moment
 	digest domain.Digest
+	since  time.Time // before anything that it is made from was asked for
 	to     domain.Recipient
 
 	items   []uuid.UUID // all that it tells of, shown or counted
@@ -24,6 +25,9 @@ type filling struct {
 // run fills the digest, unless it has moved since it was looked at.
 func (f *filling) run(ctx context.Context, tx Tx, items []uuid.UUID, activity []domain.Activity) error {
 	at := f.moment.at
+	if _, err := tx.LockDigestPlan(ctx, f.digest.Recipient); err != nil { // before the digest, as who plans does
+		return err
+	}
 	d, found, err := tx.LockDigest(ctx, f.digest.ID)
 	if err != nil || !found || d.State != domain.DigestPending {
 		return err
@@ -50,7 +54,7 @@ func (f *filling) run(ctx context.Context, tx Tx, items []uuid.UUID, activity []
 	if err != nil {
 		return err
 	}
-	d.Fill(composition, text, at)
+	d.Fill(composition, text, f.since, at)
 	if err := tx.PutDigest(ctx, d); err != nil {
 		return err
 	}
@@ -122,7 +126,9 @@ func (f *filling) belongs(n *Standing) (in bool, events []domain.Event) {
 		return false, n.Cancel(end, at)
 	}
 	n.Refresh(state)
-	s := n.Situation(at, f.to, f.moment.reach, f.app.noMail(f.to), time.Time{})
+	reach := f.moment.reach
+	reach.DayStart, reach.DayDate = f.digest.DayStart, f.digest.Date // of this digest's day: there may be no other
+	s := n.Situation(at, f.to, reach, f.app.noMail(f.to), time.Time{})
 	v := domain.DecideChannel(domain.Email, s)
 	if v.Decision == domain.InDigest {
 		return true, nil

@@ -28,7 +28,8 @@ func (a *App) DuePlans(ctx context.Context, now time.Time, lease time.Duration, 
 func (a *App) NextPlan(ctx context.Context) (time.Time, bool, error) { return a.store.NextPlan(ctx) }
 
 // Plan plans the next digests of members: at the start of their next working day. It moves one that is planned already where
-// that day has moved, and leaves one whose day has begun to its sending.
+// that day has moved, and leaves one whose day has begun to its sending; one whose day turns out to have
+// begun is due at once.
 func (a *App) Plan(ctx context.Context, b PlanBatch) error {
 	defer a.woken()
 	at := a.now()
@@ -113,14 +114,22 @@ func (a *App) planOne(
 	if err != nil || due.IsZero() {
 		return false, err
 	}
-	pending, found, err := tx.LockPendingDigest(ctx, member)
+	pending, leaving, found, err := tx.LockPendingDigest(ctx, member)
 	if err != nil {
 		return false, err
 	}
 	switch {
+	case leaving:
+		return false, nil // who sends it has the next planned; should they fail, this is taken up again
 	case !to.Active || !to.Person:
 		return false, a.unplan(ctx, tx, member, to, now)
 	case found && pending.Begun(now) && r.Working:
+		return false, tx.SetDigestPlan(ctx, member, time.Time{})
+	case found && pending.Opens(r, now):
+		pending.Open(now)
+		if err := tx.PutDigest(ctx, pending); err != nil {
+			return false, err
+		}
 		return false, tx.SetDigestPlan(ctx, member, time.Time{})
 	case r.DayStart.IsZero():
 		if err := tx.DropDigest(ctx, member); err != nil {

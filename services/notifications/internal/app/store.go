@@ -57,7 +57,7 @@ type DigestReader interface {
 	Digest(ctx context.Context, ws, id uuid.UUID) (domain.Digest, bool, error)
 	// DigestItems are the notifications that wait for a member's next digest, at most so many.
 	DigestItems(ctx context.Context, ws, member uuid.UUID, most int) ([]domain.Notification, error)
-	// LastDigest is when a member's last digest was sent; zero for never.
+	// LastDigest is up to when a member's last digest told what had happened; zero for never.
 	LastDigest(ctx context.Context, ws, member uuid.UUID) (time.Time, error)
 }
 
@@ -128,8 +128,9 @@ type WaitTx interface {
 type DigestTx interface {
 	// LockDigest locks a digest; false where there is none.
 	LockDigest(ctx context.Context, id uuid.UUID) (domain.Digest, bool, error)
-	// LockPendingDigest locks the digest that a member is to get; false where there is none.
-	LockPendingDigest(ctx context.Context, member uuid.UUID) (domain.Digest, bool, error)
+	// LockPendingDigest locks the digest that a member is to get; found is false where there is none, leaving true where it is
+	// on its way.
+	LockPendingDigest(ctx context.Context, member uuid.UUID) (d domain.Digest, leaving, found bool, err error)
 	// DigestOver says whether a member's digest of a date is over.
 	DigestOver(ctx context.Context, member uuid.UUID, date string) (bool, error)
 	// PutDigest keeps a digest, and lets go of it.

@@ -34,7 +34,10 @@ type Digest struct {
 	Date     string
 	DayStart time.Time
 	// DeliverTime is when it is, or was, to be sent.
-	DeliverTime, SendTime  time.Time
+	DeliverTime, SendTime time.Time
+	// FillTime is when what it holds was asked for: what happened later comes with the next. Zero before it is filled, and again
+	// once a try to send it has failed.
+	FillTime               time.Time
 	State                  DigestState
 	Notifications          []uuid.UUID
 	Omitted                int
@@ -66,6 +69,18 @@ func (d *Digest) Move(r Reach, spread time.Duration, now time.Time) bool {
 	return true
 }
 
+// Open has it sent now, on the day that it is for: that began earlier than was known when it was planned.
+func (d *Digest) Open(now time.Time) {
+	d.DayStart, d.DeliverTime = now, now
+	d.touch(now)
+}
+
+// Opens says whether the day that it is for has begun without it: its recipient works, and their next day is a later one.
+func (d *Digest) Opens(r Reach, now time.Time) bool {
+	today := now.In(cmp.Or(r.Local, time.UTC)).Format(time.DateOnly)
+	return r.Working && !d.Begun(now) && d.Date == today && r.DayDate != d.Date
+}
+
 // SpreadAfterMiss is the spread of the next try of a digest that was due when its recipient did not work: none where the
 // day's first window is so short that the spread had gone past its end.
 func (d *Digest) SpreadAfterMiss(now time.Time) time.Duration {
@@ -80,9 +95,9 @@ func (d *Digest) touch(now time.Time) {
 	d.UpdateTime = now
 }
 
-// Fill records what it holds, before it is sent. A digest of nothing ends so.
-func (d *Digest) Fill(c Composition, text string, now time.Time) {
-	d.Notifications, d.Omitted, d.Text = nil, c.Omitted, text
+// Fill records what it holds, asked for from since on, before it is sent. A digest of nothing ends so.
+func (d *Digest) Fill(c Composition, text string, since, now time.Time) {
+	d.Notifications, d.Omitted, d.Text, d.FillTime = nil, c.Omitted, text, since
 	for _, n := range slices.Concat(c.Waiting, c.Others) {
 		d.Notifications = append(d.Notifications, n.ID)
 	}
@@ -109,7 +124,7 @@ func (d *Digest) Fail(answer string, now time.Time) {
 
 // Stumble records that the channel could not take it for now.
 func (d *Digest) Stumble(answer string, now time.Time) {
-	d.LastError = answer
+	d.LastError, d.FillTime = answer, time.Time{}
 	d.touch(now)
 }
 

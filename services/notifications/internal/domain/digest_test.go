@@ -103,7 +103,7 @@ func TestADigestMoves(t *testing.T) {
 	require.Zero(t, d.SpreadAfterMiss(later.DayStart.Add(5*time.Minute)), "a window of five minutes is hit at its start")
 	require.Equal(t, Spread(recipient), d.SpreadAfterMiss(later.DayStart.Add(time.Hour)))
 
-	d.Fill(Composition{}, "text", base)
+	d.Fill(Composition{}, "text", base, base)
 	require.Equal(t, DigestEmpty, d.State)
 	require.Empty(t, d.Text)
 	require.Zero(t, d.Attempts)

@@ -83,7 +83,7 @@ func idsOf(all []domain.Notification) []uuid.UUID {
 func digestOf(row db.Digest) domain.Digest {
 	return domain.Digest{
 		Workspace: row.WorkspaceID, ID: row.DigestID, Recipient: row.RecipientID, Date: row.LocalDate, DayStart: row.DayStart.UTC(),
-		DeliverTime: row.DeliverTime.UTC(), SendTime: value(row.SendTime).UTC(), State: domain.DigestState(row.State),
+		DeliverTime: row.DeliverTime.UTC(), SendTime: value(row.SendTime).UTC(), FillTime: value(row.FillTime).UTC(), State: domain.DigestState(row.State),
 		Notifications: row.Notifications, Omitted: int(row.OmittedCount), Text: row.Text, Attempts: int(row.Attempts),
 		LastError: row.LastError, Version: row.Version, CreateTime: row.CreateTime.UTC(), UpdateTime: row.UpdateTime.UTC(),
 	}

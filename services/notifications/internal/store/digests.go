@@ -79,7 +79,7 @@ func (s *Store) LastDigest(ctx context.Context, ws, member uuid.UUID) (time.Time
 	if postgres.IsNoRows(err) {
 		return time.Time{}, nil
 	}
-	return value(at).UTC(), err
+	return at.UTC(), err
 }
 
 // LockDigest implements app.DigestTx.
@@ -88,8 +88,10 @@ func (t *tx) LockDigest(ctx context.Context, id uuid.UUID) (domain.Digest, bool,
 }
 
 // LockPendingDigest implements app.DigestTx.
-func (t *tx) LockPendingDigest(ctx context.Context, member uuid.UUID) (domain.Digest, bool, error) {
-	return found(t.now.LockPendingDigest(ctx, db.LockPendingDigestParams{WorkspaceID: t.ws, RecipientID: member}))
+func (t *tx) LockPendingDigest(ctx context.Context, member uuid.UUID) (d domain.Digest, leaving, some bool, err error) {
+	row, err := t.now.LockPendingDigest(ctx, db.LockPendingDigestParams{WorkspaceID: t.ws, RecipientID: member})
+	d, some, err = found(row.Digest, err)
+	return d, row.Leaving, some, err
 }
 
 // DigestOver implements app.DigestTx.
@@ -101,7 +103,7 @@ func (t *tx) DigestOver(ctx context.Context, member uuid.UUID, date string) (boo
 func (t *tx) PutDigest(ctx context.Context, d domain.Digest) error {
 	return t.writes.PutDigest(ctx, db.PutDigestParams{
 		WorkspaceID: t.ws, DigestID: d.ID, RecipientID: d.Recipient, LocalDate: d.Date, DayStart: d.DayStart,
-		DeliverTime: d.DeliverTime, SendTime: nullable(d.SendTime), State: string(d.State),
+		DeliverTime: d.DeliverTime, SendTime: nullable(d.SendTime), FillTime: nullable(d.FillTime), State: string(d.State),
 		Notifications: append([]uuid.UUID{}, d.Notifications...), OmittedCount: int32(d.Omitted), Text: d.Text,
 		Attempts: int32(d.Attempts), LastError: d.LastError, Version: d.Version, CreateTime: d.CreateTime, UpdateTime: d.UpdateTime,
 	})

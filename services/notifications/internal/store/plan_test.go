@@ -365,7 +365,7 @@ func (s *seeded) writes(t *testing.T) {
 		first, err := tx.FirstNotifications(ctx, "asks/1", []uuid.UUID{s.member})
 		require.NoError(t, err)
 		require.Len(t, first, 1)
-		pending, found, err := tx.LockPendingDigest(ctx, s.member)
+		pending, _, found, err := tx.LockPendingDigest(ctx, s.member)
 		require.NoError(t, err)
 		require.True(t, found)
 		_, _, err = tx.LockDigest(ctx, pending.ID)

@@ -27,7 +27,7 @@ func (q *Queries) DeletePendingDigest(ctx context.Context, arg DeletePendingDige
 }
 
 const digest = `-- name: Digest :one
-SELECT d.workspace_id, d.digest_id, d.recipient_id, d.local_date, d.day_start, d.deliver_time, d.send_time, d.state, d.notifications, d.omitted_count, d.text, d.attempts, d.last_error, d.version, d.create_time, d.update_time, d.lease_until FROM digests d WHERE d.workspace_id = $1 AND d.digest_id = $2
+SELECT d.workspace_id, d.digest_id, d.recipient_id, d.local_date, d.day_start, d.deliver_time, d.send_time, d.state, d.notifications, d.omitted_count, d.text, d.attempts, d.last_error, d.version, d.create_time, d.update_time, d.lease_until, d.fill_time FROM digests d WHERE d.workspace_id = $1 AND d.digest_id = $2
 `
 
 type DigestParams struct {
@@ -56,12 +56,13 @@ func (q *Queries) Digest(ctx context.Context, arg DigestParams) (Digest, error) 
 		&i.CreateTime,
 		&i.UpdateTime,
 		&i.LeaseUntil,
+		&i.FillTime,
 	)
 	return i, err
 }
 
 const digestFor = `-- name: DigestFor :one
-SELECT d.workspace_id, d.digest_id, d.recipient_id, d.local_date, d.day_start, d.deliver_time, d.send_time, d.state, d.notifications, d.omitted_count, d.text, d.attempts, d.last_error, d.version, d.create_time, d.update_time, d.lease_until FROM digests d
+SELECT d.workspace_id, d.digest_id, d.recipient_id, d.local_date, d.day_start, d.deliver_time, d.send_time, d.state, d.notifications, d.omitted_count, d.text, d.attempts, d.last_error, d.version, d.create_time, d.update_time, d.lease_until, d.fill_time FROM digests d
 WHERE d.workspace_id = $1 AND d.digest_id = $2 AND d.recipient_id = $3
 `
 
@@ -92,6 +93,7 @@ func (q *Queries) DigestFor(ctx context.Context, arg DigestForParams) (Digest, e
 		&i.CreateTime,
 		&i.UpdateTime,
 		&i.LeaseUntil,
+		&i.FillTime,
 	)
 	return i, err
 }
@@ -154,7 +156,7 @@ func (q *Queries) DigestOfDate(ctx context.Context, arg DigestOfDateParams) (boo
 }
 
 const lastDigest = `-- name: LastDigest :one
-SELECT d.send_time FROM digests d
+SELECT coalesce(d.fill_time, d.send_time)::timestamptz AS told_until FROM digests d
 WHERE d.workspace_id = $1 AND d.recipient_id = $2 AND d.state = 'SENT'
 ORDER BY d.local_date DESC
 LIMIT 1
@@ -165,12 +167,12 @@ type LastDigestParams struct {
 	RecipientID uuid.UUID
 }
 
-// When a member's newest digest was sent.
-func (q *Queries) LastDigest(ctx context.Context, arg LastDigestParams) (*time.Time, error) {
+// Up to when a member's newest digest told what had happened.
+func (q *Queries) LastDigest(ctx context.Context, arg LastDigestParams) (time.Time, error) {
 	row := q.db.QueryRow(ctx, lastDigest, arg.WorkspaceID, arg.RecipientID)
-	var send_time *time.Time
-	err := row.Scan(&send_time)
-	return send_time, err
+	var told_until time.Time
+	err := row.Scan(&told_until)
+	return told_until, err
 }
 
 const layDigestPlans = `-- name: LayDigestPlans :exec
@@ -193,7 +195,7 @@ func (q *Queries) LayDigestPlans(ctx context.Context, arg LayDigestPlansParams) 
 }
 
 const listDigests = `-- name: ListDigests :many
-SELECT d.workspace_id, d.digest_id, d.recipient_id, d.local_date, d.day_start, d.deliver_time, d.send_time, d.state, d.notifications, d.omitted_count, d.text, d.attempts, d.last_error, d.version, d.create_time, d.update_time, d.lease_until FROM digests d
+SELECT d.workspace_id, d.digest_id, d.recipient_id, d.local_date, d.day_start, d.deliver_time, d.send_time, d.state, d.notifications, d.omitted_count, d.text, d.attempts, d.last_error, d.version, d.create_time, d.update_time, d.lease_until, d.fill_time FROM digests d
 WHERE d.workspace_id = $1 AND d.recipient_id = $2 AND d.local_date < $3::text
 ORDER BY d.local_date DESC
 LIMIT $4
@@ -239,6 +241,7 @@ func (q *Queries) ListDigests(ctx context.Context, arg ListDigestsParams) ([]Dig
 			&i.CreateTime,
 			&i.UpdateTime,
 			&i.LeaseUntil,
+			&i.FillTime,
 		); err != nil {
 			return nil, err
 		}
@@ -251,7 +254,7 @@ func (q *Queries) ListDigests(ctx context.Context, arg ListDigestsParams) ([]Dig
 }
 
 const lockDigest = `-- name: LockDigest :one
-SELECT d.workspace_id, d.digest_id, d.recipient_id, d.local_date, d.day_start, d.deliver_time, d.send_time, d.state, d.notifications, d.omitted_count, d.text, d.attempts, d.last_error, d.version, d.create_time, d.update_time, d.lease_until FROM digests d WHERE d.workspace_id = $1 AND d.digest_id = $2 FOR UPDATE
+SELECT d.workspace_id, d.digest_id, d.recipient_id, d.local_date, d.day_start, d.deliver_time, d.send_time, d.state, d.notifications, d.omitted_count, d.text, d.attempts, d.last_error, d.version, d.create_time, d.update_time, d.lease_until, d.fill_time FROM digests d WHERE d.workspace_id = $1 AND d.digest_id = $2 FOR UPDATE
 `
 
 type LockDigestParams struct {
@@ -280,6 +283,7 @@ func (q *Queries) LockDigest(ctx context.Context, arg LockDigestParams) (Digest,
 		&i.CreateTime,
 		&i.UpdateTime,
 		&i.LeaseUntil,
+		&i.FillTime,
 	)
 	return i, err
 }
@@ -301,7 +305,8 @@ func (q *Queries) LockDigestPlan(ctx context.Context, arg LockDigestPlanParams) 
 }
 
 const lockPendingDigest = `-- name: LockPendingDigest :one
-SELECT d.workspace_id, d.digest_id, d.recipient_id, d.local_date, d.day_start, d.deliver_time, d.send_time, d.state, d.notifications, d.omitted_count, d.text, d.attempts, d.last_error, d.version, d.create_time, d.update_time, d.lease_until FROM digests d
+SELECT d.workspace_id, d.digest_id, d.recipient_id, d.local_date, d.day_start, d.deliver_time, d.send_time, d.state, d.notifications, d.omitted_count, d.text, d.attempts, d.last_error, d.version, d.create_time, d.update_time, d.lease_until, d.fill_time, (d.fill_time IS NOT NULL AND d.lease_until IS NOT NULL AND d.lease_until > clock_timestamp())::boolean AS leaving
+FROM digests d
 WHERE d.workspace_id = $1 AND d.recipient_id = $2 AND d.state = 'PENDING'
 FOR UPDATE
 `
@@ -311,27 +316,35 @@ type LockPendingDigestParams struct {
 	RecipientID uuid.UUID
 }
 
-func (q *Queries) LockPendingDigest(ctx context.Context, arg LockPendingDigestParams) (Digest, error) {
+type LockPendingDigestRow struct {
+	Digest  Digest
+	Leaving bool
+}
+
+// leaving says that it is on its way.
+func (q *Queries) LockPendingDigest(ctx context.Context, arg LockPendingDigestParams) (LockPendingDigestRow, error) {
 	row := q.db.QueryRow(ctx, lockPendingDigest, arg.WorkspaceID, arg.RecipientID)
-	var i Digest
+	var i LockPendingDigestRow
 	err := row.Scan(
-		&i.WorkspaceID,
-		&i.DigestID,
-		&i.RecipientID,
-		&i.LocalDate,
-		&i.DayStart,
-		&i.DeliverTime,
-		&i.SendTime,
-		&i.State,
-		&i.Notifications,
-		&i.OmittedCount,
-		&i.Text,
-		&i.Attempts,
-		&i.LastError,
-		&i.Version,
-		&i.CreateTime,
-		&i.UpdateTime,
-		&i.LeaseUntil,
+		&i.Digest.WorkspaceID,
+		&i.Digest.DigestID,
+		&i.Digest.RecipientID,
+		&i.Digest.LocalDate,
+		&i.Digest.DayStart,
+		&i.Digest.DeliverTime,
+		&i.Digest.SendTime,
+		&i.Digest.State,
+		&i.Digest.Notifications,
+		&i.Digest.OmittedCount,
+		&i.Digest.Text,
+		&i.Digest.Attempts,
+		&i.Digest.LastError,
+		&i.Digest.Version,
+		&i.Digest.CreateTime,
+		&i.Digest.UpdateTime,
+		&i.Digest.LeaseUntil,
+		&i.Digest.FillTime,
+		&i.Leaving,
 	)
 	return i, err
 }
@@ -370,13 +383,13 @@ func (q *Queries) PlanDigests(ctx context.Context, arg PlanDigestsParams) error 
 }
 
 const putDigest = `-- name: PutDigest :exec
-INSERT INTO digests (workspace_id, digest_id, recipient_id, local_date, day_start, deliver_time, send_time, state,
+INSERT INTO digests (workspace_id, digest_id, recipient_id, local_date, day_start, deliver_time, send_time, fill_time, state,
                      notifications, omitted_count, text, attempts, last_error, version, create_time, update_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-        $9, $10, $11, $12, $13, $14, $15, $16)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+        $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (workspace_id, digest_id) DO UPDATE
 SET local_date = excluded.local_date, day_start = excluded.day_start, deliver_time = excluded.deliver_time,
-    send_time = excluded.send_time, state = excluded.state, notifications = excluded.notifications,
+    send_time = excluded.send_time, fill_time = excluded.fill_time, state = excluded.state, notifications = excluded.notifications,
     omitted_count = excluded.omitted_count, text = excluded.text, attempts = excluded.attempts,
     last_error = excluded.last_error, version = excluded.version, update_time = excluded.update_time, lease_until = NULL
 `
@@ -389,6 +402,7 @@ type PutDigestParams struct {
 	DayStart      time.Time
 	DeliverTime   time.Time
 	SendTime      *time.Time
+	FillTime      *time.Time
 	State         string
 	Notifications []uuid.UUID
 	OmittedCount  int32
@@ -409,6 +423,7 @@ func (q *Queries) PutDigest(ctx context.Context, arg PutDigestParams) error {
 		arg.DayStart,
 		arg.DeliverTime,
 		arg.SendTime,
+		arg.FillTime,
 		arg.State,
 		arg.Notifications,
 		arg.OmittedCount,

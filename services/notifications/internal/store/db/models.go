@@ -73,6 +73,7 @@ type Digest struct {
 	CreateTime    time.Time
 	UpdateTime    time.Time
 	LeaseUntil    *time.Time
+	FillTime      *time.Time
 }
 
 type DigestPlan struct {

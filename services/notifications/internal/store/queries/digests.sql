@@ -16,13 +16,15 @@ SELECT d.* FROM digests d WHERE d.workspace_id = @workspace_id AND d.digest_id =
 SELECT d.* FROM digests d WHERE d.workspace_id = @workspace_id AND d.digest_id = @digest_id FOR UPDATE;
 
 -- name: LockPendingDigest :one
-SELECT d.* FROM digests d
+-- leaving says that it is on its way.
+SELECT sqlc.embed(d), (d.fill_time IS NOT NULL AND d.lease_until IS NOT NULL AND d.lease_until > clock_timestamp())::boolean AS leaving
+FROM digests d
 WHERE d.workspace_id = @workspace_id AND d.recipient_id = @recipient_id AND d.state = 'PENDING'
 FOR UPDATE;
 
 -- name: LastDigest :one
--- When a member's newest digest was sent.
-SELECT d.send_time FROM digests d
+-- Up to when a member's newest digest told what had happened.
+SELECT coalesce(d.fill_time, d.send_time)::timestamptz AS told_until FROM digests d
 WHERE d.workspace_id = @workspace_id AND d.recipient_id = @recipient_id AND d.state = 'SENT'
 ORDER BY d.local_date DESC
 LIMIT 1;
@@ -34,13 +36,13 @@ SELECT EXISTS (SELECT FROM digests d
                  AND d.state <> 'PENDING') AS taken;
 
 -- name: PutDigest :exec
-INSERT INTO digests (workspace_id, digest_id, recipient_id, local_date, day_start, deliver_time, send_time, state,
+INSERT INTO digests (workspace_id, digest_id, recipient_id, local_date, day_start, deliver_time, send_time, fill_time, state,
                      notifications, omitted_count, text, attempts, last_error, version, create_time, update_time)
-VALUES (@workspace_id, @digest_id, @recipient_id, @local_date, @day_start, @deliver_time, sqlc.narg('send_time'), @state,
+VALUES (@workspace_id, @digest_id, @recipient_id, @local_date, @day_start, @deliver_time, sqlc.narg('send_time'), sqlc.narg('fill_time'), @state,
         @notifications, @omitted_count, @text, @attempts, @last_error, @version, @create_time, @update_time)
 ON CONFLICT (workspace_id, digest_id) DO UPDATE
 SET local_date = excluded.local_date, day_start = excluded.day_start, deliver_time = excluded.deliver_time,
-    send_time = excluded.send_time, state = excluded.state, notifications = excluded.notifications,
+    send_time = excluded.send_time, fill_time = excluded.fill_time, state = excluded.state, notifications = excluded.notifications,
     omitted_count = excluded.omitted_count, text = excluded.text, attempts = excluded.attempts,
     last_error = excluded.last_error, version = excluded.version, update_time = excluded.update_time, lease_until = NULL;
 

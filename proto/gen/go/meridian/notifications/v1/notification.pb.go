@@ -1066,7 +1066,7 @@ type Digest struct {
 	OmittedCount int32 `protobuf:"varint,9,opt,name=omitted_count,json=omittedCount,proto3" json:"omitted_count,omitempty"`
 	// The version after the last change: `ce-sequence` of its events.
 	Version int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
-	// Its text as it was sent. Set by GetDigest alone.
+	// Its text as it was sent. Set by GetDigest alone, once it was sent.
 	Text          string `protobuf:"bytes,11,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
