@@ -52,7 +52,7 @@ const daySeconds = 24 * 60 * 60
 
 // NewDate is the date of a year, month and day; false for what is none, such as 30 February.
 func NewDate(year int, month time.Month, day int) (Date, bool) {
-	d := Date(floor(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix(), daySeconds))
+	d := Date(days(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix()))
 	y, m, n := d.Parts()
 	return d, y == year && m == month && n == day
 }
@@ -63,7 +63,7 @@ func ParseDate(text string) (Date, error) {
 	if err != nil {
 		return 0, fmt.Errorf("worktime: %q is no date such as 2026-12-01", text)
 	}
-	return Date(floor(t.Unix(), daySeconds)), nil
+	return Date(days(t.Unix())), nil
 }
 
 // Parts are the year, the month and the day.
@@ -83,10 +83,10 @@ func (d Date) String() string {
 	return fmt.Sprintf("%04d-%02d-%02d", year, month, day)
 }
 
-// floor divides, down also below zero.
-func floor(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
+// days are the whole days in seconds, down also below zero.
+func days(seconds int64) int64 {
+	q := seconds / daySeconds
+	if seconds%daySeconds < 0 {
 		q--
 	}
 	return q

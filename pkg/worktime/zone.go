@@ -109,7 +109,7 @@ func (z *Zone) Location() *time.Location { return z.location }
 // DateAt is the local date at an instant.
 func (z *Zone) DateAt(at time.Time) Date {
 	_, offset := at.In(z.location).Zone()
-	return Date(floor(at.Unix()+int64(offset), daySeconds))
+	return Date(days(at.Unix() + int64(offset)))
 }
 
 // Instant is the point in time of a local date and time of day: inside a gap the first instant after it, of a repeated
@@ -137,7 +137,7 @@ func (z *Zone) spanAt(at int64) span {
 		s.end = end.Unix()
 	}
 	if s.end <= at {
-		s.end = (floor(at, daySeconds) + 1) * daySeconds
+		s.end = (days(at) + 1) * daySeconds
 	}
 	return s
 }
@@ -185,7 +185,7 @@ func (r *reckoner) last(w int64) int64 {
 }
 
 // date is the local date of an instant at which the zone has the offset.
-func date(at, offset int64) Date { return Date(floor(at+offset, daySeconds)) }
+func date(at, offset int64) Date { return Date(days(at + offset)) }
 
 func wall(d Date, seconds int64) int64 { return int64(d)*daySeconds + seconds }
 

@@ -26,6 +26,7 @@ func TestEveryEventTellsWhatHappened(t *testing.T) {
 
 	project, err := o.projects.UpdateProject(o.ana.ctx, &tasksv1.UpdateProjectRequest{Project: &tasksv1.Project{Name: o.project.GetName(), DisplayName: "Operations"}})
 	require.NoError(t, err)
+	o.settle() // the stream keeps order per aggregate, and the project is another than the task
 	made := o.newTask(o.ana, &tasksv1.Task{})
 	name := made.GetName()
 	claimed, err := o.claim(o.ana, name)
@@ -52,6 +53,7 @@ func TestEveryEventTellsWhatHappened(t *testing.T) {
 	require.NoError(t, err)
 	again, err := o.moveTo(o.ana, name, "active")
 	require.NoError(t, err)
+	o.settle()
 	flow, err := o.projects.SetWorkflow(boss.ctx, &tasksv1.SetWorkflowRequest{
 		Name: o.project.GetName(), Moves: []*tasksv1.WorkflowMove{{From: "active", To: "todo"}},
 		Workflow: []*tasksv1.WorkflowState{state("todo", "To do", tasksv1.WorkflowState_READY), state("done", "Done", tasksv1.WorkflowState_DONE)},
