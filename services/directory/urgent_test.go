@@ -53,7 +53,7 @@ func TestAnUrgentMessageIsRecordedOnce(t *testing.T) {
 	mia := w.join(t, "mia", member)
 	message := w.GetName() + "/threads/" + uuid.NewString() + "/messages/7"
 	at := h.clock.Now().Add(-3 * time.Minute)
-	used := &threadsv1.UrgentUsed{Message: message, Member: mia.GetName(), Reason: "Production is down.", Version: 1}
+	used := &threadsv1.UrgentUsed{Message: message, Member: mia.GetName(), Reason: "Production is down.", Version: 1, Source: message}
 	h.tellUrgent(t, used, at, 3)
 
 	uses := w.urgentUses(t)
@@ -71,8 +71,11 @@ func TestAnUrgentMessageIsRecordedOnce(t *testing.T) {
 	require.True(t, meta.Time.Equal(at))
 	require.NotEmpty(t, meta.Causation)
 
+	used.Source, used.Version = w.GetName()+"/asks/"+uuid.NewString(), 5
 	h.tellUrgent(t, used, at, 1)
-	require.Len(t, w.urgentUses(t), 2, "another event is another use")
+	uses = w.urgentUses(t)
+	require.Len(t, uses, 2, "handing an ask of it on is another use")
+	require.Equal(t, message, uses[0].GetResource())
 }
 
 // What does not keep the contract is no record anywhere, but a dead letter.
@@ -82,9 +85,9 @@ func TestAnUrgentMessageOfAnotherWorkspacesMemberIsNotRecorded(t *testing.T) {
 	w, other := h.found(t), h.found(t)
 	message := w.GetName() + "/threads/" + uuid.NewString() + "/messages/7"
 	for i, used := range []*threadsv1.UrgentUsed{
-		{Message: message, Member: other.owner.GetName(), Reason: "x", Version: 1},
-		{Message: message, Member: "services/threads", Reason: "x", Version: 1},
-		{Message: w.GetName() + "/threads/1/messages/7", Member: w.owner.GetName(), Reason: "x", Version: 1},
+		{Message: message, Member: other.owner.GetName(), Reason: "x", Version: 1, Source: message},
+		{Message: message, Member: "services/threads", Reason: "x", Version: 1, Source: message},
+		{Message: w.GetName() + "/threads/1/messages/7", Member: w.owner.GetName(), Reason: "x", Version: 1, Source: message},
 	} {
 		h.tellUrgent(t, used, h.clock.Now(), 1)
 		require.Empty(t, w.urgentUses(t))

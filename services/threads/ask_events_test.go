@@ -29,7 +29,7 @@ func TestEveryEventOfAnAsk(t *testing.T) {
 	want := []proto.Message{
 		&threadsv1.MessagePosted{Message: m, Thread: c.thread, Space: in, ThreadVersion: 2, ThreadTitle: "Plans"},
 		&threadsv1.AskOpened{Ask: ask, Space: in, ThreadTitle: "Plans", Excerpt: "Look at this.", UrgentReason: "It burns."},
-		&threadsv1.UrgentUsed{Message: m.GetName(), Member: c.ada.name(), Reason: "It burns.", Version: 1},
+		&threadsv1.UrgentUsed{Message: m.GetName(), Member: c.ada.name(), Reason: "It burns.", Version: 1, Source: m.GetName()},
 	}
 	settle()
 	want = append(want, &threadsv1.AskDueChanged{
@@ -39,6 +39,7 @@ func TestEveryEventOfAnAsk(t *testing.T) {
 	settle()
 	want = append(want, &threadsv1.AskOverdue{
 		Ask: c.getAsk(c.ada, name), Space: in, ThreadTitle: "Plans", Members: []string{c.bob.name(), c.carl.name(), c.dora.name()},
+		UrgentReason: "It burns.",
 	})
 	ask, err = c.declineAsk(c.bob, name, "No time.")
 	require.NoError(t, err)
@@ -47,6 +48,9 @@ func TestEveryEventOfAnAsk(t *testing.T) {
 	require.NoError(t, err)
 	want = append(want, &threadsv1.AskReassigned{
 		Ask: ask, Space: in, ThreadTitle: "Plans", Member: c.carl.name(), To: c.bob.name(), Comment: "You know more.", Excerpt: "Look at this.",
+		UrgentReason: "It burns.",
+	}, &threadsv1.UrgentUsed{
+		Message: m.GetName(), Member: c.carl.name(), Reason: "It burns.", Version: ask.GetVersion(), Source: name,
 	})
 	settle()
 	want = append(want, &threadsv1.AskDueChanged{Ask: c.getAsk(c.ada, name), Space: in, ThreadTitle: "Plans", Members: []string{c.bob.name()}})
@@ -70,15 +74,17 @@ func TestEveryEventOfAnAsk(t *testing.T) {
 		require.GreaterOrEqual(t, next, 0, e.Type)
 		require.True(t, proto.Equal(want[next], e.payload), "%s\nwant %v\ngot  %v", e.Type, want[next], e.payload)
 		want = slices.Delete(want, next, next+1)
-		switch e.Aggregate {
-		case name:
+		switch {
+		case e.Type == "meridian.threads.v1.UrgentUsed":
+			require.Equal(t, eventbus.AudienceServices, e.Audience)
+			require.Equal(t, m.GetName(), e.Subject)
+			require.EqualValues(t, max(version, 1), e.Version, "the message is of version 1, the ask as handed on")
+		case e.Aggregate == name:
 			version++
 			require.Equal(t, version, e.Version)
 			require.Equal(t, in, e.Space)
 			require.Equal(t, eventbus.AudienceSpace, e.Audience)
 			require.Equal(t, name, e.Subject)
-		case m.GetName():
-			require.Equal(t, eventbus.AudienceServices, e.Audience)
 		default:
 			require.Equal(t, c.thread, e.Aggregate)
 		}

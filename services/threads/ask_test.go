@@ -304,6 +304,10 @@ func TestAHugeTeam(t *testing.T) {
 	rpctest.FailedField(t, err, fault.ReasonFieldInvalid, "message.asks")
 	_, err = c.tryAsk(c.ada, c.thread, askOf(threadsv1.Ask_REPLY, c.bob), teamAsk(threadsv1.Ask_REPLY, c.ws, crew, true))
 	rpctest.FailedField(t, err, fault.ReasonFieldInvalid, "message.asks")
+	fill(100)
+	few := c.team(c.ws, "few", c.carl)
+	_, err = c.tryAsk(c.ada, c.thread, teamAsk(threadsv1.Ask_REPLY, c.ws, crew, true), teamAsk(threadsv1.Ask_REPLY, c.ws, few, true))
+	rpctest.FailedField(t, err, fault.ReasonFieldInvalid, "message.asks")
 }
 
 func TestUrgent(t *testing.T) {

@@ -145,6 +145,7 @@ func TestDueTimesFollowWorkingTime(t *testing.T) {
 	require.Zero(t, changed(c.bob, time.Hour, epoch.Add(-2*time.Hour), epoch), "before its start")
 	require.Zero(t, changed(c.dora, 0, epoch, time.Time{}), "not asked")
 	// Who has left has no due time any more, and the ask stays.
+	c.exec(`UPDATE members SET state = $2 WHERE member_id = $1`, c.carl.Member, states["DEACTIVATED"])
 	c.hours.set(func(a *availability) { a.reason[c.carl.Member] = workingtime.NoMember })
 	require.Equal(t, 2, changed(c.carl, 0, epoch, time.Time{}))
 	require.Equal(t, availabilityv1.Deadline_MEMBER_NOT_FOUND, c.getAsk(c.ada, name).GetRecipients()[1].GetDueReason())
@@ -152,6 +153,33 @@ func TestDueTimesFollowWorkingTime(t *testing.T) {
 	_, err := c.answerAsk(c.bob, name, "")
 	require.NoError(t, err)
 	require.Zero(t, changed(c.bob, time.Hour, epoch, time.Time{}), "answered")
+}
+
+// One whom the availability service has not heard of yet, and who is active here, has a due time once it has; until then
+// nothing is told of them, and the others of the ask do not wait for that.
+func TestAMemberWhomAvailabilityDoesNotKnowYet(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t)
+	settle := c.working()
+	c.hours.set(func(a *availability) { a.reason[c.carl.Member] = workingtime.NoMember })
+	name := c.ask(c.ada, c.thread, askOf(threadsv1.Ask_REPLY, c.bob, c.carl)).GetName()
+	settle()
+	got := c.getAsk(c.ada, name)
+	require.NotNil(t, got.GetRecipients()[0].GetDueTime())
+	require.Nil(t, got.GetRecipients()[1].GetDueTime())
+	require.Zero(t, got.GetRecipients()[1].GetDueReason(), "it is still to be known")
+	require.EqualValues(t, 2, got.GetVersion())
+	c.again()
+	settle()
+	require.EqualValues(t, 2, c.getAsk(c.ada, name).GetVersion())
+
+	c.hours.set(func(a *availability) { a.reason[c.carl.Member] = workingtime.Known })
+	c.again()
+	settle()
+	require.Equal(t, epoch.Add(24*time.Hour), c.getAsk(c.ada, name).GetRecipients()[1].GetDueTime().AsTime())
+	_, some, err := c.dues.NextDue(t.Context())
+	require.NoError(t, err)
+	require.False(t, some)
 }
 
 // A change that comes while an answer is on its way is not lost: the answer of before is dropped.

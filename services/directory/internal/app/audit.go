@@ -15,14 +15,14 @@ func (a *App) Audits(ctx context.Context, ws uuid.UUID, l Listing) (page.Result[
 	return a.store.Audits(ctx, ws, l)
 }
 
-// UrgentUse is that somebody sent an URGENT message.
+// UrgentUse is that somebody sent an URGENT message, or handed an ask of one on.
 type UrgentUse struct {
 	Workspace, Member uuid.UUID
 	// Message is its name.
 	Message string
-	// Reason is what the sender gave as one.
+	// Reason is what the message gives as one.
 	Reason string
-	// Time is when it was sent.
+	// Time is when that was.
 	Time time.Time
 }
 

@@ -21,7 +21,7 @@ func OnAudit(r *eventbus.Router, use *app.App) {
 	eventbus.On(r, onUrgentUsed(use))
 }
 
-// onUrgentUsed records that somebody sent an URGENT message.
+// onUrgentUsed records that somebody sent an URGENT message, or handed an ask of one on.
 func onUrgentUsed(use *app.App) func(context.Context, eventbus.Event[*threadsv1.UrgentUsed]) error {
 	return func(ctx context.Context, e eventbus.Event[*threadsv1.UrgentUsed]) error {
 		message, err := messageName.Parse("message", e.Payload.GetMessage())

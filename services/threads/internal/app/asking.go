@@ -82,8 +82,8 @@ func prepare(ctx context.Context, tx Tx, caller auth.Caller, space uuid.UUID, dr
 		if err != nil {
 			return err
 		}
-		if draft.Urgency == domain.Urgent && caller.Role < settings.UrgentRole {
-			return domain.UrgentNotPermitted(settings.UrgentRole.String())
+		if err := checkUrgent(caller, draft.Urgency, settings); err != nil {
+			return err
 		}
 		for i := range draft.Asks {
 			if ask := &draft.Asks[i]; ask.Window.None() {
@@ -95,6 +95,31 @@ func prepare(ctx context.Context, tx Tx, caller auth.Caller, space uuid.UUID, dr
 		return nil
 	}
 	return resolve(ctx, tx, caller, space, draft.Asks)
+}
+
+// checkUrgent refuses URGENT to a role that may not use it.
+func checkUrgent(caller auth.Caller, urgency domain.Urgency, settings Settings) error {
+	if urgency == domain.Urgent && caller.Role < settings.UrgentRole {
+		return domain.UrgentNotPermitted(settings.UrgentRole.String())
+	}
+	return nil
+}
+
+// checkHandingOn refuses to hand an ask to one who may not be asked, and to break the glass by it without being permitted to.
+func checkHandingOn(ctx context.Context, tx Tx, c *askChange, to uuid.UUID) error {
+	if err := c.ask.CheckWaits(c.caller.Member); err != nil {
+		return err
+	}
+	if c.ask.Urgency == domain.Urgent {
+		settings, err := tx.Settings(ctx)
+		if err != nil {
+			return err
+		}
+		if err := checkUrgent(c.caller, c.ask.Urgency, settings); err != nil {
+			return err
+		}
+	}
+	return checkAskable(ctx, tx, c.caller.Workspace, c.ask.Space, []named{{member: to, field: "member"}})
 }
 
 // resolve finds whom asks are for, in a statement for the members and one for the teams.

@@ -27,7 +27,7 @@ type AskTx interface {
 	// Askable returns those of the members who may be asked in a space: who have joined and may read it.
 	Askable(ctx context.Context, space uuid.UUID, members []uuid.UUID) ([]uuid.UUID, error)
 	// AskableTeams returns by team, of those that there are, the members who may be asked in a space without the asker.
-	// Of more than one message may ask it returns just too many.
+	// Of a team of more than one message may ask it returns just too many.
 	AskableTeams(ctx context.Context, asker, space uuid.UUID, teams []uuid.UUID) (map[uuid.UUID][]uuid.UUID, error)
 	// LockAsk is AskReader.Ask under the lock that puts the ask's events in order.
 	LockAsk(ctx context.Context, member, ask uuid.UUID) (LockedAsk, error)
@@ -43,7 +43,7 @@ type AskTx interface {
 
 // Settings are what a workspace says about urgency.
 type Settings struct {
-	// UrgentRole is the least role that may send URGENT messages.
+	// UrgentRole is the least role that may use URGENT.
 	UrgentRole auth.Role
 	// Windows are how long people have, by urgency.
 	Windows map[domain.Urgency]time.Duration
@@ -150,10 +150,7 @@ func (a *App) ReassignAsk(ctx context.Context, id, to uuid.UUID, comment string,
 	err := a.asking(ctx, func() error {
 		var err error
 		reassigned, err = a.changeAsk(ctx, id, fresh, func(ctx context.Context, tx Tx, c *askChange) ([]domain.Event, error) {
-			if err := c.ask.CheckWaits(c.caller.Member); err != nil {
-				return nil, err
-			}
-			if err := checkAskable(ctx, tx, c.caller.Workspace, c.ask.Space, []named{{member: to, field: "member"}}); err != nil {
+			if err := checkHandingOn(ctx, tx, c, to); err != nil {
 				return nil, err
 			}
 			return c.ask.Reassign(c.caller.Member, domain.Handover{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,8 @@ type DueStore interface {
 	ClaimOverdue(ctx context.Context, now time.Time, lease time.Duration, limit int) (claimed []AskKey, full bool, err error)
 	// NextOverdue is the earliest due time that will have to be published; false when there is none.
 	NextOverdue(ctx context.Context) (time.Time, bool, error)
+	// ActiveMembers returns those of the members of a workspace who have joined and not left, as far as is known here.
+	ActiveMembers(ctx context.Context, ws uuid.UUID, members []uuid.UUID) ([]uuid.UUID, error)
 }
 
 // DueTx has due times computed again.
@@ -73,7 +76,8 @@ func (a *App) NextPendingDue(ctx context.Context) (time.Time, bool, error) {
 }
 
 // ComputeDues asks when windows end, all of one workspace in one call, and keeps what it is told, ask by ask. While the
-// availability service cannot be asked, the rows wait for the end of their lease.
+// availability service cannot be asked, the rows wait for the end of their lease; so do those of members whom it does not
+// know and this service does, until the two have heard the same.
 func (a *App) ComputeDues(ctx context.Context, pending PendingDues) error {
 	var queries []workingtime.Query
 	for _, row := range pending.Rows {
@@ -89,6 +93,10 @@ func (a *App) ComputeDues(ctx context.Context, pending PendingDues) error {
 	if len(deadlines) != len(queries) {
 		return fmt.Errorf("asked for %d deadlines, got %d", len(queries), len(deadlines))
 	}
+	disputed, err := a.disputed(ctx, pending.Workspace, queries, deadlines)
+	if err != nil {
+		return err
+	}
 	computed := map[uuid.UUID][]domain.ComputedDue{}
 	var order []uuid.UUID
 	for _, row := range pending.Rows {
@@ -99,16 +107,38 @@ func (a *App) ComputeDues(ctx context.Context, pending PendingDues) error {
 		if !row.Window.ThreeQuarters().None() {
 			due.Remind, deadlines = micros(deadlines[0].Due), deadlines[1:]
 		}
+		if slices.Contains(disputed, row.Member) {
+			continue
+		}
 		if _, met := computed[row.Ask]; !met {
 			order = append(order, row.Ask)
 		}
 		computed[row.Ask] = append(computed[row.Ask], due)
 	}
 	var failed error
+	if len(disputed) > 0 {
+		failed = fmt.Errorf("the availability service does not know %d members who are active here", len(disputed))
+	}
 	for _, ask := range order {
 		failed = errors.Join(failed, a.schedule(ctx, AskKey{Workspace: pending.Workspace, Ask: ask}, computed[ask]))
 	}
 	return failed
+}
+
+// disputed are the members who are not there for the availability service and are active here: one of the two is behind.
+func (a *App) disputed(
+	ctx context.Context, ws uuid.UUID, queries []workingtime.Query, deadlines []workingtime.Deadline,
+) ([]uuid.UUID, error) {
+	var unknown []uuid.UUID
+	for i, d := range deadlines {
+		if d.Reason == workingtime.NoMember && !slices.Contains(unknown, queries[i].Member) {
+			unknown = append(unknown, queries[i].Member)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil, nil
+	}
+	return a.store.ActiveMembers(ctx, ws, unknown)
 }
 
 // micros is an instant as the database keeps it.

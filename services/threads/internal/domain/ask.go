@@ -89,8 +89,8 @@ type Ask struct {
 	Workspace, ID, Thread uuid.UUID
 	Sequence              int64
 	Space                 uuid.UUID
-	// Title is the thread's, where it was read with the ask.
-	Title string
+	// Title is the thread's, and UrgentReason the message's, where they were read with the ask.
+	Title, UrgentReason string
 	// Asker is the author of the message.
 	Asker uuid.UUID
 	Kind  AskKind

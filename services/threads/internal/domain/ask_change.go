@@ -88,7 +88,7 @@ type Handover struct {
 }
 
 // Reassign hands the ask to another, who may be asked. Whom it waits for already, and who has answered it, is not asked
-// again: then it only ends for the one who hands it on.
+// again: then it only ends for the one who hands it on. Handing on an urgent ask breaks the glass once more.
 func (a *Ask) Reassign(by uuid.UUID, h Handover, now time.Time) ([]Event, error) {
 	r, err := a.waiting(by)
 	if err != nil {
@@ -109,7 +109,14 @@ func (a *Ask) Reassign(by uuid.UUID, h Handover, now time.Time) ([]Event, error)
 	r.To, r.Comment = h.To, h.Comment
 	a.take(h.To, *r, now)
 	a.touch(now)
-	return []Event{AskReassigned{Ask: a.At(now), Member: by, To: h.To, Comment: h.Comment, Excerpt: h.Excerpt}}, nil
+	events := []Event{AskReassigned{Ask: a.At(now), Member: by, To: h.To, Comment: h.Comment, Excerpt: h.Excerpt}}
+	if a.Urgency == Urgent {
+		events = append(events, UrgentUsed{
+			Workspace: a.Workspace, Member: by, Message: MessageName(a.Workspace, a.Thread, a.Sequence), Reason: a.UrgentReason,
+			Source: a.Name(), Version: a.Version,
+		})
+	}
+	return events, nil
 }
 
 // take asks a person in the place of one who handed the ask on.

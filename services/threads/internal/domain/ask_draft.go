@@ -74,7 +74,7 @@ func (d AskDraft) people() []uuid.UUID {
 // open makes the ask of a draft on a message.
 func (d AskDraft) open(t *Thread, m *Message, now time.Time) Ask {
 	a := Ask{
-		Workspace: t.Workspace, ID: d.ID, Thread: t.ID, Sequence: m.Sequence, Space: t.Space, Title: t.Title,
+		Workspace: t.Workspace, ID: d.ID, Thread: t.ID, Sequence: m.Sequence, Space: t.Space, Title: t.Title, UrgentReason: m.UrgentReason,
 		Asker: m.Author, Kind: d.Kind, Members: d.Members, Team: d.Team, Everyone: d.Everyone, Window: d.Window,
 		Urgency: m.Urgency, State: AskOpen, Version: 1, CreateTime: now, UpdateTime: now,
 	}

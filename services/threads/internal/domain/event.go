@@ -38,11 +38,13 @@ type MessagePosted struct {
 	Message Message
 }
 
-// MessageEdited says that the body of a message was replaced; Added are the mentions that were not there before.
+// MessageEdited says that the body of a message was replaced; Added are the mentions that were not there before, and
+// AddedUrgency is how far they may interrupt.
 type MessageEdited struct {
-	Thread  Thread
-	Message Message
-	Added   []Mention
+	Thread       Thread
+	Message      Message
+	Added        []Mention
+	AddedUrgency Urgency
 }
 
 // MessageDeleted says that a message became its tombstone.
@@ -72,10 +74,10 @@ type ReactionRemoved struct {
 // ReadStateChanged says that the pointer, follow or mute of a member changed. Its aggregate is the read state.
 type ReadStateChanged struct{ ReadState ReadState }
 
-// AskOpened says that a message asks something. Excerpt and UrgentReason are the message's.
+// AskOpened says that a message asks something. Excerpt is the message's.
 type AskOpened struct {
-	Ask                   Ask
-	Excerpt, UrgentReason string
+	Ask     Ask
+	Excerpt string
 }
 
 // AskAnswered says that a member answered an ask, and for whom it is answered by that. The asks of events stand as At the
@@ -118,8 +120,13 @@ type AskWithdrawn struct {
 	Members []uuid.UUID
 }
 
-// UrgentUsed says that an urgent message was sent. Its aggregate is the message.
-type UrgentUsed struct{ Message Message }
+// UrgentUsed says that somebody broke the glass: sent an urgent message, or handed an ask of one on. Its aggregate is the
+// Source of that Version: by its name the message, or the ask.
+type UrgentUsed struct {
+	Workspace, Member       uuid.UUID
+	Message, Reason, Source string
+	Version                 int64
+}
 
 func (ThreadCreated) event()    {}
 func (ThreadUpdated) event()    {}

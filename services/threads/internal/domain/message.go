@@ -116,10 +116,13 @@ func (t *Thread) Post(d Draft, now time.Time) (Message, []Event, error) {
 		events = append(events, reopened...)
 	}
 	for _, ask := range m.Asks {
-		events = append(events, AskOpened{Ask: ask, Excerpt: Excerpt(m.Body), UrgentReason: m.UrgentReason})
+		events = append(events, AskOpened{Ask: ask, Excerpt: Excerpt(m.Body)})
 	}
 	if m.Urgency == Urgent {
-		events = append(events, UrgentUsed{Message: m})
+		name := MessageName(m.Workspace, m.Thread, m.Sequence)
+		events = append(events, UrgentUsed{
+			Workspace: m.Workspace, Member: m.Author, Message: name, Reason: m.UrgentReason, Source: name, Version: 1,
+		})
 	}
 	return m, events, nil
 }
@@ -133,7 +136,8 @@ func (m Message) At(now time.Time) Message {
 	return m
 }
 
-// Edit replaces the body of a member's own message. The same body changes nothing and has no event.
+// Edit replaces the body of a member's own message. The same body changes nothing and has no event. Whom it mentions anew
+// is never interrupted as by an URGENT message: an edit is neither asked whether it may nor recorded.
 func (t *Thread) Edit(m *Message, by uuid.UUID, body string, mentions []Mention, now time.Time) ([]Event, error) {
 	if m.Author != by {
 		return nil, notAuthor("edit", m)
@@ -148,7 +152,7 @@ func (t *Thread) Edit(m *Message, by uuid.UUID, body string, mentions []Mention,
 	t.Version++
 	m.Body, m.Mentions, m.UpdateTime, m.Version = body, mentions, now, t.Version
 	m.Revision++
-	return []Event{MessageEdited{Thread: *t, Message: *m, Added: added}}, nil
+	return []Event{MessageEdited{Thread: *t, Message: *m, Added: added, AddedUrgency: min(m.Urgency, High)}}, nil
 }
 
 // Delete makes a message its tombstone: its author may, and a manager of the space. Deleting a tombstone changes

@@ -87,7 +87,9 @@ func TestEdit(t *testing.T) {
 	later := epoch.Add(time.Hour)
 	events, err := thread.Edit(&m, author, "@ada @bob", []domain.Mention{ada, bob}, later)
 	require.NoError(t, err)
-	require.Equal(t, []domain.Event{domain.MessageEdited{Thread: thread, Message: m, Added: []domain.Mention{bob}}}, events)
+	require.Equal(t, []domain.Event{domain.MessageEdited{
+		Thread: thread, Message: m, Added: []domain.Mention{bob}, AddedUrgency: domain.Normal,
+	}}, events)
 	require.EqualValues(t, 2, m.RevisionCount())
 	require.Equal(t, epoch, m.CreateTime)
 	require.Equal(t, later, m.UpdateTime)

@@ -41,7 +41,7 @@ func CheckUrgency(field string, u Urgency, reason string) error {
 	return nil
 }
 
-// UrgentNotPermitted is the refusal of an urgent message by a role that may not send one.
+// UrgentNotPermitted is the refusal of a role that may neither send an urgent message nor hand an ask of one on.
 func UrgentNotPermitted(role string) error {
 	return fault.New(fault.Denied, ReasonUrgentNotPermitted, "URGENT takes the role %s in this workspace", role).With("role", role)
 }

@@ -55,7 +55,7 @@ func (t *tx) Askable(ctx context.Context, space uuid.UUID, members []uuid.UUID) 
 // AskableTeams implements app.AskTx.
 func (t *tx) AskableTeams(ctx context.Context, asker, space uuid.UUID, teams []uuid.UUID) (map[uuid.UUID][]uuid.UUID, error) {
 	rows, err := t.now.AskableTeams(ctx, db.AskableTeamsParams{
-		WorkspaceID: t.ws, AskerID: asker, SpaceID: space, TeamIds: teams, MaxRows: int32(domain.MaxAsked + len(teams)),
+		WorkspaceID: t.ws, AskerID: asker, SpaceID: space, TeamIds: teams, MaxMembers: domain.MaxAsked + 1,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find who of teams may be asked: %w", err)
@@ -103,7 +103,7 @@ func (t *tx) LockAsk(ctx context.Context, member, ask uuid.UUID) (app.LockedAsk,
 	if err != nil {
 		return app.LockedAsk{}, err
 	}
-	asks[0].Title = row.Title
+	asks[0].Title, asks[0].UrgentReason = row.Title, row.UrgentReason
 	return app.LockedAsk{
 		Ask: asks[0], Have: auth.Right(row.Have), ThreadState: domain.ThreadState(row.ThreadState),
 		Excerpt: domain.Excerpt(row.Excerpt),

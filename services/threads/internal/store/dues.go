@@ -75,6 +75,15 @@ func (s *Store) NextOverdue(ctx context.Context) (time.Time, bool, error) {
 	return value(at).UTC(), err == nil, err
 }
 
+// ActiveMembers implements app.DueStore.
+func (s *Store) ActiveMembers(ctx context.Context, ws uuid.UUID, members []uuid.UUID) ([]uuid.UUID, error) {
+	active, err := s.queries(ws).ActiveMembers(ctx, db.ActiveMembersParams{WorkspaceID: ws, MemberIds: members})
+	if err != nil {
+		return nil, fmt.Errorf("find which members are active: %w", err)
+	}
+	return active, nil
+}
+
 // MarkMemberDues implements app.DueTx.
 func (t *tx) MarkMemberDues(ctx context.Context, member uuid.UUID, from, until time.Time) error {
 	return t.writes.MarkMemberDues(ctx, db.MarkMemberDuesParams{

@@ -59,6 +59,7 @@ func messagePayloadOf(event domain.Event) (proto.Message, error) {
 		return &threadsv1.MessageEdited{
 			Message: bounded(impersonal(e.Message)), Thread: thread(e.Thread), Space: space(e.Thread),
 			ThreadVersion: e.Thread.Version, AddedMentions: resource.Mentions(e.Thread.Workspace, e.Added), ThreadTitle: e.Thread.Title,
+			AddedUrgency: resource.Urgency(e.AddedUrgency),
 		}, nil
 	case domain.MessageDeleted:
 		return &threadsv1.MessageDeleted{

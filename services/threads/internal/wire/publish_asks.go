@@ -30,7 +30,7 @@ func askPayloadOf(event domain.Event) (proto.Message, error) {
 	case domain.AskOpened:
 		return &threadsv1.AskOpened{
 			Ask: resource.Ask(e.Ask), Space: askSpace(e.Ask), ThreadTitle: e.Ask.Title, Excerpt: e.Excerpt,
-			UrgentReason: e.UrgentReason,
+			UrgentReason: e.Ask.UrgentReason,
 		}, nil
 	case domain.AskAnswered:
 		return &threadsv1.AskAnswered{
@@ -46,7 +46,7 @@ func askPayloadOf(event domain.Event) (proto.Message, error) {
 		return &threadsv1.AskReassigned{
 			Ask: shown(e.Ask, []uuid.UUID{e.Member, e.To}), Space: askSpace(e.Ask), ThreadTitle: e.Ask.Title,
 			Member: domain.MemberName(e.Ask.Workspace, e.Member), To: domain.MemberName(e.Ask.Workspace, e.To),
-			Comment: e.Comment, Excerpt: e.Excerpt,
+			Comment: e.Comment, Excerpt: e.Excerpt, UrgentReason: e.Ask.UrgentReason,
 		}, nil
 	default:
 		return timedPayloadOf(event)
@@ -62,16 +62,16 @@ func timedPayloadOf(event domain.Event) (proto.Message, error) {
 	case domain.AskOverdue:
 		return &threadsv1.AskOverdue{
 			Ask: shown(e.Ask, e.Members), Space: askSpace(e.Ask), ThreadTitle: e.Ask.Title, Members: members(e.Ask, e.Members),
+			UrgentReason: e.Ask.UrgentReason,
 		}, nil
 	case domain.AskWithdrawn:
 		return &threadsv1.AskWithdrawn{
 			Ask: shown(e.Ask, e.Members), Space: askSpace(e.Ask), ThreadTitle: e.Ask.Title, Members: members(e.Ask, e.Members),
 		}, nil
 	case domain.UrgentUsed:
-		m := e.Message
 		return &threadsv1.UrgentUsed{
-			Message: domain.MessageName(m.Workspace, m.Thread, m.Sequence), Member: domain.MemberName(m.Workspace, m.Author),
-			Reason: m.UrgentReason, Version: 1,
+			Message: e.Message, Member: domain.MemberName(e.Workspace, e.Member), Reason: e.Reason, Source: e.Source,
+			Version: e.Version,
 		}, nil
 	default:
 		return nil, fmt.Errorf("wire: the event %T has no message", event)

@@ -62,10 +62,15 @@ func TestEveryEventIsEncoded(t *testing.T) {
 		require.Equal(t, ask.Name(), message.Aggregate, kind)
 		require.Equal(t, ask.Version, message.Version, kind)
 	}
-	urgent, err := encode(t.Context(), at, "", domain.UrgentUsed{Message: m})
+	message := domain.MessageName(m.Workspace, m.Thread, m.Sequence)
+	urgent, err := encode(t.Context(), at, "", domain.UrgentUsed{
+		Workspace: m.Workspace, Member: m.Author, Message: message, Source: ask.Name(), Version: 7,
+	})
 	require.NoError(t, err)
 	require.Equal(t, "own."+thread.Workspace.String()+".threads.urgent.used", urgent.Subject)
-	require.EqualValues(t, 1, urgent.Version)
+	require.Equal(t, message, urgent.Headers["ce-subject"])
+	require.Equal(t, ask.Name(), urgent.Aggregate)
+	require.EqualValues(t, 7, urgent.Version)
 	_, err = encode(t.Context(), at, "", nil)
 	require.Error(t, err, "an event without a message is a mistake that shows")
 }

@@ -12,6 +12,37 @@ import (
 	"github.com/google/uuid"
 )
 
+const activeMembers = `-- name: ActiveMembers :many
+SELECT m.member_id
+FROM members m
+WHERE m.workspace_id = $1 AND m.member_id = ANY ($2::uuid[]) AND m.state = 2
+`
+
+type ActiveMembersParams struct {
+	WorkspaceID uuid.UUID
+	MemberIds   []uuid.UUID
+}
+
+func (q *Queries) ActiveMembers(ctx context.Context, arg ActiveMembersParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, activeMembers, arg.WorkspaceID, arg.MemberIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var member_id uuid.UUID
+		if err := rows.Scan(&member_id); err != nil {
+			return nil, err
+		}
+		items = append(items, member_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const askFor = `-- name: AskFor :one
 SELECT a.workspace_id, a.ask_id, a.thread_id, a.sequence, a.space_id, a.asker_id, a.kind, a.member_ids, a.team_id, a.everyone, a.response_window, a.urgency, a.state, a.withdraw_reason, a.version, a.create_time, a.update_time, t.title, space_right(a.workspace_id, $1, a.space_id)::smallint AS have
 FROM asks a
@@ -168,17 +199,17 @@ LEFT JOIN LATERAL (
     WHERE tm.workspace_id = t.workspace_id AND tm.team_id = t.team_id AND NOT tm.removed AND tm.member_id <> $1
       AND space_right(tm.workspace_id, tm.member_id, $2) >= 1
     ORDER BY tm.member_id
+    LIMIT $3
 ) x ON true
-WHERE t.workspace_id = $3 AND t.team_id = ANY ($4::uuid[]) AND NOT t.deleted
-LIMIT $5
+WHERE t.workspace_id = $4 AND t.team_id = ANY ($5::uuid[]) AND NOT t.deleted
 `
 
 type AskableTeamsParams struct {
 	AskerID     uuid.UUID
 	SpaceID     uuid.UUID
+	MaxMembers  int32
 	WorkspaceID uuid.UUID
 	TeamIds     []uuid.UUID
-	MaxRows     int32
 }
 
 type AskableTeamsRow struct {
@@ -187,14 +218,14 @@ type AskableTeamsRow struct {
 }
 
 // The members of teams who may be asked in a space, without the asker; a row of zeros for a team that has none. At most
-// so many.
+// so many of each.
 func (q *Queries) AskableTeams(ctx context.Context, arg AskableTeamsParams) ([]AskableTeamsRow, error) {
 	rows, err := q.db.Query(ctx, askableTeams,
 		arg.AskerID,
 		arg.SpaceID,
+		arg.MaxMembers,
 		arg.WorkspaceID,
 		arg.TeamIds,
-		arg.MaxRows,
 	)
 	if err != nil {
 		return nil, err
@@ -369,7 +400,7 @@ func (q *Queries) InsertAsks(ctx context.Context, arg InsertAsksParams) error {
 }
 
 const lockAskFor = `-- name: LockAskFor :one
-SELECT a.workspace_id, a.ask_id, a.thread_id, a.sequence, a.space_id, a.asker_id, a.kind, a.member_ids, a.team_id, a.everyone, a.response_window, a.urgency, a.state, a.withdraw_reason, a.version, a.create_time, a.update_time, t.title, t.state AS thread_state, left(m.body, 2048)::text AS excerpt,
+SELECT a.workspace_id, a.ask_id, a.thread_id, a.sequence, a.space_id, a.asker_id, a.kind, a.member_ids, a.team_id, a.everyone, a.response_window, a.urgency, a.state, a.withdraw_reason, a.version, a.create_time, a.update_time, t.title, t.state AS thread_state, left(m.body, 2048)::text AS excerpt, m.urgent_reason,
        space_right(a.workspace_id, $1, a.space_id)::smallint AS have
 FROM asks a
 JOIN threads t ON t.workspace_id = a.workspace_id AND t.thread_id = a.thread_id
@@ -385,11 +416,12 @@ type LockAskForParams struct {
 }
 
 type LockAskForRow struct {
-	Ask         Ask
-	Title       string
-	ThreadState string
-	Excerpt     string
-	Have        int16
+	Ask          Ask
+	Title        string
+	ThreadState  string
+	Excerpt      string
+	UrgentReason string
+	Have         int16
 }
 
 // The same under the lock that puts the ask's events in order, with what events tell of its thread and message.
@@ -417,6 +449,7 @@ func (q *Queries) LockAskFor(ctx context.Context, arg LockAskForParams) (LockAsk
 		&i.Title,
 		&i.ThreadState,
 		&i.Excerpt,
+		&i.UrgentReason,
 		&i.Have,
 	)
 	return i, err

@@ -11,7 +11,7 @@ WHERE space_right(@workspace_id, n.member_id, @space_id) >= 1;
 
 -- name: AskableTeams :many
 -- The members of teams who may be asked in a space, without the asker; a row of zeros for a team that has none. At most
--- so many.
+-- so many of each.
 SELECT t.team_id, coalesce(x.member_id, '00000000-0000-0000-0000-000000000000')::uuid AS member_id
 FROM teams t
 LEFT JOIN LATERAL (
@@ -20,9 +20,9 @@ LEFT JOIN LATERAL (
     WHERE tm.workspace_id = t.workspace_id AND tm.team_id = t.team_id AND NOT tm.removed AND tm.member_id <> @asker_id
       AND space_right(tm.workspace_id, tm.member_id, @space_id) >= 1
     ORDER BY tm.member_id
+    LIMIT @max_members
 ) x ON true
-WHERE t.workspace_id = @workspace_id AND t.team_id = ANY (@team_ids::uuid[]) AND NOT t.deleted
-LIMIT @max_rows;
+WHERE t.workspace_id = @workspace_id AND t.team_id = ANY (@team_ids::uuid[]) AND NOT t.deleted;
 
 -- name: AskFor :one
 -- The ask, the thread's title, and the right that a member has on its space.
@@ -33,7 +33,7 @@ WHERE a.workspace_id = @workspace_id AND a.ask_id = @ask_id;
 
 -- name: LockAskFor :one
 -- The same under the lock that puts the ask's events in order, with what events tell of its thread and message.
-SELECT sqlc.embed(a), t.title, t.state AS thread_state, left(m.body, 2048)::text AS excerpt,
+SELECT sqlc.embed(a), t.title, t.state AS thread_state, left(m.body, 2048)::text AS excerpt, m.urgent_reason,
        space_right(a.workspace_id, @member_id, a.space_id)::smallint AS have
 FROM asks a
 JOIN threads t ON t.workspace_id = a.workspace_id AND t.thread_id = a.thread_id
@@ -172,6 +172,11 @@ FROM claimed
 JOIN asks a ON a.workspace_id = claimed.workspace_id AND a.ask_id = claimed.ask_id
 WHERE r.workspace_id = claimed.workspace_id AND r.ask_id = claimed.ask_id AND r.member_id = claimed.member_id
 RETURNING r.workspace_id, r.ask_id, r.member_id, r.start_time, r.due_round, a.response_window;
+
+-- name: ActiveMembers :many
+SELECT m.member_id
+FROM members m
+WHERE m.workspace_id = @workspace_id AND m.member_id = ANY (@member_ids::uuid[]) AND m.state = 2;
 
 -- name: NextPendingDue :one
 -- Since when one that is still to be computed has been waiting.

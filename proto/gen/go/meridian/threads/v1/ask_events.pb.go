@@ -25,8 +25,7 @@ const (
 // Somebody asked something of others, with a message. Due times follow with `ask.due_changed`.
 type AskOpened struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
-	// 32 KiB together theirs alone: GetAsk has the rest.
+	// The ask, with all of its recipients.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -108,8 +107,9 @@ func (x *AskOpened) GetUrgentReason() string {
 // An ask was answered, by a reply or without one.
 type AskAnswered struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
-	// 32 KiB together theirs alone: GetAsk has the rest.
+	// The ask after it. The recipients in it are as of the ask's version; those who are not in it are unchanged by the event.
+	// Of up to 200 it shows all, of more those alone whom the event is about, a reply at the one alone who gave it; of comments
+	// of more than 32 KiB together theirs alone, and the others are unchanged too. GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -191,8 +191,9 @@ func (x *AskAnswered) GetSettledMembers() []string {
 // Somebody declined an ask.
 type AskDeclined struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
-	// 32 KiB together theirs alone: GetAsk has the rest.
+	// The ask after it. The recipients in it are as of the ask's version; those who are not in it are unchanged by the event.
+	// Of up to 200 it shows all, of more those alone whom the event is about, a reply at the one alone who gave it; of comments
+	// of more than 32 KiB together theirs alone, and the others are unchanged too. GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -274,8 +275,9 @@ func (x *AskDeclined) GetReason() string {
 // Somebody handed an ask to another.
 type AskReassigned struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
-	// 32 KiB together theirs alone: GetAsk has the rest.
+	// The ask after it. The recipients in it are as of the ask's version; those who are not in it are unchanged by the event.
+	// Of up to 200 it shows all, of more those alone whom the event is about, a reply at the one alone who gave it; of comments
+	// of more than 32 KiB together theirs alone, and the others are unchanged too. GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -288,7 +290,9 @@ type AskReassigned struct {
 	// What they should know.
 	Comment string `protobuf:"bytes,6,opt,name=comment,proto3" json:"comment,omitempty"`
 	// The beginning of the message, as Markdown, at most 2 KiB.
-	Excerpt       string `protobuf:"bytes,7,opt,name=excerpt,proto3" json:"excerpt,omitempty"`
+	Excerpt string `protobuf:"bytes,7,opt,name=excerpt,proto3" json:"excerpt,omitempty"`
+	// The stated reason of an URGENT one.
+	UrgentReason  string `protobuf:"bytes,8,opt,name=urgent_reason,json=urgentReason,proto3" json:"urgent_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -372,11 +376,19 @@ func (x *AskReassigned) GetExcerpt() string {
 	return ""
 }
 
+func (x *AskReassigned) GetUrgentReason() string {
+	if x != nil {
+		return x.UrgentReason
+	}
+	return ""
+}
+
 // The due times of some of those asked became known, or followed a change of their working time.
 type AskDueChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
-	// 32 KiB together theirs alone: GetAsk has the rest.
+	// The ask after it. The recipients in it are as of the ask's version; those who are not in it are unchanged by the event.
+	// Of up to 200 it shows all, of more those alone whom the event is about, a reply at the one alone who gave it; of comments
+	// of more than 32 KiB together theirs alone, and the others are unchanged too. GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -449,15 +461,18 @@ func (x *AskDueChanged) GetMembers() []string {
 // The windows of some of those asked are over, and it still waits for them. They can still answer.
 type AskOverdue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
-	// 32 KiB together theirs alone: GetAsk has the rest.
+	// The ask after it. The recipients in it are as of the ask's version; those who are not in it are unchanged by the event.
+	// Of up to 200 it shows all, of more those alone whom the event is about, a reply at the one alone who gave it; of comments
+	// of more than 32 KiB together theirs alone, and the others are unchanged too. GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
 	// The title of the thread.
 	ThreadTitle string `protobuf:"bytes,3,opt,name=thread_title,json=threadTitle,proto3" json:"thread_title,omitempty"`
 	// Whose window is over.
-	Members       []string `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"`
+	Members []string `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"`
+	// The stated reason of an URGENT one.
+	UrgentReason  string `protobuf:"bytes,5,opt,name=urgent_reason,json=urgentReason,proto3" json:"urgent_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -520,11 +535,19 @@ func (x *AskOverdue) GetMembers() []string {
 	return nil
 }
 
+func (x *AskOverdue) GetUrgentReason() string {
+	if x != nil {
+		return x.UrgentReason
+	}
+	return ""
+}
+
 // An ask was taken back, or its message was deleted.
 type AskWithdrawn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
-	// 32 KiB together theirs alone: GetAsk has the rest.
+	// The ask after it. The recipients in it are as of the ask's version; those who are not in it are unchanged by the event.
+	// Of up to 200 it shows all, of more those alone whom the event is about, a reply at the one alone who gave it; of comments
+	// of more than 32 KiB together theirs alone, and the others are unchanged too. GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -594,17 +617,20 @@ func (x *AskWithdrawn) GetMembers() []string {
 	return nil
 }
 
-// Somebody sent an URGENT message: the glass was broken. The directory keeps it as an audit event.
+// Somebody sent an URGENT message, or handed an ask of one to another: the glass was broken. The directory keeps it as an
+// audit event.
 type UrgentUsed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The message.
 	Message string `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
-	// Who sent it.
+	// Who sent it, or handed the ask on.
 	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
-	// The stated reason.
+	// The stated reason, the message's.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Always 1: a message is sent once.
-	Version       int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// The version of the source: always 1 of a message, for it is sent once, and of an ask the one that handing it on made.
+	Version int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// By what: the message when it was sent, the ask when that was handed on.
+	Source        string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -667,6 +693,13 @@ func (x *UrgentUsed) GetVersion() int64 {
 	return 0
 }
 
+func (x *UrgentUsed) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 var File_meridian_threads_v1_ask_events_proto protoreflect.FileDescriptor
 
 const file_meridian_threads_v1_ask_events_proto_rawDesc = "" +
@@ -692,7 +725,7 @@ const file_meridian_threads_v1_ask_events_proto_rawDesc = "" +
 	"\fthread_title\x18\x03 \x01(\tR\vthreadTitle\x12\x16\n" +
 	"\x06member\x18\x04 \x01(\tR\x06member\x12\x16\n" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason:B\xb2\xbb\x18>\n" +
-	"\x03ask\x12\bdeclined\x18\x02\"\bask.name*\bask.name2\vask.version:\x05spaceJ\x030.2\"\x96\x02\n" +
+	"\x03ask\x12\bdeclined\x18\x02\"\bask.name*\bask.name2\vask.version:\x05spaceJ\x030.2\"\xbb\x02\n" +
 	"\rAskReassigned\x12*\n" +
 	"\x03ask\x18\x01 \x01(\v2\x18.meridian.threads.v1.AskR\x03ask\x12\x14\n" +
 	"\x05space\x18\x02 \x01(\tR\x05space\x12!\n" +
@@ -700,7 +733,8 @@ const file_meridian_threads_v1_ask_events_proto_rawDesc = "" +
 	"\x06member\x18\x04 \x01(\tR\x06member\x12\x0e\n" +
 	"\x02to\x18\x05 \x01(\tR\x02to\x12\x18\n" +
 	"\acomment\x18\x06 \x01(\tR\acomment\x12\x18\n" +
-	"\aexcerpt\x18\a \x01(\tR\aexcerpt:D\xb2\xbb\x18@\n" +
+	"\aexcerpt\x18\a \x01(\tR\aexcerpt\x12#\n" +
+	"\rurgent_reason\x18\b \x01(\tR\furgentReason:D\xb2\xbb\x18@\n" +
 	"\x03ask\x12\n" +
 	"reassigned\x18\x02\"\bask.name*\bask.name2\vask.version:\x05spaceJ\x030.2\"\xd5\x01\n" +
 	"\rAskDueChanged\x12*\n" +
@@ -708,27 +742,29 @@ const file_meridian_threads_v1_ask_events_proto_rawDesc = "" +
 	"\x05space\x18\x02 \x01(\tR\x05space\x12!\n" +
 	"\fthread_title\x18\x03 \x01(\tR\vthreadTitle\x12\x18\n" +
 	"\amembers\x18\x04 \x03(\tR\amembers:E\xb2\xbb\x18A\n" +
-	"\x03ask\x12\vdue_changed\x18\x02\"\bask.name*\bask.name2\vask.version:\x05spaceJ\x030.2\"\xce\x01\n" +
+	"\x03ask\x12\vdue_changed\x18\x02\"\bask.name*\bask.name2\vask.version:\x05spaceJ\x030.2\"\xf3\x01\n" +
 	"\n" +
 	"AskOverdue\x12*\n" +
 	"\x03ask\x18\x01 \x01(\v2\x18.meridian.threads.v1.AskR\x03ask\x12\x14\n" +
 	"\x05space\x18\x02 \x01(\tR\x05space\x12!\n" +
 	"\fthread_title\x18\x03 \x01(\tR\vthreadTitle\x12\x18\n" +
-	"\amembers\x18\x04 \x03(\tR\amembers:A\xb2\xbb\x18=\n" +
+	"\amembers\x18\x04 \x03(\tR\amembers\x12#\n" +
+	"\rurgent_reason\x18\x05 \x01(\tR\furgentReason:A\xb2\xbb\x18=\n" +
 	"\x03ask\x12\aoverdue\x18\x02\"\bask.name*\bask.name2\vask.version:\x05spaceJ\x030.2\"\xd2\x01\n" +
 	"\fAskWithdrawn\x12*\n" +
 	"\x03ask\x18\x01 \x01(\v2\x18.meridian.threads.v1.AskR\x03ask\x12\x14\n" +
 	"\x05space\x18\x02 \x01(\tR\x05space\x12!\n" +
 	"\fthread_title\x18\x03 \x01(\tR\vthreadTitle\x12\x18\n" +
 	"\amembers\x18\x04 \x03(\tR\amembers:C\xb2\xbb\x18?\n" +
-	"\x03ask\x12\twithdrawn\x18\x02\"\bask.name*\bask.name2\vask.version:\x05spaceJ\x030.2\"\xa6\x01\n" +
+	"\x03ask\x12\twithdrawn\x18\x02\"\bask.name*\bask.name2\vask.version:\x05spaceJ\x030.2\"\xbd\x01\n" +
 	"\n" +
 	"UrgentUsed\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\x03R\aversion:4\xb2\xbb\x180\n" +
-	"\x06urgent\x12\x04used\x18\x04\"\amessage*\amessage2\aversionJ\x030.2B\xe2\x01\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source:3\xb2\xbb\x18/\n" +
+	"\x06urgent\x12\x04used\x18\x04\"\amessage*\x06source2\aversionJ\x030.2B\xe2\x01\n" +
 	"\x17com.meridian.threads.v1B\x0eAskEventsProtoP\x01ZIgithub.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1;threadsv1\xa2\x02\x03MTX\xaa\x02\x13Meridian.Threads.V1\xca\x02\x13Meridian\\Threads\\V1\xe2\x02\x1fMeridian\\Threads\\V1\\GPBMetadata\xea\x02\x15Meridian::Threads::V1b\x06proto3"
 
 var (

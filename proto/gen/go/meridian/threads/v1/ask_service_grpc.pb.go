@@ -58,12 +58,14 @@ type AskServiceClient interface {
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED).
 	DeclineAsk(ctx context.Context, in *DeclineAskRequest, opts ...grpc.CallOption) (*Ask, error)
 	// Hands an ask to another member, whose window begins now. Where it waits for them already, or they have answered it, it
-	// only ends for the caller; who declined it or handed it on is asked again. One of a team hands on their place in it.
+	// only ends for the caller; who declined it or handed it on is asked again. One of a team hands on their place in it. To
+	// hand on an URGENT ask takes the workspace's `urgent_role`, as posting it did: it interrupts at once.
 	//
-	// Side effects: publishes `ask.reassigned`.
+	// Side effects: publishes `ask.reassigned`; of an URGENT ask also `urgent.used`, which the directory keeps as an audit
+	// event.
 	// Errors: NOT_FOUND; INVALID_ARGUMENT for the caller, the asker, and a member who may not read the space or has not
-	// joined; PERMISSION_DENIED (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED; THREAD_ARCHIVED;
-	// TOO_LARGE when the ask has had 600 recipients).
+	// joined; PERMISSION_DENIED (NOT_ASKED; URGENT_NOT_PERMITTED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED;
+	// THREAD_ARCHIVED; TOO_LARGE when the ask has had 600 recipients).
 	ReassignAsk(ctx context.Context, in *ReassignAskRequest, opts ...grpc.CallOption) (*Ask, error)
 	// Takes an ask back from all whom it still waits for.
 	//
@@ -172,12 +174,14 @@ type AskServiceServer interface {
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED).
 	DeclineAsk(context.Context, *DeclineAskRequest) (*Ask, error)
 	// Hands an ask to another member, whose window begins now. Where it waits for them already, or they have answered it, it
-	// only ends for the caller; who declined it or handed it on is asked again. One of a team hands on their place in it.
+	// only ends for the caller; who declined it or handed it on is asked again. One of a team hands on their place in it. To
+	// hand on an URGENT ask takes the workspace's `urgent_role`, as posting it did: it interrupts at once.
 	//
-	// Side effects: publishes `ask.reassigned`.
+	// Side effects: publishes `ask.reassigned`; of an URGENT ask also `urgent.used`, which the directory keeps as an audit
+	// event.
 	// Errors: NOT_FOUND; INVALID_ARGUMENT for the caller, the asker, and a member who may not read the space or has not
-	// joined; PERMISSION_DENIED (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED; THREAD_ARCHIVED;
-	// TOO_LARGE when the ask has had 600 recipients).
+	// joined; PERMISSION_DENIED (NOT_ASKED; URGENT_NOT_PERMITTED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED;
+	// THREAD_ARCHIVED; TOO_LARGE when the ask has had 600 recipients).
 	ReassignAsk(context.Context, *ReassignAskRequest) (*Ask, error)
 	// Takes an ask back from all whom it still waits for.
 	//

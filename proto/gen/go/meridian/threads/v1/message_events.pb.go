@@ -7,6 +7,7 @@
 package threadsv1
 
 import (
+	v1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
 	_ "github.com/meridianhq/meridian/proto/gen/go/meridian/options/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -127,7 +128,10 @@ type MessageEdited struct {
 	// The members and teams that this edit mentions and the body before did not.
 	AddedMentions []string `protobuf:"bytes,5,rep,name=added_mentions,json=addedMentions,proto3" json:"added_mentions,omitempty"`
 	// The title of the thread.
-	ThreadTitle   string `protobuf:"bytes,6,opt,name=thread_title,json=threadTitle,proto3" json:"thread_title,omitempty"`
+	ThreadTitle string `protobuf:"bytes,6,opt,name=thread_title,json=threadTitle,proto3" json:"thread_title,omitempty"`
+	// How far the added mentions may interrupt: the message's urgency, but never URGENT: the glass is broken by posting and by
+	// handing on alone.
+	AddedUrgency  v1.Notification_Urgency `protobuf:"varint,7,opt,name=added_urgency,json=addedUrgency,proto3,enum=meridian.notifications.v1.Notification_Urgency" json:"added_urgency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -202,6 +206,13 @@ func (x *MessageEdited) GetThreadTitle() string {
 		return x.ThreadTitle
 	}
 	return ""
+}
+
+func (x *MessageEdited) GetAddedUrgency() v1.Notification_Urgency {
+	if x != nil {
+		return x.AddedUrgency
+	}
+	return v1.Notification_Urgency(0)
 }
 
 // A message was deleted.
@@ -499,7 +510,7 @@ var File_meridian_threads_v1_message_events_proto protoreflect.FileDescriptor
 
 const file_meridian_threads_v1_message_events_proto_rawDesc = "" +
 	"\n" +
-	"(meridian/threads/v1/message_events.proto\x12\x13meridian.threads.v1\x1a\x1fmeridian/options/v1/event.proto\x1a!meridian/threads/v1/message.proto\"\xa6\x02\n" +
+	"(meridian/threads/v1/message_events.proto\x12\x13meridian.threads.v1\x1a,meridian/notifications/v1/notification.proto\x1a\x1fmeridian/options/v1/event.proto\x1a!meridian/threads/v1/message.proto\"\xa6\x02\n" +
 	"\rMessagePosted\x126\n" +
 	"\amessage\x18\x01 \x01(\v2\x1c.meridian.threads.v1.MessageR\amessage\x12\x16\n" +
 	"\x06thread\x18\x02 \x01(\tR\x06thread\x12\x14\n" +
@@ -507,14 +518,15 @@ const file_meridian_threads_v1_message_events_proto_rawDesc = "" +
 	"\x0ethread_version\x18\x04 \x01(\x03R\rthreadVersion\x12\x1a\n" +
 	"\bimported\x18\x05 \x01(\bR\bimported\x12!\n" +
 	"\fthread_title\x18\x06 \x01(\tR\vthreadTitle:I\xb2\xbb\x18E\n" +
-	"\amessage\x12\x06posted\x18\x02\"\fmessage.name*\x06thread2\x0ethread_version:\x05spaceJ\x030.1\"\xb1\x02\n" +
+	"\amessage\x12\x06posted\x18\x02\"\fmessage.name*\x06thread2\x0ethread_version:\x05spaceJ\x030.1\"\x87\x03\n" +
 	"\rMessageEdited\x126\n" +
 	"\amessage\x18\x01 \x01(\v2\x1c.meridian.threads.v1.MessageR\amessage\x12\x16\n" +
 	"\x06thread\x18\x02 \x01(\tR\x06thread\x12\x14\n" +
 	"\x05space\x18\x03 \x01(\tR\x05space\x12%\n" +
 	"\x0ethread_version\x18\x04 \x01(\x03R\rthreadVersion\x12%\n" +
 	"\x0eadded_mentions\x18\x05 \x03(\tR\raddedMentions\x12!\n" +
-	"\fthread_title\x18\x06 \x01(\tR\vthreadTitle:I\xb2\xbb\x18E\n" +
+	"\fthread_title\x18\x06 \x01(\tR\vthreadTitle\x12T\n" +
+	"\radded_urgency\x18\a \x01(\x0e2/.meridian.notifications.v1.Notification.UrgencyR\faddedUrgency:I\xb2\xbb\x18E\n" +
 	"\amessage\x12\x06edited\x18\x02\"\fmessage.name*\x06thread2\x0ethread_version:\x05spaceJ\x030.1\"\xe9\x01\n" +
 	"\x0eMessageDeleted\x126\n" +
 	"\amessage\x18\x01 \x01(\v2\x1c.meridian.threads.v1.MessageR\amessage\x12\x16\n" +
@@ -558,22 +570,24 @@ func file_meridian_threads_v1_message_events_proto_rawDescGZIP() []byte {
 
 var file_meridian_threads_v1_message_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_meridian_threads_v1_message_events_proto_goTypes = []any{
-	(*MessagePosted)(nil),   // 0: meridian.threads.v1.MessagePosted
-	(*MessageEdited)(nil),   // 1: meridian.threads.v1.MessageEdited
-	(*MessageDeleted)(nil),  // 2: meridian.threads.v1.MessageDeleted
-	(*ReactionAdded)(nil),   // 3: meridian.threads.v1.ReactionAdded
-	(*ReactionRemoved)(nil), // 4: meridian.threads.v1.ReactionRemoved
-	(*Message)(nil),         // 5: meridian.threads.v1.Message
+	(*MessagePosted)(nil),        // 0: meridian.threads.v1.MessagePosted
+	(*MessageEdited)(nil),        // 1: meridian.threads.v1.MessageEdited
+	(*MessageDeleted)(nil),       // 2: meridian.threads.v1.MessageDeleted
+	(*ReactionAdded)(nil),        // 3: meridian.threads.v1.ReactionAdded
+	(*ReactionRemoved)(nil),      // 4: meridian.threads.v1.ReactionRemoved
+	(*Message)(nil),              // 5: meridian.threads.v1.Message
+	(v1.Notification_Urgency)(0), // 6: meridian.notifications.v1.Notification.Urgency
 }
 var file_meridian_threads_v1_message_events_proto_depIdxs = []int32{
 	5, // 0: meridian.threads.v1.MessagePosted.message:type_name -> meridian.threads.v1.Message
 	5, // 1: meridian.threads.v1.MessageEdited.message:type_name -> meridian.threads.v1.Message
-	5, // 2: meridian.threads.v1.MessageDeleted.message:type_name -> meridian.threads.v1.Message
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 2: meridian.threads.v1.MessageEdited.added_urgency:type_name -> meridian.notifications.v1.Notification.Urgency
+	5, // 3: meridian.threads.v1.MessageDeleted.message:type_name -> meridian.threads.v1.Message
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_meridian_threads_v1_message_events_proto_init() }

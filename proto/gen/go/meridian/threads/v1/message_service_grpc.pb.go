@@ -62,7 +62,7 @@ type MessageServiceClient interface {
 	// Replaces the body of one's own message and keeps the one before as a revision. The same body changes nothing.
 	//
 	// Side effects: publishes `message.edited` when the body changed, with the mentions that were added; who is mentioned
-	// anew follows the thread as by a new message.
+	// anew follows the thread as by a new message, and is interrupted as by HIGH at most.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_AUTHOR); ABORTED for a stale etag; FAILED_PRECONDITION
 	// (MESSAGE_DELETED, THREAD_ARCHIVED).
 	UpdateMessage(ctx context.Context, in *UpdateMessageRequest, opts ...grpc.CallOption) (*Message, error)
@@ -229,7 +229,7 @@ type MessageServiceServer interface {
 	// Replaces the body of one's own message and keeps the one before as a revision. The same body changes nothing.
 	//
 	// Side effects: publishes `message.edited` when the body changed, with the mentions that were added; who is mentioned
-	// anew follows the thread as by a new message.
+	// anew follows the thread as by a new message, and is interrupted as by HIGH at most.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_AUTHOR); ABORTED for a stale etag; FAILED_PRECONDITION
 	// (MESSAGE_DELETED, THREAD_ARCHIVED).
 	UpdateMessage(context.Context, *UpdateMessageRequest) (*Message, error)
