@@ -185,6 +185,20 @@ func TestAnOverdueAsk(t *testing.T) {
 	require.Equal(t, "withdrawn", w.only(n.ben, "ASKED").GetSettledReason())
 }
 
+// What has not been told the asker of an ask that was overdue is not told them any more once it is settled.
+func TestAnOverdueAskIsSettled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	a := w.thread(n.ws, n.space).ask(n.ben, normal, n.ana).open()
+	a.overdue(n.ana)
+	w.settle()
+	require.Equal(t, notificationsv1.Delivery_PENDING, inApp(w.only(n.ben, "UNANSWERED")).GetState(), "it is night")
+	w.desk.stands(a.GetName(), n.ben.Member, domain.SourceState{Settled: "settled"})
+	w.to(local(chicago, 1, 9, 30))
+	require.Equal(t, notificationsv1.Delivery_CANCELLED, inApp(w.only(n.ben, "UNANSWERED")).GetState())
+}
+
 // The life of a baton, for one and for a team.
 func TestABaton(t *testing.T) {
 	t.Parallel()

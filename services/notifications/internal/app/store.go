@@ -199,7 +199,9 @@ type Attempt struct {
 
 // DueStore finds what is due, over all workspaces.
 type DueStore interface {
-	// ClaimDeliveries takes what is to be sent, by recipient, and ClaimUndecided what is to be decided, by workspace.
+	// ClaimUrgent takes what is to be sent and URGENT, ClaimDeliveries all else that is to be sent, by recipient, and
+	// ClaimUndecided what is to be decided, by workspace.
+	ClaimUrgent(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]DeliveryBatch, error)
 	ClaimDeliveries(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]DeliveryBatch, error)
 	ClaimUndecided(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]DeliveryBatch, error)
 	// ClaimReminders takes what is to be reminded of, by source.
@@ -210,8 +212,9 @@ type DueStore interface {
 	// ClaimPlans takes the members whose next digests are to be planned, by workspace.
 	ClaimPlans(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]PlanBatch, error)
 
-	// NextDelivery, NextUndecided, NextReminder, NextSnooze, NextDigest and NextPlan are when the next of each is due; false
-	// when there is none.
+	// NextUrgent, NextDelivery, NextUndecided, NextReminder, NextSnooze, NextDigest and NextPlan are when the next of each is
+	// due; false when there is none.
+	NextUrgent(ctx context.Context) (time.Time, bool, error)
 	NextDelivery(ctx context.Context) (time.Time, bool, error)
 	NextUndecided(ctx context.Context) (time.Time, bool, error)
 	NextReminder(ctx context.Context) (time.Time, bool, error)

@@ -82,10 +82,11 @@ INSERT INTO notifications (workspace_id, notification_id, recipient_id, source, 
 		md5('s' || w || n % 5 + 1)::uuid, 'ASKED', '', 2, 't', 'e', 's', (ARRAY['DONE', 'DONE', 'READ', 'UNREAD'])[n % 4 + 1],
 		CASE WHEN n % 50 = 0 THEN '2026-12-24'::timestamptz END, n % 39 = 0, 1, '2026-12-01'::timestamptz + n * interval '1 minute', '2026-12-01'
 	FROM unnest($1::uuid[]) w, generate_series(1, 20) m, generate_series(1, 300) n;
-INSERT INTO deliveries (workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time, decide_time, decide_at, working_time_version)
+INSERT INTO deliveries (workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time, decide_time, decide_at, working_time_version, urgency)
 	SELECT workspace_id, notification_id, c, recipient_id, CASE WHEN c = 'EMAIL' THEN 'DIGEST' ELSE 'DEFERRED' END, 'x',
 		CASE WHEN create_time > '2026-12-01 04:50' THEN 'PENDING' ELSE 'SENT' END, create_time, create_time,
-		CASE WHEN create_time > '2026-12-01 04:59' THEN create_time END, 1
+		CASE WHEN create_time > '2026-12-01 04:59' THEN create_time END, 1,
+		CASE WHEN recipient_id = md5('m' || workspace_id || 1)::uuid THEN 4 ELSE 2 END
 	FROM notifications, unnest(ARRAY['IN_APP', 'EMAIL']) c;
 INSERT INTO decisions (workspace_id, notification_id, channel, decide_time, sentence)
 	SELECT workspace_id, notification_id, channel, decide_time, 's' FROM deliveries, generate_series(1, 2);
@@ -296,6 +297,12 @@ func (s *seeded) due(t *testing.T) {
 			}), "what is leased is nobody else's")
 		}
 	}
+	urgent, err := s.store.ClaimUrgent(ctx, now, lease, 10)
+	require.NoError(t, err)
+	require.NotEmpty(t, urgent)
+	for _, b := range append(deliveries, again...) {
+		require.False(t, slices.ContainsFunc(urgent, func(u app.DeliveryBatch) bool { return u.Recipient == b.Recipient }), "URGENT is claimed by itself")
+	}
 	undecided, err := s.store.ClaimUndecided(ctx, now, lease, 10)
 	require.NoError(t, err)
 	require.NotEmpty(t, undecided)
@@ -312,7 +319,7 @@ func (s *seeded) due(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, plans)
 	for _, next := range []func(context.Context) (time.Time, bool, error){
-		s.store.NextDelivery, s.store.NextUndecided, s.store.NextReminder, s.store.NextSnooze, s.store.NextDigest, s.store.NextPlan,
+		s.store.NextUrgent, s.store.NextDelivery, s.store.NextUndecided, s.store.NextReminder, s.store.NextSnooze, s.store.NextDigest, s.store.NextPlan,
 	} {
 		_, some, err := next(ctx)
 		require.NoError(t, err)

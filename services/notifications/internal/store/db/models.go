@@ -53,6 +53,7 @@ type Delivery struct {
 	Woken              bool
 	DigestID           *uuid.UUID
 	LeaseUntil         *time.Time
+	Urgency            int16
 }
 
 type Digest struct {
