@@ -94,8 +94,8 @@ INSERT INTO attempts (workspace_id, attempt_id, notification_id, recipient_id, c
 	SELECT workspace_id, md5(notification_id || channel)::uuid, notification_id, recipient_id, channel, 2, decide_time, decide_time, true, 1, 'SENT' FROM deliveries;
 INSERT INTO signals SELECT DISTINCT workspace_id, recipient_id, context, '2026-12-01'::timestamptz FROM notifications;
 INSERT INTO sources SELECT DISTINCT workspace_id, source, 1 FROM notifications;
-INSERT INTO waits (workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time)
-	SELECT workspace_id, source, recipient_id, waiting, '', NULL, create_time FROM notifications;
+INSERT INTO waits (workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time, version)
+	SELECT workspace_id, source, recipient_id, waiting, '', NULL, create_time, 1 FROM notifications;
 INSERT INTO digests (workspace_id, digest_id, recipient_id, local_date, day_start, deliver_time, state, version, create_time, update_time, send_time)
 	SELECT w, md5('d' || w || m || '-' || d)::uuid, md5('m' || w || m)::uuid, ('2026-01-01'::date + d)::text, '2026-01-01'::timestamptz + d * interval '1 day',
 		'2026-01-01'::timestamptz + d * interval '1 day', CASE WHEN d = 200 THEN 'PENDING' ELSE 'SENT' END, 1, '2026-01-01', '2026-01-01', '2026-01-01'
@@ -363,7 +363,12 @@ func (s *seeded) writes(t *testing.T) {
 		older, err := tx.Advance(ctx, "asks/1", 1)
 		require.NoError(t, err)
 		require.False(t, older)
-		require.NoError(t, tx.PutWaits(ctx, "asks/1", []domain.Wait{{Member: s.member, Waiting: true, Due: now}}, "over"))
+		require.NoError(t, tx.PutWaits(ctx, "asks/1", 2, []domain.Wait{{Member: s.member, Waiting: true, Due: now}}, "over"))
+		require.NoError(t, tx.PutWaits(ctx, "asks/1", 1, []domain.Wait{{Member: s.member}}, ""))
+		require.NoError(t, tx.EraseMessage(ctx, "messages/7"))
+		erased, err := tx.LockMessages(ctx, []string{"messages/7", "messages/8"})
+		require.NoError(t, err)
+		require.Equal(t, map[string]bool{"messages/7": true, "messages/8": false}, erased)
 		waits, err := tx.Waits(ctx, "asks/1", []uuid.UUID{s.member})
 		require.NoError(t, err)
 		require.Equal(t, now, waits[s.member].Due)

@@ -153,6 +153,7 @@ type Source struct {
 	WorkspaceID uuid.UUID
 	Source      string
 	Version     int64
+	Erased      bool
 }
 
 type Space struct {
@@ -199,6 +200,7 @@ type Wait struct {
 	RemindTime    *time.Time
 	Reminded      bool
 	LeaseUntil    *time.Time
+	Version       int64
 }
 
 type Workspace struct {
