@@ -309,6 +309,23 @@ func TestReminders(t *testing.T) {
 	require.Eventually(t, func() bool { w.settle(); return len(w.list(n.ben, "reason = REMINDED")) == 2 }, 20*time.Second, 100*time.Millisecond)
 }
 
+// A reminder that became due before the news of the ask came waits for it.
+func TestAReminderOvertakesTheAsk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	require.NoError(t, w.clock.Set(local(chicago, 1, 10, 0)))
+	a := w.thread(n.ws, n.space).ask(n.ana, normal, n.ben)
+	opened := a.opened()
+	opened.Ask = clone(opened.GetAsk())
+	a.due(local(chicago, 1, 16, 0), local(chicago, 1, 9, 30), n.ben)
+	w.settle()
+	require.Empty(t, w.list(n.ben, ""))
+	w.publish("threads", n.ana.name(), opened)
+	w.release()
+	require.Equal(t, "Reminder: Ana asks you for a reply", w.only(n.ben, "REMINDED").GetSummary())
+}
+
 // A member of another workspace has no part in any of it.
 func TestWorkspacesAreApart(t *testing.T) {
 	t.Parallel()

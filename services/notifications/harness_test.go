@@ -151,9 +151,10 @@ func (w *world) startCrew(a *app.App) *crew {
 	deliver, decide := jobs.Deliver(a, w.clock, log), jobs.Decide(a, w.clock, log)
 	remind, wake := jobs.Remind(a, w.clock, log), jobs.Wake(a, w.clock, log)
 	digest, plan := jobs.Digest(a, w.clock, log), jobs.Plan(a, w.clock, log)
-	deliver.Lease, digest.Lease = time.Second, time.Second // what a crash leaves is taken up soon
+	hurry := jobs.Urgent(a, w.clock, log)
+	deliver.Lease, hurry.Lease, digest.Lease = time.Second, time.Second, time.Second // what a crash leaves is taken up soon
 	ctx, cancel := context.WithCancel(w.ctx)
-	c := &crew{workers: []boot.Worker{plan, decide, wake, remind, digest, deliver}, cancel: cancel}
+	c := &crew{workers: []boot.Worker{plan, decide, wake, remind, digest, deliver, hurry}, cancel: cancel}
 	for _, worker := range c.workers {
 		c.running.Go(func() { _ = worker.Run(ctx) })
 	}

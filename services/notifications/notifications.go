@@ -90,18 +90,19 @@ func wired(p *boot.Platform, cfg Config, mail *email.Email) error {
 	})
 	events := eventbus.NewRouter(eventbus.RouterConfig{Durable: wire.Service, JS: p.JS, DB: p.Owner, Log: p.Log, Machine: p.Machine})
 	wire.React(events, useCases)
+	urgent := jobs.Urgent(useCases, p.Clock, p.Log)
 	deliver, decide := jobs.Deliver(useCases, p.Clock, p.Log), jobs.Decide(useCases, p.Clock, p.Log)
 	remind, wake := jobs.Remind(useCases, p.Clock, p.Log), jobs.Wake(useCases, p.Clock, p.Log)
 	digest, plan := jobs.Digest(useCases, p.Clock, p.Log), jobs.Plan(useCases, p.Clock, p.Log)
 	useCases.OnDue(func() {
-		for _, wakeUp := range []func(){deliver.Wake, decide.Wake, remind.Wake, wake.Wake, digest.Wake, plan.Wake} {
+		for _, wakeUp := range []func(){urgent.Wake, deliver.Wake, decide.Wake, remind.Wake, wake.Wake, digest.Wake, plan.Wake} {
 			wakeUp()
 		}
 	})
 
 	p.Group.Add("rights", rights.Start, rights.Stop)
 	p.Consume([]*eventbus.Router{events}, rights.Router())
-	p.Work(plan, decide, wake, remind, digest, deliver)
+	p.Work(plan, decide, wake, remind, digest, deliver, urgent)
 	rpc.Register(p.Server, useCases)
 	return nil
 }

@@ -45,6 +45,8 @@ type office struct {
 	asked   int
 	// said are the answers that somebody works, for an auditor: what was true when it was asked.
 	said map[uuid.UUID]map[int64]bool
+	// asking is called each time somebody asks.
+	asking func()
 }
 
 func newOffice() *office {
@@ -92,6 +94,9 @@ func (o *office) Reaches(ctx context.Context, _ uuid.UUID, members []uuid.UUID, 
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked++
+	if o.asking != nil {
+		o.asking()
+	}
 	if o.down {
 		return nil, fault.New(fault.Unavailable, fault.ReasonUnavailable, "the office is closed")
 	}
@@ -181,6 +186,9 @@ type desk struct {
 	followed map[uuid.UUID][]domain.Activity
 	down     map[domain.Owner]bool
 	asked    int
+	// hang is waited for before an answer about anything but what is prompt, however long who asks would wait.
+	hang   chan struct{}
+	prompt string
 }
 
 func newDesk() *desk {
@@ -212,6 +220,11 @@ func (d *desk) switchOff(owner domain.Owner, down bool) {
 func (d *desk) Check(ctx context.Context, _ uuid.UUID, checks []app.SourceCheck) ([]domain.SourceState, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if hang := d.hang; hang != nil && !slices.ContainsFunc(checks, func(c app.SourceCheck) bool { return c.Source == d.prompt }) {
+		d.mu.Unlock()
+		<-hang
+		d.mu.Lock()
+	}
 	d.asked++
 	states := make([]domain.SourceState, len(checks))
 	for i, c := range checks {

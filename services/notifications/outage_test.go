@@ -1,16 +1,25 @@
 package notifications
 
 import (
+	"context"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/emersion/go-smtp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/outbox"
 	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
 	"github.com/meridianhq/meridian/services/notifications/internal/app"
+	"github.com/meridianhq/meridian/services/notifications/internal/channel"
+	"github.com/meridianhq/meridian/services/notifications/internal/channel/email"
 	"github.com/meridianhq/meridian/services/notifications/internal/domain"
+	"github.com/meridianhq/meridian/services/notifications/internal/store"
+	"github.com/meridianhq/meridian/services/notifications/internal/wire"
 )
 
 var errDirectoryAway = fault.New(fault.Unavailable, fault.ReasonUnavailable, "rights cannot be confirmed")
@@ -202,4 +211,94 @@ func TestChangedWhileItIsSent(t *testing.T) {
 	one := w.list(n.ben, `source = "`+a.GetName()+`"`)[0]
 	require.Equal(t, notificationsv1.Delivery_SENT, mailed(one).GetState())
 	require.EqualValues(t, 1, mailed(one).GetAttempts())
+}
+
+// While an owner hangs, and with it everybody who delivers, URGENT goes all the same.
+func TestUrgentWaitsBehindNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	require.NoError(t, w.clock.Set(local(chicago, 1, 10, 0)))
+	thread := w.thread(n.ws, n.space)
+	alarm := thread.message(n.ana, urgent, "now", n.ben.name())
+	w.desk.mu.Lock()
+	w.desk.hang, w.desk.prompt = make(chan struct{}), alarm.GetName()
+	w.desk.mu.Unlock()
+	for i := range 10 { // more than one process sends at once
+		w.thread(n.ws, n.space).mention(n.ana, high, w.member(n.ws, auth.Member, "m"+strconv.Itoa(i), chicago).name())
+	}
+	require.NoError(t, w.router.Idle(w.ctx))
+	thread.post(n.ana, alarm)
+	require.Eventually(t, func() bool { return len(w.delivered(n.ben)) == 1 && len(w.post.letters()) == 1 }, 10*time.Second, 20*time.Millisecond)
+	w.desk.mu.Lock()
+	close(w.desk.hang)
+	w.desk.hang = nil
+	w.desk.mu.Unlock()
+	w.release()
+	require.Len(t, w.post.letters(), 11)
+	w.audit()
+}
+
+// stopping is a channel during whose sending the process is told to stop.
+type stopping struct {
+	app.Channel
+	stop func()
+}
+
+func (c stopping) Send(ctx context.Context, p app.Parcel) error {
+	defer c.stop()
+	return c.Channel.Send(ctx, p)
+}
+
+// The process is told to stop while a mail is on its way: that it was sent is recorded.
+func TestStoppedWhileItIsSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	require.NoError(t, w.clock.Set(local(chicago, 1, 10, 0)))
+	w.crew.stop()
+	w.thread(n.ws, n.space).mention(n.ana, high, n.ben.name())
+	require.NoError(t, w.router.Idle(w.ctx))
+
+	running, stop := context.WithCancel(w.ctx)
+	defer stop()
+	mail, err := email.New(email.Config{URL: w.post.url, From: "Meridian <meridian@meridian.test>", PublicURL: "https://meridian.test"})
+	require.NoError(t, err)
+	channels := channel.All(mail)
+	for i, c := range channels {
+		channels[i] = stopping{Channel: c, stop: stop}
+	}
+	last := app.New(app.Deps{
+		Store: store.New(w.db.App, w.db.Owner, outbox.New(nil), wire.Encoder("meridian.test")), Access: w.directory,
+		Clock: w.clock, Machine: clock.Machine(), WorkingTime: w.office, Sources: w.desk, Channels: channels, Digests: mail,
+	})
+	batches, err := last.DueDeliveries(running, w.clock.Now(), time.Minute, 10)
+	require.NoError(t, err)
+	require.Len(t, batches, 1)
+	require.NoError(t, last.Deliver(running, batches[0]))
+	require.Error(t, running.Err())
+	require.Len(t, w.post.letters(), 1)
+	require.Equal(t, notificationsv1.Delivery_SENT, mailed(w.only(n.ben, "MENTIONED")).GetState())
+}
+
+// An answer that came too late to send by is asked for again at once.
+func TestALateAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	w.crew.stop()
+	w.thread(n.ws, n.space).mention(n.ana, urgent, n.ben.name())
+	require.NoError(t, w.router.Idle(w.ctx))
+	w.office.mu.Lock()
+	w.office.asking = func() { w.clock.Advance(6 * time.Second) }
+	w.office.mu.Unlock()
+	for range 2 {
+		batches, err := w.app.DueUrgent(w.ctx, w.clock.Now(), time.Hour, 10)
+		require.NoError(t, err)
+		require.Len(t, batches, 1)
+		require.Len(t, batches[0].Keys, 2)
+		require.NoError(t, w.app.Deliver(w.ctx, batches[0]))
+		require.Empty(t, w.delivered(n.ben))
+	}
+	require.Empty(t, w.post.letters())
 }

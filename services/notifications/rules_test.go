@@ -69,6 +69,24 @@ func TestWhoIsMentioned(t *testing.T) {
 	w.only(n.ben, "MENTIONED")
 }
 
+// Who is mentioned by an edit is not woken: it was not asked who may.
+func TestAnEditBreaksNoGlass(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	thread := w.thread(n.ws, n.space)
+	w.publish("threads", n.ana.name(), &threadsv1.MessageEdited{
+		Message: thread.message(n.ana, urgent, "Hello", n.ben.name()), Thread: thread.name, Space: domain.SpaceName(n.ws, n.space),
+		ThreadVersion: w.version(thread.name), AddedMentions: []string{n.ben.name()}, ThreadTitle: "The night",
+	})
+	w.settle()
+	mentioned := w.only(n.ben, "MENTIONED")
+	require.Equal(t, high, mentioned.GetUrgency())
+	require.Empty(t, mentioned.GetUrgentReason())
+	require.Equal(t, notificationsv1.Delivery_DEFERRED, inApp(mentioned).GetDecision())
+	require.Empty(t, w.post.letters())
+}
+
 // A right that the projection has not heard of yet is asked for before somebody is passed over.
 func TestALateRight(t *testing.T) {
 	t.Parallel()
@@ -183,6 +201,20 @@ func TestAnOverdueAsk(t *testing.T) {
 	w.settle()
 	require.Equal(t, "withdrawn", w.only(n.ben, "OVERDUE").GetSettledReason())
 	require.Equal(t, "withdrawn", w.only(n.ben, "ASKED").GetSettledReason())
+}
+
+// What has not been told the asker of an ask that was overdue is not told them any more once it is settled.
+func TestAnOverdueAskIsSettled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	a := w.thread(n.ws, n.space).ask(n.ben, normal, n.ana).open()
+	a.overdue(n.ana)
+	w.settle()
+	require.Equal(t, notificationsv1.Delivery_PENDING, inApp(w.only(n.ben, "UNANSWERED")).GetState(), "it is night")
+	w.desk.stands(a.GetName(), n.ben.Member, domain.SourceState{Settled: "settled"})
+	w.to(local(chicago, 1, 9, 30))
+	require.Equal(t, notificationsv1.Delivery_CANCELLED, inApp(w.only(n.ben, "UNANSWERED")).GetState())
 }
 
 // The life of a baton, for one and for a team.
@@ -335,50 +367,6 @@ func TestADeletedMessage(t *testing.T) {
 	require.Equal(t, notificationsv1.Delivery_CANCELLED, inApp(erased).GetState())
 	require.Equal(t, "The message was deleted.", inApp(erased).GetExplanation())
 	require.Len(t, w.events("NotificationCancelled"), 1)
-}
-
-// Events twice and out of order end where they would have ended in order.
-func TestEventsCommute(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	n := w.night()
-	thread := w.thread(n.ws, n.space)
-	a := thread.ask(n.ana, normal, n.ben)
-	opened := a.opened()
-	due := local(chicago, 2, 15, 0)
-	changed := a.dueChanged(due, time.Time{}, n.ben)
-	opened.Ask = clone(opened.GetAsk())
-	opened.Ask.Version, opened.Ask.Recipients[0].DueTime = 1, nil
-	w.publish("threads", "services/threads", changed)
-	w.settle()
-	w.publishTwice("threads", n.ana.name(), opened, 2)
-	w.settle()
-	asked := w.only(n.ben, "ASKED")
-	require.Equal(t, due, asked.GetDueTime().AsTime(), "the newer event is not undone")
-	require.True(t, asked.GetWaiting())
-
-	// It was answered before the news of it came.
-	b := thread.ask(n.ana, normal, n.ben)
-	late := b.opened()
-	late.Ask = clone(late.GetAsk())
-	b.answer(n.ben, "", "Yes")
-	w.settle()
-	w.publish("threads", n.ana.name(), late)
-	w.settle()
-	found := w.list(n.ben, `source = "`+b.GetName()+`"`)
-	require.Len(t, found, 1)
-	require.False(t, found[0].GetWaiting())
-	require.Equal(t, "answered", found[0].GetSettledReason())
-	require.Equal(t, notificationsv1.Delivery_CANCELLED, inApp(found[0]).GetState())
-
-	// The same for a baton.
-	c := w.baton(n.ws, n.space, n.ana, tasksv1.Handoff_MEMBER)
-	early := &tasksv1.HandoffOffered{Handoff: clone(c.next()), Space: c.where(), Recipients: []string{n.ben.name()}}
-	c.accept(n.ben)
-	w.settle()
-	w.publish("tasks", n.ana.name(), early)
-	w.settle()
-	require.False(t, w.only(n.ben, "OFFERED").GetWaiting())
 }
 
 // Five hundred are asked at once: in as many statements as one.

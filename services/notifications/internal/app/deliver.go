@@ -16,7 +16,17 @@ const (
 	sendingFor = time.Minute
 )
 
-// DueDeliveries takes what is to be sent, by recipient.
+// DueUrgent takes what is to be sent and URGENT, by recipient.
+func (a *App) DueUrgent(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]DeliveryBatch, error) {
+	return a.store.ClaimUrgent(ctx, now, lease, limit)
+}
+
+// NextUrgent is when the next of those is to be sent.
+func (a *App) NextUrgent(ctx context.Context) (time.Time, bool, error) {
+	return a.store.NextUrgent(ctx)
+}
+
+// DueDeliveries takes what else is to be sent, by recipient.
 func (a *App) DueDeliveries(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]DeliveryBatch, error) {
 	return a.store.ClaimDeliveries(ctx, now, lease, limit)
 }

@@ -34,9 +34,12 @@ func (a *App) teamMembers(ctx context.Context, ws uuid.UUID, teams []uuid.UUID) 
 }
 
 // OnMessageDeleted follows a message that was deleted: its words are taken out of the notifications that show them, and what
-// was held of those about it is cancelled.
+// was held of those about it is cancelled. Those that come later show none.
 func (a *App) OnMessageDeleted(ctx context.Context, ws uuid.UUID, message string) error {
 	return a.once(ctx, ws, func(ctx context.Context, tx Tx) error {
+		if err := tx.EraseMessage(ctx, message); err != nil {
+			return err
+		}
 		found, err := tx.LockOfMessage(ctx, message)
 		if err != nil || len(found) == 0 {
 			return err

@@ -43,6 +43,9 @@ func (a *App) notify(ctx context.Context, n news) error {
 		return err
 	}
 	return a.once(ctx, ws, func(ctx context.Context, tx Tx) error {
+		if err := forget(ctx, tx, n.drafts); err != nil {
+			return err
+		}
 		if err := a.follow(ctx, tx, n, at); err != nil {
 			return err
 		}
@@ -52,6 +55,29 @@ func (a *App) notify(ctx context.Context, n news) error {
 		}
 		return a.add(ctx, tx, opened, at)
 	})
+}
+
+// forget takes the words of messages that were deleted already out of drafts that show them.
+func forget(ctx context.Context, tx Tx, drafts []domain.Notification) error {
+	shown := map[string]bool{}
+	for _, d := range drafts {
+		if d.Message != "" {
+			shown[d.Message] = true
+		}
+	}
+	if len(shown) == 0 {
+		return nil
+	}
+	erased, err := tx.LockMessages(ctx, slices.Sorted(maps.Keys(shown)))
+	if err != nil {
+		return err
+	}
+	for i := range drafts {
+		if erased[drafts[i].Message] {
+			drafts[i].Forget()
+		}
+	}
+	return nil
 }
 
 // concerned leaves one draft a recipient, the first, and none for who did it.
@@ -113,16 +139,21 @@ func (a *App) reaches(ctx context.Context, ws uuid.UUID, members []uuid.UUID, at
 	return found, err
 }
 
-// follow keeps how the source stands, if the event is the newest of it, and has the notifications about it show that.
+// follow keeps how the source stands, as far as no newer event has told, and has the notifications about it show that.
 func (a *App) follow(ctx context.Context, tx Tx, n news, now time.Time) error {
 	if !n.follows {
 		return nil
 	}
 	newest, err := tx.Advance(ctx, n.Source, n.Version)
-	if err != nil || !newest {
+	if err != nil {
 		return err
 	}
-	if err := tx.PutWaits(ctx, n.Source, n.waits, n.rest); err != nil {
+	// One that says how the source stands with all people says nothing that a newer one does not. One that speaks of some alone
+	// does: of those of whom no newer one has told.
+	if !newest && n.rest != "" {
+		return nil
+	}
+	if err := tx.PutWaits(ctx, n.Source, n.Version, n.waits, n.rest); err != nil {
 		return err
 	}
 	unsettled, err := tx.LockUnsettled(ctx, n.Source)
@@ -168,7 +199,10 @@ func (a *App) open(
 			continue
 		}
 		if draft.Reason.Waits() {
-			w := waits[draft.Recipient]
+			w, told := waits[draft.Recipient]
+			if !told && n.rest == "" {
+				w.Waiting = true // no event has said otherwise
+			}
 			draft.Waiting, draft.DueTime, draft.SettledReason = w.Waiting, w.Due, w.Settled
 		}
 		o, err := openOne(draft, draft.Situation(now, to, reaches[to.ID], a.noMail(to), readers[to.ID]))

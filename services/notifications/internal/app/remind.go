@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -73,12 +75,12 @@ func (a *App) Remind(ctx context.Context, b ReminderBatch) error {
 
 // reminders are the drafts of those who are to be reminded. One whose window is over hears of that instead.
 func reminders(ctx context.Context, tx Tx, b ReminderBatch, waiting map[uuid.UUID]bool, now time.Time) ([]domain.Notification, error) {
-	waits, err := tx.LockReminders(ctx, b.Source, b.Members)
-	if err != nil || len(waits) == 0 {
+	first, err := firstWords(ctx, tx, b)
+	if err != nil {
 		return nil, err
 	}
-	first, err := tx.FirstNotifications(ctx, b.Source, b.Members)
-	if err != nil {
+	waits, err := tx.LockReminders(ctx, b.Source, b.Members)
+	if err != nil || len(waits) == 0 {
 		return nil, err
 	}
 	var (
@@ -89,8 +91,11 @@ func reminders(ctx context.Context, tx Tx, b ReminderBatch, waiting map[uuid.UUI
 		if w.Remind.IsZero() || w.Remind.After(now) {
 			continue // it has moved
 		}
-		done = append(done, w.Member)
 		n, told := first[w.Member]
+		if !told && waiting[w.Member] && w.Due.After(now) {
+			continue // the news of it is still to come, and then the reminder
+		}
+		done = append(done, w.Member)
 		if !told || !waiting[w.Member] || !w.Due.IsZero() && !w.Due.After(now) {
 			continue
 		}
@@ -102,4 +107,20 @@ func reminders(ctx context.Context, tx Tx, b ReminderBatch, waiting map[uuid.UUI
 		return nil, nil
 	}
 	return drafts, tx.SetReminded(ctx, b.Source, done)
+}
+
+// firstWords are the notifications by which members were first told of a source, without the words of a deleted message.
+func firstWords(ctx context.Context, tx Tx, b ReminderBatch) (map[uuid.UUID]domain.Notification, error) {
+	first, err := tx.FirstNotifications(ctx, b.Source, b.Members)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Collect(maps.Values(first))
+	if err := forget(ctx, tx, all); err != nil {
+		return nil, err
+	}
+	for _, n := range all {
+		first[n.Recipient] = n
+	}
+	return first, nil
 }

@@ -15,6 +15,8 @@ const (
 	// firstBackoff doubles with each attempt that a channel could not take, up to longestBackoff.
 	firstBackoff   = 2 * time.Second
 	longestBackoff = 15 * time.Minute
+	// recordingFor is how long the record of what was sent may take once the process stops.
+	recordingFor = 5 * time.Second
 )
 
 // backoff is how long to wait after so many attempts, by machine time, with jitter so that those who failed together do not
@@ -42,7 +44,10 @@ func (a *App) send(ctx context.Context, ws uuid.UUID, out outgoing, m moment) er
 	if failure != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
+	// What was sent is recorded although the process is about to stop: else it would be sent again.
+	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordingFor)
+	defer cancel()
+	return a.store.InTx(recording, ws, func(ctx context.Context, tx Tx) error {
 		locked, err := tx.Lock(ctx, []uuid.UUID{out.key.Notification})
 		if err != nil || len(locked) == 0 {
 			return err

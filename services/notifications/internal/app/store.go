@@ -109,11 +109,15 @@ type NotificationTx interface {
 
 // WaitTx reads and writes how sources stand.
 type WaitTx interface {
+	// LockMessages locks messages, and says which of them were deleted. It comes before what locks sources or notifications.
+	LockMessages(ctx context.Context, messages []string) (map[string]bool, error)
+	// EraseMessage locks a message, and notes that it was deleted.
+	EraseMessage(ctx context.Context, message string) error
 	// Advance notes the newest event of a source and locks it; false says that a newer one was seen.
 	Advance(ctx context.Context, source string, version int64) (bool, error)
-	// PutWaits keeps how a source stands with members, and with all others that it does not wait, for that reason. An empty
-	// reason leaves the others.
-	PutWaits(ctx context.Context, source string, waits []domain.Wait, rest string) error
+	// PutWaits keeps how an event tells that a source stands with members, and with all others that it does not wait, for that
+	// reason. An empty reason leaves the others. Those of the members of whom a newer event has told stay as they are.
+	PutWaits(ctx context.Context, source string, version int64, waits []domain.Wait, rest string) error
 	// Waits returns how a source stands with members.
 	Waits(ctx context.Context, source string, members []uuid.UUID) (map[uuid.UUID]domain.Wait, error)
 	// LockReminders locks, and returns, for which of the members a source waits of which they were not reminded.
@@ -200,7 +204,9 @@ type Attempt struct {
 
 // DueStore finds what is due, over all workspaces.
 type DueStore interface {
-	// ClaimDeliveries takes what is to be sent, by recipient, and ClaimUndecided what is to be decided, by workspace.
+	// ClaimUrgent takes what is to be sent and URGENT, ClaimDeliveries all else that is to be sent, by recipient, and
+	// ClaimUndecided what is to be decided, by workspace.
+	ClaimUrgent(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]DeliveryBatch, error)
 	ClaimDeliveries(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]DeliveryBatch, error)
 	ClaimUndecided(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]DeliveryBatch, error)
 	// ClaimReminders takes what is to be reminded of, by source.
@@ -211,8 +217,9 @@ type DueStore interface {
 	// ClaimPlans takes the members whose next digests are to be planned, by workspace.
 	ClaimPlans(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]PlanBatch, error)
 
-	// NextDelivery, NextUndecided, NextReminder, NextSnooze, NextDigest and NextPlan are when the next of each is due; false
-	// when there is none.
+	// NextUrgent, NextDelivery, NextUndecided, NextReminder, NextSnooze, NextDigest and NextPlan are when the next of each is
+	// due; false when there is none.
+	NextUrgent(ctx context.Context) (time.Time, bool, error)
 	NextDelivery(ctx context.Context) (time.Time, bool, error)
 	NextUndecided(ctx context.Context) (time.Time, bool, error)
 	NextReminder(ctx context.Context) (time.Time, bool, error)

@@ -44,13 +44,17 @@ func (n *Notification) OverAt(s SourceState, woken bool) Ending {
 		return Ending{}
 	case s.Gone:
 		return Ending{Why: "It was deleted, or the recipient may no longer read it.", Hidden: true}
-	case n.Reason.Waits() && !s.Waiting, n.Reason == Assigned && !s.Waiting && s.Settled != "":
+	case n.Reason.Waits() && !s.Waiting, n.endsWithSettling() && s.Settled != "":
 		return Ending{Why: Wait{Settled: s.Settled}.ended()}
 	case s.Read && !woken && n.endsWithReading():
 		return Ending{Why: "The recipient has read it already."}
 	}
 	return Ending{}
 }
+
+// endsWithSettling says whether nothing waits for the recipient themselves, and yet the news is worth nothing once the matter is
+// settled: the task has another holder, or what they asked was answered after its time.
+func (n *Notification) endsWithSettling() bool { return n.Reason == Assigned || n.Reason == Unanswered }
 
 // endsWithReading says whether the recipient knows all there is to know once they have read the source. Who asked has read
 // their own question; and who read what waits for them is reminded all the same.

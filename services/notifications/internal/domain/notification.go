@@ -41,6 +41,8 @@ type Notification struct {
 	SnoozeTime    time.Time
 	Waiting       bool
 	SettledReason string
+	// Forgotten says, of a draft, that the message which carries it was deleted before.
+	Forgotten bool
 
 	Deliveries []Delivery
 	// Local is the recipient's zone as it was last known; nil is UTC.
@@ -60,8 +62,11 @@ func (n *Notification) Open(id uuid.UUID, s Situation) []Event {
 		n.Deliveries = append(n.Deliveries, newDelivery(v, s.Now))
 		n.tell(v.Channel, s.Now, v.words(n.Local), v.Explanation)
 	}
-	if n.Reason.Waits() && !n.Waiting {
+	switch {
+	case n.Reason.Waits() && !n.Waiting:
 		n.end(n.ended(), s.Now)
+	case n.Forgotten && n.Source == n.Message:
+		n.end(messageDeleted, s.Now)
 	}
 	return []Event{Created{Notification: n.snapshot()}}
 }
@@ -175,6 +180,8 @@ func (n *Notification) ended() string {
 	return "It no longer waits: " + n.SettledReason + "."
 }
 
+const messageDeleted = "The message was deleted."
+
 // Erase takes the words of a deleted message out. What was held of one about the message itself is cancelled.
 func (n *Notification) Erase(now time.Time) []Event {
 	if n.Excerpt == "" && !n.holds() {
@@ -185,8 +192,11 @@ func (n *Notification) Erase(now time.Time) []Event {
 	if n.Source != n.Message {
 		return nil // the ask that the message carried ends by an event of its own
 	}
-	return n.cancel("The message was deleted.", false, now)
+	return n.cancel(messageDeleted, false, now)
 }
+
+// Forget takes the words of a message that was deleted before out of a draft.
+func (n *Notification) Forget() { n.Excerpt, n.Forgotten = "", true }
 
 // holds says whether something of it is still to come.
 func (n *Notification) holds() bool {

@@ -148,7 +148,11 @@ func TestEndings(t *testing.T) {
 		require.True(t, one.OverAt(read, true).None(), "a snooze ends although it was read")
 		require.True(t, one.OverAt(SourceState{Gone: true}, false).Hidden, reason)
 		require.True(t, one.OverAt(SourceState{Unknown: true}, false).None(), "who does not know does not end it")
-		require.Equal(t, reason.Waits() || reason == Assigned, !one.OverAt(SourceState{Settled: "answered"}, false).None(), reason)
+		require.Equal(t, reason.Waits() || reason == Assigned || reason == Unanswered, !one.OverAt(SourceState{Settled: "answered"}, false).None(), reason)
+	}
+	for _, reason := range []Reason{Assigned, Unanswered} {
+		one := opened(t, reason)
+		require.Equal(t, "It no longer waits: settled.", one.OverAt(SourceState{Waiting: true, Settled: "settled"}, false).Why, reason)
 	}
 	answered := opened(t, Answered)
 	answered.Source = "workspaces/w/threads/t/messages/2"

@@ -31,7 +31,13 @@ func worker[T any](j job[T], domainTime clock.Clock, log *slog.Logger) *due.Work
 	return w
 }
 
-// Deliver sends what is due, recipient by recipient.
+// Urgent sends what is due and URGENT, recipient by recipient. It has a worker of its own: while somebody who must be asked
+// hangs, all other deliveries wait, and URGENT must not wait behind them.
+func Urgent(a *app.App, domainTime clock.Clock, log *slog.Logger) *due.Worker[app.DeliveryBatch] {
+	return worker(job[app.DeliveryBatch]{"urgent", a.DueUrgent, a.Deliver, a.NextUrgent}, domainTime, log)
+}
+
+// Deliver sends what else is due, recipient by recipient.
 func Deliver(a *app.App, domainTime clock.Clock, log *slog.Logger) *due.Worker[app.DeliveryBatch] {
 	return worker(job[app.DeliveryBatch]{"deliver", a.DueDeliveries, a.Deliver, a.NextDelivery}, domainTime, log)
 }

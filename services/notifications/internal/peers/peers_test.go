@@ -19,6 +19,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 	"github.com/meridianhq/meridian/pkg/rpctest"
 	"github.com/meridianhq/meridian/pkg/workingtime"
+	"github.com/meridianhq/meridian/pkg/worktime"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
 	"github.com/meridianhq/meridian/services/notifications/internal/app"
@@ -169,11 +170,11 @@ func TestReaches(t *testing.T) {
 	ws, first, second := uuid.New(), uuid.New(), uuid.New()
 	got, err := w.Reaches(t.Context(), ws, []uuid.UUID{first, second}, at)
 	require.NoError(t, err)
-	kathmandu, err := time.LoadLocation("Asia/Kathmandu")
+	kathmandu, err := worktime.LoadZone("Asia/Kathmandu")
 	require.NoError(t, err)
 	require.Equal(t, domain.Reach{
 		Known: true, Working: true, At: at, Until: at.Add(time.Hour), DayStart: at.Add(24 * time.Hour), DayDate: "2026-12-02",
-		Local: kathmandu, Version: 7,
+		Local: kathmandu.Location(), Version: 7,
 	}, got[first])
 	require.Equal(t, domain.Reach{Known: true, Missing: true}, got[second])
 	none, err := w.Reaches(t.Context(), ws, nil, at)

@@ -33,13 +33,23 @@ func group[Row, Batch any, Key comparable](rows []Row, key func(Row) Key, begin 
 // ClaimDeliveries implements app.DueStore.
 func (s *Store) ClaimDeliveries(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]app.DeliveryBatch, error) {
 	rows, err := s.all().ClaimDeliveries(ctx, db.ClaimDeliveriesParams{Now: now, LeaseSeconds: lease.Seconds(), MaxRows: int32(limit)})
+	return byRecipient(rows), err
+}
+
+// ClaimUrgent implements app.DueStore.
+func (s *Store) ClaimUrgent(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]app.DeliveryBatch, error) {
+	rows, err := s.all().ClaimUrgent(ctx, db.ClaimUrgentParams{Now: now, LeaseSeconds: lease.Seconds(), MaxRows: int32(limit)})
+	return byRecipient(each(rows, func(r db.ClaimUrgentRow) db.ClaimDeliveriesRow { return db.ClaimDeliveriesRow(r) })), err
+}
+
+func byRecipient(rows []db.ClaimDeliveriesRow) []app.DeliveryBatch {
 	return group(rows, func(r db.ClaimDeliveriesRow) [2]uuid.UUID { return [2]uuid.UUID{r.WorkspaceID, r.RecipientID} },
 		func(r db.ClaimDeliveriesRow) app.DeliveryBatch {
 			return app.DeliveryBatch{Workspace: r.WorkspaceID, Recipient: r.RecipientID}
 		},
 		func(b *app.DeliveryBatch, r db.ClaimDeliveriesRow) {
 			b.Keys = append(b.Keys, app.DeliveryKey{Notification: r.NotificationID, Channel: domain.Channel(r.Channel)})
-		}), err
+		})
 }
 
 // ClaimUndecided implements app.DueStore.
@@ -103,6 +113,11 @@ func next(at *time.Time, err error) (time.Time, bool, error) {
 // NextDelivery implements app.DueStore.
 func (s *Store) NextDelivery(ctx context.Context) (time.Time, bool, error) {
 	return next(s.all().NextDelivery(ctx))
+}
+
+// NextUrgent implements app.DueStore.
+func (s *Store) NextUrgent(ctx context.Context) (time.Time, bool, error) {
+	return next(s.all().NextUrgent(ctx))
 }
 
 // NextUndecided implements app.DueStore.

@@ -173,6 +173,7 @@ func (t *tx) putDeliveries(ctx context.Context, all []domain.Notification) error
 			p.DecideAts, p.SendTimes = append(p.DecideAts, d.DecideAt), append(p.SendTimes, d.SendTime)
 			p.WorkingTimeVersions, p.Attempts = append(p.WorkingTimeVersions, d.WorkingTimeVersion), append(p.Attempts, int32(d.Attempts))
 			p.LastErrors, p.Wokens, p.DigestIds = append(p.LastErrors, d.LastError), append(p.Wokens, d.Woken), append(p.DigestIds, d.Digest)
+			p.Urgencies = append(p.Urgencies, int16(n.Urgency))
 		}
 		for _, l := range n.Lines {
 			lines.NotificationIds, lines.Channels = append(lines.NotificationIds, n.ID), append(lines.Channels, string(l.Channel))

@@ -82,10 +82,11 @@ INSERT INTO notifications (workspace_id, notification_id, recipient_id, source, 
 		md5('s' || w || n % 5 + 1)::uuid, 'ASKED', '', 2, 't', 'e', 's', (ARRAY['DONE', 'DONE', 'READ', 'UNREAD'])[n % 4 + 1],
 		CASE WHEN n % 50 = 0 THEN '2026-12-24'::timestamptz END, n % 39 = 0, 1, '2026-12-01'::timestamptz + n * interval '1 minute', '2026-12-01'
 	FROM unnest($1::uuid[]) w, generate_series(1, 20) m, generate_series(1, 300) n;
-INSERT INTO deliveries (workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time, decide_time, decide_at, working_time_version)
+INSERT INTO deliveries (workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time, decide_time, decide_at, working_time_version, urgency)
 	SELECT workspace_id, notification_id, c, recipient_id, CASE WHEN c = 'EMAIL' THEN 'DIGEST' ELSE 'DEFERRED' END, 'x',
 		CASE WHEN create_time > '2026-12-01 04:50' THEN 'PENDING' ELSE 'SENT' END, create_time, create_time,
-		CASE WHEN create_time > '2026-12-01 04:59' THEN create_time END, 1
+		CASE WHEN create_time > '2026-12-01 04:59' THEN create_time END, 1,
+		CASE WHEN recipient_id = md5('m' || workspace_id || 1)::uuid THEN 4 ELSE 2 END
 	FROM notifications, unnest(ARRAY['IN_APP', 'EMAIL']) c;
 INSERT INTO decisions (workspace_id, notification_id, channel, decide_time, sentence)
 	SELECT workspace_id, notification_id, channel, decide_time, 's' FROM deliveries, generate_series(1, 2);
@@ -93,8 +94,8 @@ INSERT INTO attempts (workspace_id, attempt_id, notification_id, recipient_id, c
 	SELECT workspace_id, md5(notification_id || channel)::uuid, notification_id, recipient_id, channel, 2, decide_time, decide_time, true, 1, 'SENT' FROM deliveries;
 INSERT INTO signals SELECT DISTINCT workspace_id, recipient_id, context, '2026-12-01'::timestamptz FROM notifications;
 INSERT INTO sources SELECT DISTINCT workspace_id, source, 1 FROM notifications;
-INSERT INTO waits (workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time)
-	SELECT workspace_id, source, recipient_id, waiting, '', NULL, create_time FROM notifications;
+INSERT INTO waits (workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time, version)
+	SELECT workspace_id, source, recipient_id, waiting, '', NULL, create_time, 1 FROM notifications;
 INSERT INTO digests (workspace_id, digest_id, recipient_id, local_date, day_start, deliver_time, state, version, create_time, update_time, send_time)
 	SELECT w, md5('d' || w || m || '-' || d)::uuid, md5('m' || w || m)::uuid, ('2026-01-01'::date + d)::text, '2026-01-01'::timestamptz + d * interval '1 day',
 		'2026-01-01'::timestamptz + d * interval '1 day', CASE WHEN d = 200 THEN 'PENDING' ELSE 'SENT' END, 1, '2026-01-01', '2026-01-01', '2026-01-01'
@@ -296,6 +297,12 @@ func (s *seeded) due(t *testing.T) {
 			}), "what is leased is nobody else's")
 		}
 	}
+	urgent, err := s.store.ClaimUrgent(ctx, now, lease, 10)
+	require.NoError(t, err)
+	require.NotEmpty(t, urgent)
+	for _, b := range append(deliveries, again...) {
+		require.False(t, slices.ContainsFunc(urgent, func(u app.DeliveryBatch) bool { return u.Recipient == b.Recipient }), "URGENT is claimed by itself")
+	}
 	undecided, err := s.store.ClaimUndecided(ctx, now, lease, 10)
 	require.NoError(t, err)
 	require.NotEmpty(t, undecided)
@@ -312,7 +319,7 @@ func (s *seeded) due(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, plans)
 	for _, next := range []func(context.Context) (time.Time, bool, error){
-		s.store.NextDelivery, s.store.NextUndecided, s.store.NextReminder, s.store.NextSnooze, s.store.NextDigest, s.store.NextPlan,
+		s.store.NextUrgent, s.store.NextDelivery, s.store.NextUndecided, s.store.NextReminder, s.store.NextSnooze, s.store.NextDigest, s.store.NextPlan,
 	} {
 		_, some, err := next(ctx)
 		require.NoError(t, err)
@@ -356,7 +363,12 @@ func (s *seeded) writes(t *testing.T) {
 		older, err := tx.Advance(ctx, "asks/1", 1)
 		require.NoError(t, err)
 		require.False(t, older)
-		require.NoError(t, tx.PutWaits(ctx, "asks/1", []domain.Wait{{Member: s.member, Waiting: true, Due: now}}, "over"))
+		require.NoError(t, tx.PutWaits(ctx, "asks/1", 2, []domain.Wait{{Member: s.member, Waiting: true, Due: now}}, "over"))
+		require.NoError(t, tx.PutWaits(ctx, "asks/1", 1, []domain.Wait{{Member: s.member}}, ""))
+		require.NoError(t, tx.EraseMessage(ctx, "messages/7"))
+		erased, err := tx.LockMessages(ctx, []string{"messages/7", "messages/8"})
+		require.NoError(t, err)
+		require.Equal(t, map[string]bool{"messages/7": true, "messages/8": false}, erased)
 		waits, err := tx.Waits(ctx, "asks/1", []uuid.UUID{s.member})
 		require.NoError(t, err)
 		require.Equal(t, now, waits[s.member].Due)

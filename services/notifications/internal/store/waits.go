@@ -19,9 +19,30 @@ func (t *tx) Advance(ctx context.Context, source string, version int64) (bool, e
 	return n == 1, nil
 }
 
+// LockMessages implements app.WaitTx.
+func (t *tx) LockMessages(ctx context.Context, messages []string) (map[string]bool, error) {
+	rows, err := t.now.LockMessages(ctx, db.LockMessagesParams{WorkspaceID: t.ws, Messages: messages})
+	if err != nil {
+		return nil, fmt.Errorf("lock messages: %w", err)
+	}
+	erased := make(map[string]bool, len(rows))
+	for _, row := range rows {
+		erased[row.Source] = row.Erased
+	}
+	return erased, nil
+}
+
+// EraseMessage implements app.WaitTx. It writes at once: it locks the message.
+func (t *tx) EraseMessage(ctx context.Context, message string) error {
+	if err := t.now.EraseMessage(ctx, db.EraseMessageParams{WorkspaceID: t.ws, Message: message}); err != nil {
+		return fmt.Errorf("note that a message was deleted: %w", err)
+	}
+	return nil
+}
+
 // PutWaits implements app.WaitTx. It writes at once: what follows reads it.
-func (t *tx) PutWaits(ctx context.Context, source string, waits []domain.Wait, rest string) error {
-	p := db.PutWaitsParams{WorkspaceID: t.ws, Source: source}
+func (t *tx) PutWaits(ctx context.Context, source string, version int64, waits []domain.Wait, rest string) error {
+	p := db.PutWaitsParams{WorkspaceID: t.ws, Source: source, Version: version}
 	members := []uuid.UUID{}
 	for _, w := range waits {
 		members = append(members, w.Member)
@@ -37,7 +58,8 @@ func (t *tx) PutWaits(ctx context.Context, source string, waits []domain.Wait, r
 	if rest == "" {
 		return nil
 	}
-	if err := t.now.EndWaits(ctx, db.EndWaitsParams{WorkspaceID: t.ws, Source: source, Others: members, SettledReason: rest}); err != nil {
+	others := db.EndWaitsParams{WorkspaceID: t.ws, Source: source, Version: version, Others: members, SettledReason: rest}
+	if err := t.now.EndWaits(ctx, others); err != nil {
 		return fmt.Errorf("end what waits: %w", err)
 	}
 	return nil

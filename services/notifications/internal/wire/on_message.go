@@ -37,6 +37,10 @@ func onMessageEdited(a *app.App) func(context.Context, eventbus.Event[*threadsv1
 		if err != nil {
 			return err
 		}
+		// The glass is broken by posting, which asks who may and is audited. An edit does neither.
+		if m.Urgency == domain.Urgent {
+			m.Urgency, m.UrgentReason = domain.High, ""
+		}
 		return a.OnMentioned(ctx, m)
 	}
 }

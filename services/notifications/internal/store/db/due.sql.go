@@ -17,6 +17,7 @@ const claimDeliveries = `-- name: ClaimDeliveries :many
 WITH due AS (
     SELECT d.workspace_id, d.notification_id, d.channel FROM deliveries d
     WHERE d.state = 'PENDING' AND d.decide_at IS NULL AND d.decision IN ('NOW', 'DEFERRED') AND d.deliver_time <= $2::timestamptz
+      AND d.urgency <> 4
       AND (d.lease_until IS NULL OR d.lease_until <= clock_timestamp())
     ORDER BY d.deliver_time
     LIMIT $3
@@ -42,6 +43,7 @@ type ClaimDeliveriesRow struct {
 }
 
 // All of this is the owner's: what is due, over all workspaces.
+// All but URGENT, which is claimed by itself.
 func (q *Queries) ClaimDeliveries(ctx context.Context, arg ClaimDeliveriesParams) ([]ClaimDeliveriesRow, error) {
 	rows, err := q.db.Query(ctx, claimDeliveries, arg.LeaseSeconds, arg.Now, arg.MaxRows)
 	if err != nil {
@@ -305,6 +307,60 @@ func (q *Queries) ClaimUndecided(ctx context.Context, arg ClaimUndecidedParams) 
 	return items, nil
 }
 
+const claimUrgent = `-- name: ClaimUrgent :many
+WITH due AS (
+    SELECT d.workspace_id, d.notification_id, d.channel FROM deliveries d
+    WHERE d.state = 'PENDING' AND d.decide_at IS NULL AND d.decision IN ('NOW', 'DEFERRED') AND d.deliver_time <= $2::timestamptz
+      AND d.urgency = 4
+      AND (d.lease_until IS NULL OR d.lease_until <= clock_timestamp())
+    ORDER BY d.deliver_time
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE deliveries d SET lease_until = clock_timestamp() + make_interval(secs => $1::float8)
+FROM due
+WHERE d.workspace_id = due.workspace_id AND d.notification_id = due.notification_id AND d.channel = due.channel
+RETURNING d.workspace_id, d.recipient_id, d.notification_id, d.channel
+`
+
+type ClaimUrgentParams struct {
+	LeaseSeconds float64
+	Now          time.Time
+	MaxRows      int32
+}
+
+type ClaimUrgentRow struct {
+	WorkspaceID    uuid.UUID
+	RecipientID    uuid.UUID
+	NotificationID uuid.UUID
+	Channel        string
+}
+
+func (q *Queries) ClaimUrgent(ctx context.Context, arg ClaimUrgentParams) ([]ClaimUrgentRow, error) {
+	rows, err := q.db.Query(ctx, claimUrgent, arg.LeaseSeconds, arg.Now, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ClaimUrgentRow
+	for rows.Next() {
+		var i ClaimUrgentRow
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.RecipientID,
+			&i.NotificationID,
+			&i.Channel,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const holdDigest = `-- name: HoldDigest :exec
 UPDATE digests SET lease_until = clock_timestamp() + make_interval(secs => $1::float8)
 WHERE workspace_id = $2 AND digest_id = $3 AND state = 'PENDING'
@@ -362,6 +418,7 @@ func (q *Queries) HoldReminders(ctx context.Context, arg HoldRemindersParams) er
 const nextDelivery = `-- name: NextDelivery :one
 SELECT deliver_time FROM deliveries
 WHERE state = 'PENDING' AND decide_at IS NULL AND decision IN ('NOW', 'DEFERRED') AND deliver_time IS NOT NULL
+  AND urgency <> 4
 ORDER BY deliver_time
 LIMIT 1
 `
@@ -426,4 +483,19 @@ func (q *Queries) NextUndecided(ctx context.Context) (*time.Time, error) {
 	var decide_at *time.Time
 	err := row.Scan(&decide_at)
 	return decide_at, err
+}
+
+const nextUrgent = `-- name: NextUrgent :one
+SELECT deliver_time FROM deliveries
+WHERE state = 'PENDING' AND decide_at IS NULL AND decision IN ('NOW', 'DEFERRED') AND deliver_time IS NOT NULL
+  AND urgency = 4
+ORDER BY deliver_time
+LIMIT 1
+`
+
+func (q *Queries) NextUrgent(ctx context.Context) (*time.Time, error) {
+	row := q.db.QueryRow(ctx, nextUrgent)
+	var deliver_time *time.Time
+	err := row.Scan(&deliver_time)
+	return deliver_time, err
 }

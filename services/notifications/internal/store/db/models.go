@@ -53,6 +53,7 @@ type Delivery struct {
 	Woken              bool
 	DigestID           *uuid.UUID
 	LeaseUntil         *time.Time
+	Urgency            int16
 }
 
 type Digest struct {
@@ -153,6 +154,7 @@ type Source struct {
 	WorkspaceID uuid.UUID
 	Source      string
 	Version     int64
+	Erased      bool
 }
 
 type Space struct {
@@ -199,6 +201,7 @@ type Wait struct {
 	RemindTime    *time.Time
 	Reminded      bool
 	LeaseUntil    *time.Time
+	Version       int64
 }
 
 type Workspace struct {

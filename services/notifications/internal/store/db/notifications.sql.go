@@ -13,7 +13,7 @@ import (
 )
 
 const deliveries = `-- name: Deliveries :many
-SELECT workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time, decide_time, decide_at, send_time, working_time_version, attempts, last_error, woken, digest_id, lease_until FROM deliveries
+SELECT workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time, decide_time, decide_at, send_time, working_time_version, attempts, last_error, woken, digest_id, lease_until, urgency FROM deliveries
 WHERE workspace_id = $1 AND notification_id = ANY ($2::uuid[])
 ORDER BY notification_id, channel DESC
 `
@@ -50,6 +50,7 @@ func (q *Queries) Deliveries(ctx context.Context, arg DeliveriesParams) ([]Deliv
 			&i.Woken,
 			&i.DigestID,
 			&i.LeaseUntil,
+			&i.Urgency,
 		); err != nil {
 			return nil, err
 		}
@@ -244,7 +245,7 @@ func (q *Queries) InsertNotifications(ctx context.Context, arg InsertNotificatio
 }
 
 const lockDeliveries = `-- name: LockDeliveries :many
-SELECT workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time, decide_time, decide_at, send_time, working_time_version, attempts, last_error, woken, digest_id, lease_until FROM deliveries
+SELECT workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time, decide_time, decide_at, send_time, working_time_version, attempts, last_error, woken, digest_id, lease_until, urgency FROM deliveries
 WHERE workspace_id = $1 AND notification_id = ANY ($2::uuid[])
 ORDER BY notification_id, channel DESC
 FOR UPDATE
@@ -282,6 +283,7 @@ func (q *Queries) LockDeliveries(ctx context.Context, arg LockDeliveriesParams) 
 			&i.Woken,
 			&i.DigestID,
 			&i.LeaseUntil,
+			&i.Urgency,
 		); err != nil {
 			return nil, err
 		}
@@ -540,11 +542,11 @@ func (q *Queries) Notifications(ctx context.Context, arg NotificationsParams) ([
 
 const putDeliveries = `-- name: PutDeliveries :exec
 INSERT INTO deliveries (workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time,
-                        decide_time, decide_at, send_time, working_time_version, attempts, last_error, woken, digest_id)
+                        decide_time, decide_at, send_time, working_time_version, attempts, last_error, woken, digest_id, urgency)
 SELECT $1, n.notification_id, n.channel, n.recipient_id, n.decision, n.explanation, n.state,
        nullif(n.deliver_time, '0001-01-01 00:00:00+00'), n.decide_time, nullif(n.decide_at, '0001-01-01 00:00:00+00'),
        nullif(n.send_time, '0001-01-01 00:00:00+00'), n.working_time_version, n.attempts, n.last_error, n.woken,
-       nullif(n.digest_id, '00000000-0000-0000-0000-000000000000')
+       nullif(n.digest_id, '00000000-0000-0000-0000-000000000000'), n.urgency
 FROM (SELECT unnest($2::uuid[]) AS notification_id, unnest($3::text[]) AS channel,
              unnest($4::uuid[]) AS recipient_id, unnest($5::text[]) AS decision,
              unnest($6::text[]) AS explanation, unnest($7::text[]) AS state,
@@ -552,7 +554,7 @@ FROM (SELECT unnest($2::uuid[]) AS notification_id, unnest($3::text[]) AS channe
              unnest($10::timestamptz[]) AS decide_at, unnest($11::timestamptz[]) AS send_time,
              unnest($12::bigint[]) AS working_time_version, unnest($13::integer[]) AS attempts,
              unnest($14::text[]) AS last_error, unnest($15::boolean[]) AS woken,
-             unnest($16::uuid[]) AS digest_id) n
+             unnest($16::uuid[]) AS digest_id, unnest($17::smallint[]) AS urgency) n
 ON CONFLICT (workspace_id, notification_id, channel) DO UPDATE
 SET decision = excluded.decision, explanation = excluded.explanation, state = excluded.state,
     deliver_time = excluded.deliver_time, decide_time = excluded.decide_time, decide_at = excluded.decide_at,
@@ -578,6 +580,7 @@ type PutDeliveriesParams struct {
 	LastErrors          []string
 	Wokens              []bool
 	DigestIds           []uuid.UUID
+	Urgencies           []int16
 }
 
 // Keeps what deliveries have become. A lease ends with the state that it was for.
@@ -599,6 +602,7 @@ func (q *Queries) PutDeliveries(ctx context.Context, arg PutDeliveriesParams) er
 		arg.LastErrors,
 		arg.Wokens,
 		arg.DigestIds,
+		arg.Urgencies,
 	)
 	return err
 }

@@ -33,12 +33,13 @@ func (q *Queries) AdvanceSource(ctx context.Context, arg AdvanceSourceParams) (i
 }
 
 const endWaits = `-- name: EndWaits :exec
-UPDATE waits SET waiting = false, settled_reason = $1
-WHERE workspace_id = $2 AND source = $3 AND waiting AND NOT member_id = ANY ($4::uuid[])
+UPDATE waits SET waiting = false, settled_reason = $1, version = $2
+WHERE workspace_id = $3 AND source = $4 AND waiting AND NOT member_id = ANY ($5::uuid[])
 `
 
 type EndWaitsParams struct {
 	SettledReason string
+	Version       int64
 	WorkspaceID   uuid.UUID
 	Source        string
 	Others        []uuid.UUID
@@ -48,6 +49,7 @@ type EndWaitsParams struct {
 func (q *Queries) EndWaits(ctx context.Context, arg EndWaitsParams) error {
 	_, err := q.db.Exec(ctx, endWaits,
 		arg.SettledReason,
+		arg.Version,
 		arg.WorkspaceID,
 		arg.Source,
 		arg.Others,
@@ -55,8 +57,61 @@ func (q *Queries) EndWaits(ctx context.Context, arg EndWaitsParams) error {
 	return err
 }
 
+const eraseMessage = `-- name: EraseMessage :exec
+INSERT INTO sources (workspace_id, source, version, erased) VALUES ($1, $2, 0, true)
+ON CONFLICT (workspace_id, source) DO UPDATE SET erased = true
+`
+
+type EraseMessageParams struct {
+	WorkspaceID uuid.UUID
+	Message     string
+}
+
+func (q *Queries) EraseMessage(ctx context.Context, arg EraseMessageParams) error {
+	_, err := q.db.Exec(ctx, eraseMessage, arg.WorkspaceID, arg.Message)
+	return err
+}
+
+const lockMessages = `-- name: LockMessages :many
+INSERT INTO sources (workspace_id, source, version)
+SELECT $1, n.source, 0 FROM (SELECT unnest($2::text[]) AS source) n ORDER BY n.source
+ON CONFLICT (workspace_id, source) DO UPDATE SET erased = sources.erased
+RETURNING source, erased
+`
+
+type LockMessagesParams struct {
+	WorkspaceID uuid.UUID
+	Messages    []string
+}
+
+type LockMessagesRow struct {
+	Source string
+	Erased bool
+}
+
+// Locks messages, in the order of their names, and says which were deleted.
+func (q *Queries) LockMessages(ctx context.Context, arg LockMessagesParams) ([]LockMessagesRow, error) {
+	rows, err := q.db.Query(ctx, lockMessages, arg.WorkspaceID, arg.Messages)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockMessagesRow
+	for rows.Next() {
+		var i LockMessagesRow
+		if err := rows.Scan(&i.Source, &i.Erased); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockReminders = `-- name: LockReminders :many
-SELECT workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time, reminded, lease_until FROM waits
+SELECT workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time, reminded, lease_until, version FROM waits
 WHERE workspace_id = $1 AND source = $2 AND member_id = ANY ($3::uuid[]) AND waiting AND NOT reminded
 ORDER BY member_id
 FOR UPDATE
@@ -88,6 +143,7 @@ func (q *Queries) LockReminders(ctx context.Context, arg LockRemindersParams) ([
 			&i.RemindTime,
 			&i.Reminded,
 			&i.LeaseUntil,
+			&i.Version,
 		); err != nil {
 			return nil, err
 		}
@@ -100,20 +156,23 @@ func (q *Queries) LockReminders(ctx context.Context, arg LockRemindersParams) ([
 }
 
 const putWaits = `-- name: PutWaits :exec
-INSERT INTO waits (workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time)
-SELECT $1, $2, n.member_id, n.waiting, n.settled_reason, nullif(n.due_time, '0001-01-01 00:00:00+00'),
+INSERT INTO waits (workspace_id, source, version, member_id, waiting, settled_reason, due_time, remind_time)
+SELECT $1, $2, $3, n.member_id, n.waiting, n.settled_reason, nullif(n.due_time, '0001-01-01 00:00:00+00'),
        nullif(n.remind_time, '0001-01-01 00:00:00+00')
-FROM (SELECT unnest($3::uuid[]) AS member_id, unnest($4::boolean[]) AS waiting,
-             unnest($5::text[]) AS settled_reason, unnest($6::timestamptz[]) AS due_time,
-             unnest($7::timestamptz[]) AS remind_time) n
+FROM (SELECT unnest($4::uuid[]) AS member_id, unnest($5::boolean[]) AS waiting,
+             unnest($6::text[]) AS settled_reason, unnest($7::timestamptz[]) AS due_time,
+             unnest($8::timestamptz[]) AS remind_time) n
 ON CONFLICT (workspace_id, source, member_id) DO UPDATE
-SET waiting = excluded.waiting, settled_reason = excluded.settled_reason, due_time = excluded.due_time,
-    remind_time = excluded.remind_time, reminded = waits.reminded AND (waits.waiting OR NOT excluded.waiting)
+SET version = excluded.version, waiting = excluded.waiting, settled_reason = excluded.settled_reason,
+    due_time = excluded.due_time, remind_time = excluded.remind_time,
+    reminded = waits.reminded AND (waits.waiting OR NOT excluded.waiting)
+WHERE waits.version < excluded.version
 `
 
 type PutWaitsParams struct {
 	WorkspaceID    uuid.UUID
 	Source         string
+	Version        int64
 	MemberIds      []uuid.UUID
 	Waitings       []bool
 	SettledReasons []string
@@ -121,10 +180,12 @@ type PutWaitsParams struct {
 	RemindTimes    []time.Time
 }
 
+// Keeps how a source stands with members, but for those of whom a newer event has told.
 func (q *Queries) PutWaits(ctx context.Context, arg PutWaitsParams) error {
 	_, err := q.db.Exec(ctx, putWaits,
 		arg.WorkspaceID,
 		arg.Source,
+		arg.Version,
 		arg.MemberIds,
 		arg.Waitings,
 		arg.SettledReasons,
@@ -151,7 +212,7 @@ func (q *Queries) SetReminded(ctx context.Context, arg SetRemindedParams) error 
 }
 
 const waits = `-- name: Waits :many
-SELECT workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time, reminded, lease_until FROM waits
+SELECT workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time, reminded, lease_until, version FROM waits
 WHERE workspace_id = $1 AND source = $2 AND member_id = ANY ($3::uuid[])
 `
 
@@ -180,6 +241,7 @@ func (q *Queries) Waits(ctx context.Context, arg WaitsParams) ([]Wait, error) {
 			&i.RemindTime,
 			&i.Reminded,
 			&i.LeaseUntil,
+			&i.Version,
 		); err != nil {
 			return nil, err
 		}

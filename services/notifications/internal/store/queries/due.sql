@@ -1,9 +1,11 @@
 -- All of this is the owner's: what is due, over all workspaces.
 
 -- name: ClaimDeliveries :many
+-- All but URGENT, which is claimed by itself.
 WITH due AS (
     SELECT d.workspace_id, d.notification_id, d.channel FROM deliveries d
     WHERE d.state = 'PENDING' AND d.decide_at IS NULL AND d.decision IN ('NOW', 'DEFERRED') AND d.deliver_time <= @now::timestamptz
+      AND d.urgency <> 4
       AND (d.lease_until IS NULL OR d.lease_until <= clock_timestamp())
     ORDER BY d.deliver_time
     LIMIT @max_rows
@@ -17,6 +19,29 @@ RETURNING d.workspace_id, d.recipient_id, d.notification_id, d.channel;
 -- name: NextDelivery :one
 SELECT deliver_time FROM deliveries
 WHERE state = 'PENDING' AND decide_at IS NULL AND decision IN ('NOW', 'DEFERRED') AND deliver_time IS NOT NULL
+  AND urgency <> 4
+ORDER BY deliver_time
+LIMIT 1;
+
+-- name: ClaimUrgent :many
+WITH due AS (
+    SELECT d.workspace_id, d.notification_id, d.channel FROM deliveries d
+    WHERE d.state = 'PENDING' AND d.decide_at IS NULL AND d.decision IN ('NOW', 'DEFERRED') AND d.deliver_time <= @now::timestamptz
+      AND d.urgency = 4
+      AND (d.lease_until IS NULL OR d.lease_until <= clock_timestamp())
+    ORDER BY d.deliver_time
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE deliveries d SET lease_until = clock_timestamp() + make_interval(secs => @lease_seconds::float8)
+FROM due
+WHERE d.workspace_id = due.workspace_id AND d.notification_id = due.notification_id AND d.channel = due.channel
+RETURNING d.workspace_id, d.recipient_id, d.notification_id, d.channel;
+
+-- name: NextUrgent :one
+SELECT deliver_time FROM deliveries
+WHERE state = 'PENDING' AND decide_at IS NULL AND decision IN ('NOW', 'DEFERRED') AND deliver_time IS NOT NULL
+  AND urgency = 4
 ORDER BY deliver_time
 LIMIT 1;
 

@@ -75,11 +75,11 @@ WHERE t.workspace_id = @workspace_id AND t.notification_id = n.notification_id;
 -- name: PutDeliveries :exec
 -- Keeps what deliveries have become. A lease ends with the state that it was for.
 INSERT INTO deliveries (workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time,
-                        decide_time, decide_at, send_time, working_time_version, attempts, last_error, woken, digest_id)
+                        decide_time, decide_at, send_time, working_time_version, attempts, last_error, woken, digest_id, urgency)
 SELECT @workspace_id, n.notification_id, n.channel, n.recipient_id, n.decision, n.explanation, n.state,
        nullif(n.deliver_time, '0001-01-01 00:00:00+00'), n.decide_time, nullif(n.decide_at, '0001-01-01 00:00:00+00'),
        nullif(n.send_time, '0001-01-01 00:00:00+00'), n.working_time_version, n.attempts, n.last_error, n.woken,
-       nullif(n.digest_id, '00000000-0000-0000-0000-000000000000')
+       nullif(n.digest_id, '00000000-0000-0000-0000-000000000000'), n.urgency
 FROM (SELECT unnest(@notification_ids::uuid[]) AS notification_id, unnest(@channels::text[]) AS channel,
              unnest(@recipient_ids::uuid[]) AS recipient_id, unnest(@decisions::text[]) AS decision,
              unnest(@explanations::text[]) AS explanation, unnest(@states::text[]) AS state,
@@ -87,7 +87,7 @@ FROM (SELECT unnest(@notification_ids::uuid[]) AS notification_id, unnest(@chann
              unnest(@decide_ats::timestamptz[]) AS decide_at, unnest(@send_times::timestamptz[]) AS send_time,
              unnest(@working_time_versions::bigint[]) AS working_time_version, unnest(@attempts::integer[]) AS attempts,
              unnest(@last_errors::text[]) AS last_error, unnest(@wokens::boolean[]) AS woken,
-             unnest(@digest_ids::uuid[]) AS digest_id) n
+             unnest(@digest_ids::uuid[]) AS digest_id, unnest(@urgencies::smallint[]) AS urgency) n
 ON CONFLICT (workspace_id, notification_id, channel) DO UPDATE
 SET decision = excluded.decision, explanation = excluded.explanation, state = excluded.state,
     deliver_time = excluded.deliver_time, decide_time = excluded.decide_time, decide_at = excluded.decide_at,
