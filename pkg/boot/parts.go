@@ -46,22 +46,48 @@ func (p *Platform) Work(workers ...Worker) {
 // is done. Each of these may make work for the others, here and in other services: who moves a clock asks until nothing
 // new comes. It needs a running service and ends with ctx.
 func (p *Platform) Settle(ctx context.Context) error {
-	if p.Relay != nil {
-		if err := p.Relay.Drained(ctx); err != nil {
-			return fmt.Errorf("%s: the outbox is not empty: %w", p.Name, err)
-		}
+	if err := p.Published(ctx); err != nil {
+		return err
 	}
 	for _, consumer := range p.consumers {
 		if err := consumer.Idle(ctx); err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
 	}
+	return p.Done(ctx)
+}
+
+// Done returns when all that was due at the call is done. It ends with ctx.
+func (p *Platform) Done(ctx context.Context) error {
 	for _, worker := range p.workers {
 		if err := worker.Settled(ctx); err != nil {
 			return fmt.Errorf("%s: what is due is not done: %w", p.Name, err)
 		}
 	}
 	return nil
+}
+
+// Consumers are the service's consumers of events, its projection's among them.
+func (p *Platform) Consumers() []*eventbus.Router { return p.consumers }
+
+// Published returns when what the service had committed at the call is in the stream. It ends with ctx.
+func (p *Platform) Published(ctx context.Context) error {
+	if p.Relay == nil {
+		return nil
+	}
+	if err := p.Relay.Drained(ctx); err != nil {
+		return fmt.Errorf("%s: the outbox is not empty: %w", p.Name, err)
+	}
+	return nil
+}
+
+// LastSequence is that of the newest event in the stream.
+func (p *Platform) LastSequence(ctx context.Context) (uint64, error) {
+	stream, err := p.JS.Stream(ctx, eventbus.Stream)
+	if err != nil {
+		return 0, fmt.Errorf("read the event stream: %w", err)
+	}
+	return stream.CachedInfo().State.LastSeq, nil
 }
 
 // NextDue is the earliest instant after now at which the service has something to do; false when there is none.

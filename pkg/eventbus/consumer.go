@@ -108,6 +108,25 @@ func (r *Router) ensure(ctx context.Context) (jetstream.Consumer, error) {
 	return made, nil
 }
 
+// Refresh brings the settings of a consumer that is there up to date before Run does: from then on it keeps the events of
+// every registered handler. Where there is none it does nothing, for where it begins may not be known yet.
+func (r *Router) Refresh(ctx context.Context) error {
+	if r.broken != nil {
+		return r.broken
+	}
+	_, err := r.cfg.JS.Consumer(ctx, Stream, r.cfg.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("eventbus: refresh %s: %w", r.cfg.Durable, err)
+	}
+	if _, err := r.ensure(ctx); err != nil {
+		return fmt.Errorf("eventbus: refresh %s: %w", r.cfg.Durable, err)
+	}
+	return nil
+}
+
 // Position is how far a consumer has come.
 type Position struct {
 	// Done is a stream sequence up to which every event it handles is finished.

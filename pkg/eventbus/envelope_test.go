@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,10 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/fault"
+	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
+	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
+	tasksv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/tasks/v1"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 )
 
@@ -95,7 +99,8 @@ func TestWhatIsForOnePersonOrForServicesIsOwn(t *testing.T) {
 
 func TestTheGeneratedSubjectsAreTheDescriptors(t *testing.T) {
 	t.Parallel()
-	all := append(directoryv1.PublishedEvents(), threadsv1.PublishedEvents()...)
+	all := slices.Concat(availabilityv1.PublishedEvents(), directoryv1.PublishedEvents(), notificationsv1.PublishedEvents(),
+		tasksv1.PublishedEvents(), threadsv1.PublishedEvents())
 	require.Len(t, eventbus.Describe(), len(all))
 	for _, event := range all {
 		d, ok := eventbus.Lookup(string(event.ProtoReflect().Descriptor().FullName()))

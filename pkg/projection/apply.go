@@ -11,15 +11,28 @@ import (
 )
 
 const (
+	upsertWorkspaces = `
+		INSERT INTO workspaces AS have (workspace_id, version, display_name, time_zone, urgent_role,
+			low_seconds, normal_seconds, high_seconds, urgent_seconds)
+		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::smallint[],
+			$6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
+		ON CONFLICT (workspace_id) DO UPDATE SET
+			version = excluded.version, display_name = excluded.display_name, time_zone = excluded.time_zone,
+			urgent_role = excluded.urgent_role, low_seconds = excluded.low_seconds,
+			normal_seconds = excluded.normal_seconds, high_seconds = excluded.high_seconds,
+			urgent_seconds = excluded.urgent_seconds
+		WHERE have.version < excluded.version`
+	// A version has one address: where it differs, the row is from when none was kept.
 	upsertMembers = `
 		INSERT INTO members AS have
-			(workspace_id, member_id, version, display_name, handle, time_zone, role, state, kind)
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-			$7::smallint[], $8::smallint[], $9::smallint[])
+			(workspace_id, member_id, version, display_name, handle, time_zone, email, role, state, kind)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+			$8::smallint[], $9::smallint[], $10::smallint[])
 		ON CONFLICT (workspace_id, member_id) DO UPDATE SET
 			version = excluded.version, display_name = excluded.display_name, handle = excluded.handle,
-			time_zone = excluded.time_zone, role = excluded.role, state = excluded.state, kind = excluded.kind
-		WHERE have.version < excluded.version`
+			time_zone = excluded.time_zone, email = excluded.email, role = excluded.role, state = excluded.state,
+			kind = excluded.kind
+		WHERE have.version < excluded.version OR have.version = excluded.version AND have.email <> excluded.email`
 	upsertTeams = `
 		INSERT INTO teams AS have (workspace_id, team_id, version, display_name, handle, deleted)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::boolean[])
@@ -65,11 +78,36 @@ func apply(ctx context.Context, db *postgres.DB, workspace uuid.UUID, r rows) er
 }
 
 func (r *rows) queue(b *pgx.Batch) {
+	if all := newest(r.workspaces); len(all) > 0 {
+		b.Queue(upsertWorkspaces, workspaces(all), versions(all),
+			column(all, func(w workspaceRow) string { return w.displayName }),
+			column(all, func(w workspaceRow) string { return w.timeZone }),
+			column(all, func(w workspaceRow) int16 { return w.urgentRole }),
+			column(all, func(w workspaceRow) int64 { return w.low }),
+			column(all, func(w workspaceRow) int64 { return w.normal }),
+			column(all, func(w workspaceRow) int64 { return w.high }),
+			column(all, func(w workspaceRow) int64 { return w.urgent }))
+	}
+	r.queueMembers(b)
+	if all := newest(r.spaces); len(all) > 0 {
+		b.Queue(upsertSpaces, workspaces(all), firsts(all), versions(all),
+			column(all, func(s spaceRow) string { return s.displayName }),
+			column(all, func(s spaceRow) int16 { return s.visibility }))
+	}
+	if all := newest(r.grants); len(all) > 0 {
+		b.Queue(upsertGrants, workspaces(all), firsts(all), seconds(all), versions(all),
+			column(all, func(g grantRow) int16 { return g.access }))
+	}
+}
+
+// queueMembers is queue for people and their teams.
+func (r *rows) queueMembers(b *pgx.Batch) {
 	if all := newest(r.members); len(all) > 0 {
 		b.Queue(upsertMembers, workspaces(all), firsts(all), versions(all),
 			column(all, func(m memberRow) string { return m.displayName }),
 			column(all, func(m memberRow) string { return m.handle }),
 			column(all, func(m memberRow) string { return m.timeZone }),
+			column(all, func(m memberRow) string { return m.email }),
 			column(all, func(m memberRow) int16 { return m.role }),
 			column(all, func(m memberRow) int16 { return m.state }),
 			column(all, func(m memberRow) int16 { return m.kind }))
@@ -84,15 +122,6 @@ func (r *rows) queue(b *pgx.Batch) {
 		b.Queue(upsertTeamMembers, workspaces(all), firsts(all), seconds(all), versions(all),
 			column(all, func(t teamMemberRow) bool { return t.lead }),
 			column(all, func(t teamMemberRow) bool { return t.removed }))
-	}
-	if all := newest(r.spaces); len(all) > 0 {
-		b.Queue(upsertSpaces, workspaces(all), firsts(all), versions(all),
-			column(all, func(s spaceRow) string { return s.displayName }),
-			column(all, func(s spaceRow) int16 { return s.visibility }))
-	}
-	if all := newest(r.grants); len(all) > 0 {
-		b.Queue(upsertGrants, workspaces(all), firsts(all), seconds(all), versions(all),
-			column(all, func(g grantRow) int16 { return g.access }))
 	}
 }
 

@@ -116,6 +116,9 @@ func (t *throttle[K]) do(ctx context.Context, k K, f func(context.Context) error
 	mine := t.take(ctx, k, f)
 	select {
 	case <-mine.done:
+		if mine.err != nil && ctx.Err() != nil {
+			return context.Cause(ctx) // both are over
+		}
 		return mine.err
 	case <-ctx.Done():
 		return context.Cause(ctx)

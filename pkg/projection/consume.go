@@ -11,6 +11,8 @@ import (
 
 // handle registers the events that change the tables.
 func (p *Projection) handle() {
+	on[*directoryv1.WorkspaceCreated](p)
+	on[*directoryv1.WorkspaceUpdated](p)
 	on[*directoryv1.MemberInvited](p)
 	on[*directoryv1.MemberActivated](p)
 	on[*directoryv1.MemberUpdated](p)
@@ -40,6 +42,8 @@ func on[T proto.Message](p *Projection) {
 // event reads the rows that an event brings.
 func (r *reader) event(payload proto.Message) {
 	switch e := payload.(type) {
+	case interface{ GetWorkspace() *directoryv1.Workspace }:
+		r.settings(e.GetWorkspace())
 	case interface{ GetMember() *directoryv1.Member }:
 		r.member(e.GetMember())
 	case *directoryv1.TeamMembersChanged:

@@ -19,6 +19,10 @@ import (
 // pageSize is how many rows a page of the snapshot has.
 const pageSize = 1000
 
+// kept is how much the tables keep, and counts up when a migration has them keep more: what was filled with less is filled
+// again.
+const kept = 2
+
 // progress is up to where in which stream the tables have everything.
 type progress struct {
 	created  time.Time
@@ -33,10 +37,10 @@ func (s progress) covers(stream *jetstream.StreamInfo, read uint64) bool {
 		s.sequence+1 >= stream.State.FirstSeq && s.sequence <= stream.State.LastSeq && s.sequence >= read
 }
 
-// state reads the marker that the tables were filled.
+// state reads the marker that the tables were filled, with all that they keep.
 func (p *Projection) state(ctx context.Context) (progress, bool, error) {
 	var s progress
-	err := p.cfg.Owner.Pool().QueryRow(ctx, `SELECT stream_created, sequence FROM projection_state`).
+	err := p.cfg.Owner.Pool().QueryRow(ctx, `SELECT stream_created, sequence FROM projection_state WHERE kept >= $1`, kept).
 		Scan(&s.created, &s.sequence)
 	switch {
 	case postgres.IsNoRows(err):
@@ -51,11 +55,12 @@ func (p *Projection) state(ctx context.Context) (progress, bool, error) {
 // been further.
 func (p *Projection) mark(ctx context.Context, s progress) error {
 	_, err := p.cfg.Owner.Pool().Exec(ctx, `
-		INSERT INTO projection_state AS have (stream_created, sequence) VALUES ($1, $2)
+		INSERT INTO projection_state AS have (stream_created, sequence, kept) VALUES ($1, $2, $3)
 		ON CONFLICT (one) DO UPDATE SET
-			stream_created = excluded.stream_created, sequence = excluded.sequence
-		WHERE have.stream_created <> excluded.stream_created OR have.sequence < excluded.sequence`,
-		s.created, int64(s.sequence))
+			stream_created = excluded.stream_created, sequence = excluded.sequence, kept = excluded.kept
+		WHERE have.stream_created <> excluded.stream_created OR have.sequence < excluded.sequence
+			OR have.kept < excluded.kept`,
+		s.created, int64(s.sequence), kept)
 	if err != nil {
 		return fmt.Errorf("projection: write its state: %w", err)
 	}
@@ -85,6 +90,10 @@ func (p *Projection) read(ctx context.Context) (uint64, error) {
 
 // fill brings the tables to where events can go on, and tells the router from where.
 func (p *Projection) fill(ctx context.Context) error {
+	// A consumer of before follows what the tables now keep from here on: what changes after the snapshot must come.
+	if err := p.router.Refresh(ctx); err != nil {
+		return err
+	}
 	stream, err := p.stream(ctx)
 	if err != nil {
 		return err

@@ -2,10 +2,13 @@ package projection
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
@@ -17,6 +20,7 @@ import (
 // oracle of the tests: its rules are written from the contract, not from the SQL.
 type model struct {
 	workspace uuid.UUID
+	settings  *directoryv1.Workspace
 	members   []*directoryv1.Member
 	teams     []*directoryv1.Team
 	spaces    []*directoryv1.Space
@@ -31,10 +35,15 @@ func newModel(workspace uuid.UUID, n int) *model {
 		workspace: workspace,
 		belongs:   map[[2]int]*directoryv1.TeamMemberChange{}, grants: map[[2]int]*directoryv1.SpaceAccessChange{},
 	}
+	m.settings = &directoryv1.Workspace{
+		Name: "workspaces/" + workspace.String(), DisplayName: "Relay", TimeZone: "UTC",
+		UrgentRole: directoryv1.Member_MEMBER,
+	}
 	for i := range n {
 		m.members = append(m.members, &directoryv1.Member{
 			Name: m.name("members", i), Handle: fmt.Sprintf("m%d", i), DisplayName: "Member", TimeZone: "Europe/Berlin",
-			Role: directoryv1.Member_MEMBER, State: directoryv1.Member_ACTIVE, Kind: directoryv1.Member_PERSON,
+			Email: fmt.Sprintf("m%d@example.org", i),
+			Role:  directoryv1.Member_MEMBER, State: directoryv1.Member_ACTIVE, Kind: directoryv1.Member_PERSON,
 		})
 		m.teams = append(m.teams, &directoryv1.Team{
 			Name: m.name("teams", i), Handle: fmt.Sprintf("t%d", i), DisplayName: "Team",
@@ -43,6 +52,7 @@ func newModel(workspace uuid.UUID, n int) *model {
 			Name: m.name("spaces", i), DisplayName: "Space", Visibility: directoryv1.Space_PRIVATE,
 		})
 	}
+	m.touchWorkspace(&directoryv1.WorkspaceCreated{})
 	for i := range n {
 		m.touchMember(i, &directoryv1.MemberActivated{})
 		m.touchTeam(i, &directoryv1.TeamCreated{})
@@ -61,6 +71,29 @@ func (m *model) name(kind string, i int) string {
 }
 
 func (m *model) publish(event proto.Message) { m.events = append(m.events, proto.Clone(event)) }
+
+func (m *model) touchWorkspace(event proto.Message) {
+	m.settings.Version++
+	switch e := event.(type) {
+	case *directoryv1.WorkspaceCreated:
+		e.Workspace = m.settings
+	case *directoryv1.WorkspaceUpdated:
+		e.Workspace = m.settings
+	}
+	m.publish(event)
+}
+
+// set changes the workspace's settings: who may be urgent, and how long people have for what is NORMAL.
+func (m *model) set(role directoryv1.Member_Role, normal time.Duration) {
+	m.settings.UrgentRole = role
+	m.settings.ResponseWindows = &directoryv1.ResponseWindows{Normal: durationpb.New(normal)}
+	m.touchWorkspace(&directoryv1.WorkspaceUpdated{})
+}
+
+func (m *model) setEmail(i int, email string) {
+	m.members[i].Email = email
+	m.touchMember(i, &directoryv1.MemberUpdated{})
+}
 
 func (m *model) touchMember(i int, event proto.Message) {
 	m.members[i].Version++
@@ -183,20 +216,25 @@ func (m *model) right(member, space int) auth.Right {
 
 // rows is what the directory would answer for everything.
 func (m *model) rows() []*directoryv1.AccessRow {
-	var all []*directoryv1.AccessRow
+	all := []*directoryv1.AccessRow{{Row: &directoryv1.AccessRow_Workspace{Workspace: m.settings}}}
 	for i := range m.members {
 		all = append(all,
 			&directoryv1.AccessRow{Row: &directoryv1.AccessRow_Member{Member: m.members[i]}},
 			&directoryv1.AccessRow{Row: &directoryv1.AccessRow_Team{Team: m.teams[i]}},
 			&directoryv1.AccessRow{Row: &directoryv1.AccessRow_Space{Space: m.spaces[i]}})
 	}
-	for _, c := range m.belongs {
-		all = append(all, &directoryv1.AccessRow{Row: &directoryv1.AccessRow_TeamMember{TeamMember: c}})
+	for _, k := range sorted(m.belongs) {
+		all = append(all, &directoryv1.AccessRow{Row: &directoryv1.AccessRow_TeamMember{TeamMember: m.belongs[k]}})
 	}
-	for _, c := range m.grants {
-		all = append(all, &directoryv1.AccessRow{Row: &directoryv1.AccessRow_SpaceAccess{SpaceAccess: c}})
+	for _, k := range sorted(m.grants) {
+		all = append(all, &directoryv1.AccessRow{Row: &directoryv1.AccessRow_SpaceAccess{SpaceAccess: m.grants[k]}})
 	}
 	return all
+}
+
+// sorted is the keys in their order, so that pages of the same rows fit together.
+func sorted[V any](rows map[[2]int]V) [][2]int {
+	return slices.SortedFunc(maps.Keys(rows), func(a, b [2]int) int { return slices.Compare(a[:], b[:]) })
 }
 
 // live does random things to the workspace.
@@ -208,7 +246,12 @@ func (m *model) live(t *rapid.T) {
 		directoryv1.SpaceAccess_MANAGER,
 	})
 	for range rapid.IntRange(0, 25).Draw(t, "changes") {
-		switch rapid.IntRange(0, 9).Draw(t, "change") {
+		switch rapid.IntRange(0, 11).Draw(t, "change") {
+		case 10:
+			m.set(directoryv1.Member_Role(rapid.IntRange(1, 4).Draw(t, "urgent role")),
+				time.Duration(rapid.IntRange(1, 100).Draw(t, "hours"))*time.Hour)
+		case 11:
+			m.setEmail(some.Draw(t, "member"), rapid.StringMatching(`[a-z]{1,3}@example\.org`).Draw(t, "email"))
 		case 0, 1:
 			role := rapid.IntRange(1, 4).Draw(t, "role")
 			state := rapid.IntRange(1, 3).Draw(t, "state")

@@ -1,4 +1,4 @@
-// Package projection keeps, in a service's own schema, what the directory knows of members, teams, spaces and
+// Package projection keeps, in a service's own schema, what the directory knows of workspaces, members, teams, spaces and
 // rights, so that the service's queries decide inside SQL what a caller may read.
 //
 // It is built by one rule: note the stream's last sequence, page the directory's snapshot, apply events from there

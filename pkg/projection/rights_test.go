@@ -69,7 +69,7 @@ func requireRights(t require.TestingT, db postgres.DBTX, m *model) {
 // tables is everything the tables hold of a workspace.
 func tables(t require.TestingT, db postgres.DBTX, workspace uuid.UUID) []string {
 	var all []string
-	for _, table := range []string{"members", "teams", "team_members", "spaces", "space_grants"} {
+	for _, table := range []string{"workspaces", "members", "teams", "team_members", "spaces", "space_grants"} {
 		rows, err := db.Query(context.Background(),
 			fmt.Sprintf(`SELECT '%s ' || (to_jsonb(x) - 'workspace_id')::text FROM %s x WHERE workspace_id = $1 ORDER BY 1`,
 				table, table), workspace)
@@ -100,7 +100,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		requireRights(t, inOrder, m)
 		want := tables(t, inOrder, m.workspace)
 
-		_, err := db.Owner.Pool().Exec(context.Background(), `TRUNCATE members, teams, team_members, spaces, space_grants`)
+		_, err := db.Owner.Pool().Exec(context.Background(), `TRUNCATE workspaces, members, teams, team_members, spaces, space_grants`)
 		require.NoError(t, err)
 		events := m.scrambled(t)
 		at := rapid.IntRange(0, len(events)).Draw(t, "snapshot at")
@@ -181,10 +181,12 @@ func TestReaderRefusesOtherWorkspacesAndBrokenNames(t *testing.T) {
 	m := newModel(uuid.New(), 1)
 	stranger := newModel(uuid.New(), 1)
 	for name, event := range map[string]proto.Message{
-		"member":    &directoryv1.MemberUpdated{Member: stranger.members[0]},
-		"team":      &directoryv1.TeamUpdated{Team: stranger.teams[0]},
-		"space":     &directoryv1.SpaceUpdated{Space: stranger.spaces[0]},
-		"no member": &directoryv1.MemberUpdated{},
+		"workspace":    &directoryv1.WorkspaceUpdated{Workspace: stranger.settings},
+		"no workspace": &directoryv1.WorkspaceCreated{},
+		"member":       &directoryv1.MemberUpdated{Member: stranger.members[0]},
+		"team":         &directoryv1.TeamUpdated{Team: stranger.teams[0]},
+		"space":        &directoryv1.SpaceUpdated{Space: stranger.spaces[0]},
+		"no member":    &directoryv1.MemberUpdated{},
 		"belonging": &directoryv1.TeamMembersChanged{Team: m.teams[0], Changes: []*directoryv1.TeamMemberChange{
 			{Team: m.name("teams", 0), Member: stranger.name("members", 0), Version: 1},
 		}},

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/resname"
+	"github.com/meridianhq/meridian/pkg/window"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 )
 
@@ -36,10 +39,18 @@ type stamp struct {
 func (s stamp) id() key   { return s.key }
 func (s stamp) at() int64 { return s.version }
 
+// workspaceRow has seconds for its windows. Its key is the workspace alone.
+type workspaceRow struct {
+	stamp
+	displayName, timeZone     string
+	urgentRole                int16
+	low, normal, high, urgent int64
+}
+
 type memberRow struct {
 	stamp
-	displayName, handle, timeZone string
-	role, state, kind             int16
+	displayName, handle, timeZone, email string
+	role, state, kind                    int16
 }
 
 type teamRow struct {
@@ -66,6 +77,7 @@ type grantRow struct {
 
 // rows is what one event, answer or page brings.
 type rows struct {
+	workspaces  []workspaceRow
 	members     []memberRow
 	teams       []teamRow
 	teamMembers []teamMemberRow
@@ -81,9 +93,10 @@ func newest[R row](all []R) []R {
 }
 
 var (
-	memberName = resname.MustPattern("workspaces/{workspace}/members/{member}")
-	teamName   = resname.MustPattern("workspaces/{workspace}/teams/{team}")
-	spaceName  = resname.MustPattern("workspaces/{workspace}/spaces/{space}")
+	workspaceName = resname.MustPattern("workspaces/{workspace}")
+	memberName    = resname.MustPattern("workspaces/{workspace}/members/{member}")
+	teamName      = resname.MustPattern("workspaces/{workspace}/teams/{team}")
+	spaceName     = resname.MustPattern("workspaces/{workspace}/spaces/{space}")
 )
 
 // reader gathers rows from messages of the directory. It keeps the first mistake, and refuses rows of another
@@ -94,7 +107,7 @@ type reader struct {
 	err       error
 }
 
-// name parses a resource name to its workspace and its id.
+// name parses a resource name to its workspace and its id; the workspace's own has no further one.
 func (r *reader) name(p *resname.Pattern, field, name string) (workspace, id uuid.UUID) {
 	ids, err := p.ParseUUIDs(field, name)
 	if err == nil && r.workspace != uuid.Nil && ids[0] != r.workspace {
@@ -104,7 +117,38 @@ func (r *reader) name(p *resname.Pattern, field, name string) (workspace, id uui
 		r.err = cmp.Or(r.err, err)
 		return uuid.Nil, uuid.Nil
 	}
-	return ids[0], ids[1]
+	return ids[0], ids[len(ids)-1]
+}
+
+func (r *reader) settings(w *directoryv1.Workspace) {
+	workspace, _ := r.name(workspaceName, "workspace.name", w.GetName())
+	windows := w.GetResponseWindows()
+	r.workspaces = append(r.workspaces, workspaceRow{
+		stamp:       stamp{key{workspace: workspace}, w.GetVersion()},
+		displayName: w.GetDisplayName(), timeZone: w.GetTimeZone(), urgentRole: urgentRole(w.GetUrgentRole()),
+		low:    inSeconds(windows.GetLow(), window.DefaultLow),
+		normal: inSeconds(windows.GetNormal(), window.DefaultNormal),
+		high:   inSeconds(windows.GetHigh(), window.DefaultHigh),
+		urgent: inSeconds(windows.GetUrgent(), window.DefaultUrgent),
+	})
+}
+
+// urgentRole is MEMBER for a workspace from before there was one, and the highest for one that this version does not know.
+func urgentRole(role directoryv1.Member_Role) int16 {
+	if role == directoryv1.Member_ROLE_UNSPECIFIED {
+		return int16(directoryv1.Member_MEMBER)
+	}
+	if _, known := directoryv1.Member_Role_name[int32(role)]; !known {
+		return int16(directoryv1.Member_OWNER)
+	}
+	return int16(role)
+}
+
+func inSeconds(d *durationpb.Duration, usual time.Duration) int64 {
+	if d.AsDuration() <= 0 {
+		return int64(usual / time.Second)
+	}
+	return int64(d.AsDuration() / time.Second)
 }
 
 func (r *reader) member(m *directoryv1.Member) {
@@ -112,6 +156,7 @@ func (r *reader) member(m *directoryv1.Member) {
 	row := memberRow{
 		stamp:       stamp{key{workspace: workspace, first: id}, m.GetVersion()},
 		displayName: m.GetDisplayName(), handle: m.GetHandle(), timeZone: m.GetTimeZone(),
+		email: m.GetEmail(),
 	}
 	// A value that this version does not know gives nothing: 0 is no role, no state, no right.
 	if _, known := directoryv1.Member_Role_name[int32(m.GetRole())]; known {
@@ -183,6 +228,8 @@ func access(role directoryv1.SpaceAccess_Role) auth.Right {
 func (r *reader) access(all []*directoryv1.AccessRow) {
 	for _, one := range all {
 		switch row := one.GetRow().(type) {
+		case *directoryv1.AccessRow_Workspace:
+			r.settings(row.Workspace)
 		case *directoryv1.AccessRow_Member:
 			r.member(row.Member)
 		case *directoryv1.AccessRow_Team:

@@ -1,6 +1,7 @@
 package rpcserver
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -158,6 +159,16 @@ func ownName(name string, c auth.Caller) string {
 		return name
 	}
 	return before + "/members/" + c.Member.String() + after
+}
+
+// OwnName puts the caller's own id in the place of `members/me` in a name, for handlers: the check of access has read the
+// name so.
+func OwnName(ctx context.Context, name string) string {
+	caller, known := auth.FromContext(ctx)
+	if !known {
+		return name
+	}
+	return ownName(name, caller)
 }
 
 // isOwn says whether the name is the caller's own member resource or one below it.

@@ -54,9 +54,9 @@ type Reason int
 const (
 	// Known is no reason: there is an instant.
 	Known Reason = iota
-	// NoWorkingTime: not within 90 days.
+	// NoWorkingTime says that they do not work within 90 days, or not long enough.
 	NoWorkingTime
-	// NoMember: there is no such member.
+	// NoMember says that there is no such member, or that they have left.
 	NoMember
 )
 

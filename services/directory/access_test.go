@@ -15,6 +15,8 @@ import (
 // keyOf names a row, to compare rows that come from different places.
 func keyOf(row *directoryv1.AccessRow) string {
 	switch r := row.GetRow().(type) {
+	case *directoryv1.AccessRow_Workspace:
+		return fmt.Sprintf("workspace %s urgent by %s v%d", r.Workspace.GetDisplayName(), r.Workspace.GetUrgentRole(), r.Workspace.GetVersion())
 	case *directoryv1.AccessRow_Member:
 		return fmt.Sprintf("%s %s v%d", r.Member.GetHandle(), r.Member.GetState(), r.Member.GetVersion())
 	case *directoryv1.AccessRow_Team:
@@ -56,6 +58,7 @@ func TestServicesReadWhatDecides(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.grant(mia, docs.GetName(), bo.GetName(), none)
 	require.NoError(t, err)
+	w.set(t, &directoryv1.Workspace{UrgentRole: admin}, "urgent_role")
 	threads := h.asService(t, "threads")
 
 	snapshot := func(ctx context.Context, only string, size int32) (rows []*directoryv1.AccessRow) {
@@ -70,15 +73,18 @@ func TestServicesReadWhatDecides(t *testing.T) {
 			}
 		}
 	}
+	const workspace = "workspace Relay urgent by ADMIN v2"
 	want := []string{
+		workspace,
 		"olga.owner ACTIVE v1", "mia ACTIVE v2", "bo ACTIVE v2", "team ops deleted=false v2", "in team lead=true removed=false v2",
 		"space Docs PRIVATE v5", "right MANAGER v2", "right WRITER v3", "right NONE v5",
 	}
 	require.ElementsMatch(t, want, keysOf(snapshot(threads, w.GetName(), 1000)))
+	require.Equal(t, workspace, keysOf(snapshot(threads, w.GetName(), 1))[0], "first")
 	for _, size := range []int32{1, 2, 3, 7} {
 		require.Equal(t, keysOf(snapshot(threads, w.GetName(), 1000)), keysOf(snapshot(threads, w.GetName(), size)))
 	}
-	require.Len(t, snapshot(threads, "", 4), len(want)+1, "the other workspace has one member")
+	require.Len(t, snapshot(threads, "", 4), len(want)+2, "the other workspace, and its one member")
 
 	resolve := func(member, space string) []string {
 		got, err := h.access.ResolveAccess(threads, &directoryv1.ResolveAccessRequest{Workspace: w.GetName(), Member: member, Space: space})
@@ -86,12 +92,16 @@ func TestServicesReadWhatDecides(t *testing.T) {
 		return keysOf(got.GetRows())
 	}
 	require.ElementsMatch(t, []string{
-		"bo ACTIVE v2", "team ops deleted=false v2", "in team lead=true removed=false v2", "space Docs PRIVATE v5",
+		workspace, "bo ACTIVE v2", "team ops deleted=false v2", "in team lead=true removed=false v2", "space Docs PRIVATE v5",
 		"right WRITER v3", "right NONE v5",
 	}, resolve(bo.GetName(), docs.GetName()))
-	require.Equal(t, []string{"mia ACTIVE v2"}, resolve(mia.GetName(), ""))
-	require.Empty(t, resolve(w.GetName()+"/members/"+w.GetUid(), ""), "what is not there has no row")
-	require.Equal(t, []string{"mia ACTIVE v2"}, resolve(mia.GetName(), w.GetName()+"/spaces/"+w.GetUid()))
+	require.Equal(t, []string{workspace, "mia ACTIVE v2"}, resolve(mia.GetName(), ""))
+	require.Equal(t, []string{workspace}, resolve(w.GetName()+"/members/"+w.GetUid(), ""), "what is not there has no row")
+	nowhere := "workspaces/" + w.owner.GetUid()
+	got, err := h.access.ResolveAccess(threads, &directoryv1.ResolveAccessRequest{Workspace: nowhere, Member: nowhere + "/members/" + w.owner.GetUid()})
+	require.NoError(t, err)
+	require.Empty(t, got.GetRows())
+	require.Equal(t, []string{workspace, "mia ACTIVE v2"}, resolve(mia.GetName(), w.GetName()+"/spaces/"+w.GetUid()))
 	_, err = h.access.ResolveAccess(threads, &directoryv1.ResolveAccessRequest{Workspace: w.GetName(), Member: other.owner.GetName()})
 	rpctest.FailedField(t, err, "FIELD_INVALID", "member")
 

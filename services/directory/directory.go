@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/meridianhq/meridian/pkg/boot"
+	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/postgres"
 	"github.com/meridianhq/meridian/services/directory/internal/app"
 	"github.com/meridianhq/meridian/services/directory/internal/jobs"
@@ -64,6 +65,14 @@ func New(ctx context.Context, cfg Config, deps boot.Deps) (*Service, error) {
 		p.Close()
 		return nil, err
 	}
+	consumer := func(durable string, handlers func(*eventbus.Router, *app.App)) *eventbus.Router {
+		router := eventbus.NewRouter(eventbus.RouterConfig{
+			Durable: durable, JS: p.JS, DB: p.Owner, Log: p.Log, Machine: p.Machine,
+		})
+		handlers(router, use)
+		return router
+	}
+	p.Consume([]*eventbus.Router{consumer(wire.EdgeConsumer, wire.OnEdge), consumer(wire.AuditConsumer, wire.OnAudit)})
 	return &Service{Platform: p}, nil
 }
 

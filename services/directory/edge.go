@@ -11,7 +11,6 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/brokeredge"
-	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/services/directory/internal/app"
 	"github.com/meridianhq/meridian/services/directory/internal/wire"
 )
@@ -71,17 +70,9 @@ func dialEdge(p *boot.Platform, name, user, password string) (*nats.Conn, error)
 		}))
 }
 
-// add puts the edge's parts into the platform's group: the consumer that ends what was taken back, and the callout.
+// add puts the callout and its connections into the platform's group, where there is one.
 func (e *edge) add(p *boot.Platform, use *app.App) error {
-	router := eventbus.NewRouter(eventbus.RouterConfig{
-		Durable: wire.EdgeConsumer, JS: p.JS, DB: p.Owner, Log: p.Log, Machine: p.Machine,
-	})
-	wire.OnEdge(router, use)
-	letters := eventbus.NewDeadLetters(p.Owner, router)
-	p.Admin.Handle("/deadletters", letters)
-	p.Admin.Handle("/deadletters/", letters)
 	if e.callout == nil {
-		p.Group.Go("edge consumer", router.Run)
 		return nil
 	}
 	// Their errors quote nothing of the seeds, and neither do these.
@@ -101,7 +92,6 @@ func (e *edge) add(p *boot.Platform, use *app.App) error {
 		e.kick.Close()
 		return nil
 	})
-	p.Group.Go("edge consumer", router.Run)
 	p.Group.Go("auth callout", callout.Run)
 	return nil
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -69,8 +70,10 @@ func random(prefix string) string { return prefix + uuid.NewString()[:8] }
 // requests has one entry for every method; a method without one fails the walk.
 func requests() map[string]request {
 	all := directoryRequests()
-	for name, build := range threadsRequests() {
-		all[name] = build
+	for _, service := range []map[string]request{
+		threadsRequests(), asksRequests(), availabilityRequests(), tasksRequests(), notificationsRequests(),
+	} {
+		maps.Copy(all, service)
 	}
 	return all
 }

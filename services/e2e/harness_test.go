@@ -170,10 +170,10 @@ func mustCLI(t *testing.T, server, token string, into any, args ...string) resul
 
 // process is `meridian up` as a process of its own, to be killed.
 type process struct {
-	cmd              *exec.Cmd
-	data, http, grpc string
-	out              *said
-	ended            chan struct{}
+	cmd                     *exec.Cmd
+	data, http, grpc, admin string
+	out                     *said
+	ended                   chan struct{}
 }
 
 // said is what a process prints, to be read while it does.
@@ -204,6 +204,14 @@ func up(t *testing.T, data string) *process {
 	return p
 }
 
+// upWithDevClock is up with a clock that is moved by hand.
+func upWithDevClock(t *testing.T, data string) *process {
+	t.Helper()
+	p := launchAt(t, data, freeAddr(t), freeAddr(t), "--dev-clock")
+	p.awaitReady(t)
+	return p
+}
+
 // launch runs the binary on a data folder and does not wait for it.
 func launch(t *testing.T, data string) *process {
 	t.Helper()
@@ -211,10 +219,12 @@ func launch(t *testing.T, data string) *process {
 }
 
 // launchAt is launch at given addresses.
-func launchAt(t *testing.T, data, http, grpc string) *process {
+func launchAt(t *testing.T, data, http, grpc string, flags ...string) *process {
 	t.Helper()
-	p := &process{data: data, http: "http://" + http, grpc: grpc, out: &said{}, ended: make(chan struct{})}
-	p.cmd = exec.Command(binary(t), "up", "--data", data, "--http-addr", http, "--grpc-addr", grpc, "--nats-addr", freeAddr(t), "--admin-addr", freeAddr(t))
+	admin := freeAddr(t)
+	p := &process{data: data, http: "http://" + http, grpc: grpc, admin: "http://" + admin, out: &said{}, ended: make(chan struct{})}
+	args := []string{"up", "--data", data, "--http-addr", http, "--grpc-addr", grpc, "--nats-addr", freeAddr(t), "--admin-addr", admin}
+	p.cmd = exec.Command(binary(t), append(args, flags...)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	require.NoError(t, p.cmd.Start())
 	go func() {

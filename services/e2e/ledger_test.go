@@ -83,24 +83,33 @@ func (l *ledger) new(t *testing.T) []entry {
 	return found
 }
 
-// settle waits until what was committed before the call is published, the threads service has followed it, and what came
-// of that is published too. It does not wait for what other stories do meanwhile.
+// hops is how far an effect travels: a post, its ask's due time, the notification, its delivery.
+const hops = 4
+
+// settle waits until what was committed before the call is published, every service has followed it, and what came of that
+// is followed too. It does not wait for what other stories do meanwhile.
 func (l *ledger) settle(ctx context.Context, t *testing.T) {
 	t.Helper()
-	require.NoError(t, l.stack.Directory().Relay.Drained(ctx))
-	require.NoError(t, l.stack.Threads().Relay.Drained(ctx))
-	events, err := l.js.Stream(ctx, eventbus.Stream)
-	require.NoError(t, err)
-	last := events.CachedInfo().State.LastSeq
-	require.Eventually(t, func() bool {
-		consumer, err := events.Consumer(ctx, "threads")
-		if err != nil {
-			return false
+	services := l.stack.Services()
+	for range hops {
+		for _, service := range services {
+			require.NoError(t, service.Published(ctx))
 		}
-		at := consumer.CachedInfo()
-		return at.AckFloor.Stream >= last || at.NumPending+uint64(max(at.NumAckPending, 0)) == 0
-	}, 20*time.Second, 5*time.Millisecond, "the threads service follows its events")
-	require.NoError(t, l.stack.Threads().Relay.Drained(ctx))
+		last, err := services[0].LastSequence(ctx)
+		require.NoError(t, err)
+		for _, service := range services {
+			for _, consumer := range service.Consumers() {
+				require.Eventually(t, func() bool {
+					at, err := consumer.Position(ctx)
+					return err == nil && (at.Done >= last || at.Lag == 0)
+				}, 20*time.Second, 5*time.Millisecond, "%s follows its events", consumer.Durable())
+			}
+			require.NoError(t, service.Done(ctx))
+		}
+	}
+	for _, service := range services {
+		require.NoError(t, service.Published(ctx))
+	}
 }
 
 func readEntry(t *testing.T, msg jetstream.Msg) entry {

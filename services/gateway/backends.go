@@ -10,8 +10,11 @@ import (
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/rpcclient"
+	availabilitygw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/availability/v1"
 	directorygw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/directory/v1"
 	gatewaygw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/gateway/v1"
+	notificationsgw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/notifications/v1"
+	tasksgw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/tasks/v1"
 	threadsgw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/threads/v1"
 	"github.com/meridianhq/meridian/services/gateway/internal/rest"
 )
@@ -34,8 +37,18 @@ func backends() []backend {
 			directorygw.RegisterTokenServiceHandler, directorygw.RegisterWorkspaceServiceHandler,
 		}},
 		{name: "threads", target: func(c Config) string { return c.ThreadsAddr }, registers: []rest.Register{
-			threadsgw.RegisterMessageServiceHandler, threadsgw.RegisterReadServiceHandler,
+			threadsgw.RegisterAskServiceHandler, threadsgw.RegisterMessageServiceHandler, threadsgw.RegisterReadServiceHandler,
 			threadsgw.RegisterSearchServiceHandler, threadsgw.RegisterThreadServiceHandler,
+		}},
+		{name: "availability", target: func(c Config) string { return c.AvailabilityAddr }, registers: []rest.Register{
+			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterScheduleServiceHandler,
+			availabilitygw.RegisterTimeOffServiceHandler,
+		}},
+		{name: "tasks", target: func(c Config) string { return c.TasksAddr }, registers: []rest.Register{
+			tasksgw.RegisterHandoffServiceHandler, tasksgw.RegisterProjectServiceHandler, tasksgw.RegisterTaskServiceHandler,
+		}},
+		{name: "notifications", target: func(c Config) string { return c.NotificationsAddr }, registers: []rest.Register{
+			notificationsgw.RegisterInboxServiceHandler, notificationsgw.RegisterPreferenceServiceHandler,
 		}},
 		{name: name, registers: []rest.Register{gatewaygw.RegisterEventServiceHandler}},
 	}

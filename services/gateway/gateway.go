@@ -36,11 +36,14 @@ const name = "gateway"
 type Config struct {
 	boot.Config
 
-	HTTPAddr       string   `name:"http-addr" env:"MERIDIAN_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address for HTTP."`
-	ThreadsAddr    string   `name:"threads-addr" env:"MERIDIAN_THREADS_ADDR" help:"gRPC target of the threads, such as dns:///threads:9090."`
-	ResumeKey      string   `name:"resume-key" env:"MERIDIAN_RESUME_KEY" help:"Secret that signs resume tokens, base64, at least 32 bytes; the same at every replica. Empty: made from the identity key."`
-	CORSOrigins    []string `name:"cors-origins" env:"MERIDIAN_CORS_ORIGINS" help:"Web origins that may call from a browser, * for any. Empty: none."`
-	TrustedProxies []string `name:"trusted-proxies" env:"MERIDIAN_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-For is believed, over HTTP and gRPC, such as 10.0.0.0/8."`
+	HTTPAddr          string   `name:"http-addr" env:"MERIDIAN_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address for HTTP."`
+	ThreadsAddr       string   `name:"threads-addr" env:"MERIDIAN_THREADS_ADDR" help:"gRPC target of the threads, such as dns:///threads:9090."`
+	AvailabilityAddr  string   `name:"availability-addr" env:"MERIDIAN_AVAILABILITY_ADDR" help:"gRPC target of availability."`
+	TasksAddr         string   `name:"tasks-addr" env:"MERIDIAN_TASKS_ADDR" help:"gRPC target of the tasks."`
+	NotificationsAddr string   `name:"notifications-addr" env:"MERIDIAN_NOTIFICATIONS_ADDR" help:"gRPC target of the notifications."`
+	ResumeKey         string   `name:"resume-key" env:"MERIDIAN_RESUME_KEY" help:"Secret that signs resume tokens, base64, at least 32 bytes; the same at every replica. Empty: made from the identity key."`
+	CORSOrigins       []string `name:"cors-origins" env:"MERIDIAN_CORS_ORIGINS" help:"Web origins that may call from a browser, * for any. Empty: none."`
+	TrustedProxies    []string `name:"trusted-proxies" env:"MERIDIAN_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-For is believed, over HTTP and gRPC, such as 10.0.0.0/8."`
 
 	edge.Limits
 }

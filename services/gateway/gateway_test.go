@@ -229,7 +229,7 @@ func TestEveryDocumentedPathIsServed(t *testing.T) {
 			require.NotContains(t, []int{http.StatusUnauthorized, http.StatusNotFound}, got.StatusCode, "%s %s", verb, path)
 		}
 	}
-	catalog, err := edge.NewCatalog("directory", "threads", "gateway")
+	catalog, err := edge.NewCatalog("directory", "threads", "availability", "tasks", "notifications", "gateway")
 	require.NoError(t, err)
 	require.Equal(t, catalog.Routes(), operations)
 }

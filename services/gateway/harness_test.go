@@ -66,6 +66,8 @@ func start(tb testing.TB, change ...func(*gateway.Config)) *world {
 			Reflection:  true,
 		},
 		HTTPAddr: "127.0.0.1:0", ThreadsAddr: threadsServer.Addr(),
+		// Nobody is there: the gateway connects with the first call.
+		AvailabilityAddr: "127.0.0.1:1", TasksAddr: "127.0.0.1:1", NotificationsAddr: "127.0.0.1:1",
 	}
 	for _, f := range change {
 		f(&cfg)

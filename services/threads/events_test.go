@@ -114,7 +114,8 @@ func TestEveryEventTellsWhatHappened(t *testing.T) {
 	require.Equal(t, m.GetName(), heard[4].Subject)
 }
 
-// Every event that the protos declare for this service, but those of the reader's own state, was in the story above.
+// Every event that the protos declare for this service, but those of the reader's own state and of asks, was in the story
+// above. Those of asks have a story of their own.
 func TestTheStoryHasEveryEvent(t *testing.T) {
 	t.Parallel()
 	var declared []string
@@ -126,5 +127,6 @@ func TestTheStoryHasEveryEvent(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"ThreadCreated", "ThreadUpdated", "ThreadResolved", "ThreadReopened", "ThreadArchived", "MessagePosted",
 		"MessageEdited", "MessageDeleted", "ReactionAdded", "ReactionRemoved", "ReadStateChanged",
+		"AskOpened", "AskAnswered", "AskDeclined", "AskReassigned", "AskDueChanged", "AskOverdue", "AskWithdrawn", "UrgentUsed",
 	}, declared)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/due"
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/inbox"
 	"github.com/meridianhq/meridian/pkg/natstest"
@@ -27,6 +28,7 @@ import (
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 	"github.com/meridianhq/meridian/services/threads/internal/app"
 	"github.com/meridianhq/meridian/services/threads/internal/domain"
+	"github.com/meridianhq/meridian/services/threads/internal/jobs"
 	"github.com/meridianhq/meridian/services/threads/internal/rpc"
 	"github.com/meridianhq/meridian/services/threads/internal/store"
 	"github.com/meridianhq/meridian/services/threads/internal/wire"
@@ -43,7 +45,11 @@ type world struct {
 	conn      *grpc.ClientConn
 	threads   threadsv1.ThreadServiceClient
 	messages  threadsv1.MessageServiceClient
+	asks      threadsv1.AskServiceClient
 	app       *app.App
+	hours     *availability
+	dues      *due.Worker[app.PendingDues]
+	overdue   *due.Worker[app.AskKey]
 	box       *outbox.Outbox
 	js        jetstream.JetStream // once broker has run
 	wakes     chan struct{}
@@ -76,7 +82,7 @@ var epoch = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, ctx: t.Context(), authority: rpctest.NewAuthority(t), clock: clock.NewManual(epoch),
+		t: t, ctx: t.Context(), authority: rpctest.NewAuthority(t, "notifications", "tasks"), hours: newAvailability(), clock: clock.NewManual(epoch),
 		directory: &directory{}, wakes: make(chan struct{}, 1),
 		db: pgtest.New(t, "threads", outbox.Set(), inbox.Set(), replay.Set(), eventbus.Set(), projection.Set(), store.Set()),
 	}
@@ -86,11 +92,16 @@ func newWorld(t *testing.T) *world {
 		default:
 		}
 	})
-	w.app = app.New(store.New(w.db.App, w.box, wire.Encoder("meridian.test")), w.directory, w.clock)
+	w.app = app.New(app.Deps{
+		Store:  store.New(w.db.App, w.db.Owner, w.box, wire.Encoder("meridian.test")),
+		Access: w.directory, Clock: w.clock, WorkingTime: w.hours, Pending: func() { w.dues.Wake() },
+	})
+	w.dues, w.overdue = jobs.ComputeDues(w.app, w.clock, nil), jobs.AnnounceOverdue(w.app, w.clock, nil)
 	w.conn, _ = rpctest.Serve(t, w.authority, rpcserver.Config{Service: "threads"}, rpcserver.Deps{}, func(r grpc.ServiceRegistrar) {
 		rpc.Register(r, w.app)
 	})
 	w.threads, w.messages = threadsv1.NewThreadServiceClient(w.conn), threadsv1.NewMessageServiceClient(w.conn)
+	w.asks = threadsv1.NewAskServiceClient(w.conn)
 	return w
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/replay"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 	"github.com/meridianhq/meridian/pkg/rpctest"
+	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 	"github.com/meridianhq/meridian/services/threads/internal/domain"
@@ -73,7 +74,12 @@ func TestTheWholeService(t *testing.T) {
 	ada := rpctest.Member(uuid.Must(uuid.NewV7()), auth.Member)
 	eve := rpctest.Member(ada.Workspace, auth.Member)
 	space := uuid.Must(uuid.NewV7())
+	bob := rpctest.Member(ada.Workspace, auth.Member)
 	directory := &peer{authority: authority, rows: []*directoryv1.AccessRow{
+		{Row: &directoryv1.AccessRow_Member{Member: &directoryv1.Member{
+			Name: bob.Principal(), Uid: bob.Member.String(), DisplayName: "Bob", Handle: "bob", Role: directoryv1.Member_MEMBER,
+			State: directoryv1.Member_ACTIVE, Kind: directoryv1.Member_PERSON, TimeZone: "UTC", Version: 1,
+		}}},
 		{Row: &directoryv1.AccessRow_Member{Member: &directoryv1.Member{
 			Name: ada.Principal(), Uid: ada.Member.String(), DisplayName: "Ada", Handle: "ada", Role: directoryv1.Member_MEMBER,
 			State: directoryv1.Member_ACTIVE, Kind: directoryv1.Member_PERSON, TimeZone: "UTC", Version: 1,
@@ -87,6 +93,10 @@ func TestTheWholeService(t *testing.T) {
 		directoryv1.RegisterAccessServiceServer(r, directory)
 		directoryv1.RegisterTokenServiceServer(r, directory)
 	})
+	hours := newAvailability()
+	_, availabilityServer := rpctest.Serve(t, authority, rpcserver.Config{Service: "availability"}, rpcserver.Deps{}, func(r grpc.ServiceRegistrar) {
+		availabilityv1.RegisterAvailabilityServiceServer(r, hours)
+	})
 	broker := natstest.New(t)
 	db := pgtest.New(t, "threads", outbox.Set(), inbox.Set(), replay.Set(), eventbus.Set(), projection.Set(), store.Set())
 	cfg := Config{Config: boot.Config{
@@ -94,7 +104,7 @@ func TestTheWholeService(t *testing.T) {
 		NATSURL: broker.URL, NATSUser: broker.Credentials.User, NATSPassword: broker.Credentials.Password,
 		DirectoryAddr: server.Addr(),
 		IdentityKey:   base64.StdEncoding.EncodeToString(authority.Identity(t, "threads").Key.Seed()),
-	}}
+	}, AvailabilityAddr: availabilityServer.Addr()}
 	domainTime := clock.NewManual(epoch)
 
 	service, conn := start(t, cfg, domainTime)
@@ -122,6 +132,28 @@ func TestTheWholeService(t *testing.T) {
 	require.Len(t, list.GetThreads(), 2)
 	require.Equal(t, "older", list.GetThreads()[0].GetTitle(), "what was last spoken in stands first")
 	require.Equal(t, epoch.Add(2*time.Minute), list.GetThreads()[0].GetActivityTime().AsTime())
+
+	// What is asked gets its due time from the availability service, and is overdue when that has passed.
+	asked, err := messages.CreateMessage(ctx, &threadsv1.CreateMessageRequest{Parent: names[1], Message: &threadsv1.Message{
+		Body: "Bob?", Asks: []*threadsv1.Ask{{Kind: threadsv1.Ask_REVIEW, Members: []string{bob.Principal()}}},
+	}})
+	require.NoError(t, err)
+	require.NoError(t, service.Settle(t.Context()))
+	asks := threadsv1.NewAskServiceClient(conn)
+	ask, err := asks.GetAsk(ctx, &threadsv1.GetAskRequest{Name: asked.GetAsks()[0].GetName()})
+	require.NoError(t, err)
+	due := asked.GetCreateTime().AsTime().Add(24 * time.Hour)
+	require.Equal(t, due, ask.GetDueTime().AsTime())
+	next, some, err := service.NextDue(t.Context())
+	require.NoError(t, err)
+	require.True(t, some)
+	require.Equal(t, due, next)
+	require.NoError(t, domainTime.Set(due))
+	require.NoError(t, service.Settle(t.Context()))
+	ask, err = asks.GetAsk(ctx, &threadsv1.GetAskRequest{Name: ask.GetName()})
+	require.NoError(t, err)
+	require.Equal(t, threadsv1.AskRecipient_OVERDUE, ask.GetRecipients()[0].GetState())
+	require.EqualValues(t, 3, ask.GetVersion(), "opened, due, overdue")
 	halt(t, service)
 
 	_, conn = start(t, cfg, domainTime)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -23,7 +24,7 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 	a := newArchive(t)
 	thread := a.begin(a.ada, a.space, "t").GetName()
 	message := a.post(a.ada, thread, "hello").GetName()
-	parent := domain.WorkspaceName(a.ws)
+	parent, ask := domain.WorkspaceName(a.ws), domain.AskName(a.ws, uuid.Must(uuid.NewV7()))
 	requests := []proto.Message{
 		&threadsv1.GetThreadRequest{Name: thread},
 		&threadsv1.ListThreadsRequest{Parent: parent},
@@ -50,6 +51,12 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 		&threadsv1.MuteThreadRequest{Name: thread},
 		&threadsv1.UnmuteThreadRequest{Name: thread},
 		&threadsv1.SearchMessagesRequest{Parent: parent, Query: "hello"},
+		&threadsv1.GetAskRequest{Name: ask},
+		&threadsv1.ListAsksRequest{Parent: parent},
+		&threadsv1.AnswerAskRequest{Name: ask},
+		&threadsv1.DeclineAskRequest{Name: ask, Reason: "r"},
+		&threadsv1.ReassignAskRequest{Name: ask, Member: a.ada.name()},
+		&threadsv1.WithdrawAskRequest{Name: ask},
 	}
 	byName := map[protoreflect.FullName]proto.Message{}
 	for _, r := range requests {
@@ -62,6 +69,10 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 		_, err := a.invoke(a.ada.ctx, m, req)
 		rpctest.Failed(t, err, codes.Unavailable, fault.ReasonUnavailable)
 	}
+	_, err := a.check(a.ada, message)
+	rpctest.Failed(t, err, codes.Unavailable, fault.ReasonUnavailable)
+	_, err = a.activity(a.ada, 0, "")
+	rpctest.Failed(t, err, codes.Unavailable, fault.ReasonUnavailable)
 }
 
 // methods are all that the service serves.

@@ -18,9 +18,9 @@ CREATE POLICY workspaces_workspace ON workspaces
 
 ALTER TABLE members ADD COLUMN email text NOT NULL DEFAULT '';
 
--- The next start pages the snapshot again, and takes what it brings of members for newer than what stands here without it.
-UPDATE members SET version = version - 1;
-DELETE FROM projection_state;
+-- How much the tables keep, as a number that grows with it. A state from when they kept less does not say that they were
+-- filled, so the next start pages the snapshot again. A replica of before may go on writing its own: that stays a 1.
+ALTER TABLE projection_state ADD COLUMN kept smallint NOT NULL DEFAULT 1;
 
 -- +goose StatementBegin
 DO $$ BEGIN

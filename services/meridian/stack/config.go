@@ -23,14 +23,22 @@ type Config struct {
 	Reflection bool   `name:"reflection" env:"MERIDIAN_REFLECTION" default:"true" negatable:"" help:"Offer gRPC reflection at the gateway."`
 	EventHost  string `name:"event-host" env:"MERIDIAN_EVENT_HOST" default:"meridian.localhost" help:"Host in the source of events: //HOST/workspaces/..."`
 
+	MailURL   string `name:"mail-url" env:"MERIDIAN_MAIL_URL" help:"Where mail goes: smtp://user:password@host:587, smtps://…, or file:///folder. Empty: files in the data folder." placeholder:"URL"`
+	MailFrom  string `name:"mail-from" env:"MERIDIAN_MAIL_FROM" default:"Meridian <meridian@meridian.localhost>" help:"Whom mail is from."`
+	PublicURL string `name:"public-url" env:"MERIDIAN_PUBLIC_URL" help:"What links in mail begin with, such as a client's address; a resource's name follows. Empty: no links." placeholder:"URL"`
+
+	DevClock bool `name:"dev-clock" env:"MERIDIAN_DEV_CLOCK" help:"For trying things out: domain time stands still and is moved by 'meridian clock'. It is kept in the data folder."`
+
 	// Data is the data folder. It is made with mode 0700; as root, whose private Postgres runs as another user, with
 	// 0711.
 	Data string `kong:"-"`
 	// Unlimited takes the gateway's rate limits away, for benchmarks.
 	Unlimited bool `kong:"-"`
+	// Way changes the address at which services reach another, for stories in which one is away; nil for none.
+	Way func(service, addr string) string `kong:"-"`
 	// Log gets everything; dropped when nil.
 	Log *slog.Logger `kong:"-"`
-	// Clock is domain time; the system's when nil.
+	// Clock is domain time; the system's when nil. DevClock goes before it.
 	Clock clock.Clock `kong:"-"`
 	// Metrics registers metrics; nil for none.
 	Metrics prometheus.Registerer `kong:"-"`

@@ -15,8 +15,11 @@ import (
 )
 
 // callers are those who have an identity of their own; owners those with a schema.
-func callers() []string { return []string{"meridian", "directory", "threads", "gateway"} }
-func owners() []string  { return []string{"directory", "threads"} }
+func callers() []string { return append([]string{"meridian", "gateway"}, owners()...) }
+
+func owners() []string {
+	return []string{"directory", "availability", "threads", "tasks", "notifications"}
+}
 
 // secrets is what the first start makes at random and keeps in the data folder.
 type secrets struct {

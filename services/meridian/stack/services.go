@@ -5,12 +5,16 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"path/filepath"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/meridianhq/meridian/pkg/boot"
+	"github.com/meridianhq/meridian/services/availability"
 	"github.com/meridianhq/meridian/services/directory"
 	"github.com/meridianhq/meridian/services/gateway"
+	"github.com/meridianhq/meridian/services/notifications"
+	"github.com/meridianhq/meridian/services/tasks"
 	"github.com/meridianhq/meridian/services/threads"
 )
 
@@ -33,9 +37,7 @@ func (s *Stack) base(name string) (boot.Config, error) {
 		ServiceKeys:  keys,
 		EventHost:    s.config.EventHost,
 	}
-	if s.directory != nil {
-		cfg.DirectoryAddr = s.directory.Server.Addr()
-	}
+	cfg.DirectoryAddr = s.addresses["directory"]
 	if s.secrets.OwnerPasswords[name] == "" {
 		return cfg, nil
 	}
@@ -82,16 +84,59 @@ func (s *Stack) makeDirectory(ctx context.Context) (boot.Service, *boot.Platform
 	return s.directory, s.directory.Platform, nil
 }
 
+func (s *Stack) makeAvailability(ctx context.Context) (boot.Service, *boot.Platform, error) {
+	cfg, err := s.base("availability")
+	if err != nil {
+		return nil, nil, err
+	}
+	made, err := availability.New(ctx, availability.Config{Config: cfg}, s.deps())
+	if err != nil {
+		return nil, nil, err
+	}
+	return made, made.Platform, nil
+}
+
 func (s *Stack) makeThreads(ctx context.Context) (boot.Service, *boot.Platform, error) {
 	cfg, err := s.base("threads")
 	if err != nil {
 		return nil, nil, err
 	}
-	s.threads, err = threads.New(ctx, threads.Config{Config: cfg}, s.deps())
+	s.threads, err = threads.New(ctx, threads.Config{Config: cfg, AvailabilityAddr: s.addresses["availability"]}, s.deps())
 	if err != nil {
 		return nil, nil, err
 	}
 	return s.threads, s.threads.Platform, nil
+}
+
+func (s *Stack) makeTasks(ctx context.Context) (boot.Service, *boot.Platform, error) {
+	cfg, err := s.base("tasks")
+	if err != nil {
+		return nil, nil, err
+	}
+	made, err := tasks.New(ctx, tasks.Config{Config: cfg, AvailabilityAddr: s.addresses["availability"]}, s.deps())
+	if err != nil {
+		return nil, nil, err
+	}
+	return made, made.Platform, nil
+}
+
+func (s *Stack) makeNotifications(ctx context.Context) (boot.Service, *boot.Platform, error) {
+	cfg, err := s.base("notifications")
+	if err != nil {
+		return nil, nil, err
+	}
+	whole := notifications.Config{
+		Config: cfg, AvailabilityAddr: s.addresses["availability"], ThreadsAddr: s.addresses["threads"], TasksAddr: s.addresses["tasks"],
+		MailURL: s.config.MailURL, MailFrom: s.config.MailFrom, PublicURL: s.config.PublicURL,
+	}
+	if whole.MailURL == "" {
+		whole.MailURL = (&url.URL{Scheme: "file", Path: filepath.Join(s.config.Data, "mail")}).String()
+	}
+	made, err := notifications.New(ctx, whole, s.deps())
+	if err != nil {
+		return nil, nil, err
+	}
+	return made, made.Platform, nil
 }
 
 func (s *Stack) makeGateway(ctx context.Context) (boot.Service, *boot.Platform, error) {
@@ -111,7 +156,9 @@ func (s *Stack) makeGateway(ctx context.Context) (boot.Service, *boot.Platform, 
 	if s.config.Unlimited {
 		whole.PrincipalRate, whole.WorkspaceRate, whole.AddressRate = -1, -1, -1
 	}
-	whole.Config, whole.HTTPAddr, whole.ThreadsAddr = cfg, s.config.HTTPAddr, s.threads.Server.Addr()
+	whole.Config, whole.HTTPAddr = cfg, s.config.HTTPAddr
+	whole.AvailabilityAddr, whole.ThreadsAddr = s.addresses["availability"], s.addresses["threads"]
+	whole.TasksAddr, whole.NotificationsAddr = s.addresses["tasks"], s.addresses["notifications"]
 	whole.ResumeKey = base64.StdEncoding.EncodeToString(key)
 	s.gateway, err = gateway.New(ctx, whole, s.deps())
 	if err != nil {

@@ -46,6 +46,10 @@ type Stack struct {
 	threads   *threads.Service
 	gateway   *gateway.Service
 	self      *grpc.ClientConn
+	addresses map[string]string // where each service is reached, by its name
+
+	devClock  *DevClock
+	platforms []*boot.Platform // of the services, in the order of their start
 
 	welcome *Welcome
 }
@@ -60,14 +64,19 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 		return nil, fmt.Errorf("the data folder: %w", err)
 	}
 	cfg.Data = data
-	s := &Stack{config: cfg, group: lifecycle.New(cfg.Log), admin: adminhttp.New(cfg.AdminAddr)}
+	s := &Stack{config: cfg, group: lifecycle.New(cfg.Log), admin: adminhttp.New(cfg.AdminAddr), addresses: map[string]string{}}
 	s.group.Add("data folder", s.openFolder, s.closeFolder)
+	s.group.Add("clock", s.openClock, nil)
 	s.addPostgres()
 	s.addBroker()
 	s.addService("directory", s.makeDirectory)
+	s.addService("availability", s.makeAvailability)
 	s.addService("threads", s.makeThreads)
+	s.addService("tasks", s.makeTasks)
+	s.addService("notifications", s.makeNotifications)
 	s.addService("gateway", s.makeGateway)
 	s.group.Add("first start", s.firstStart, s.closeSelf)
+	s.group.Add("development clock", s.serveClock, nil)
 	if cfg.AdminAddr != "" {
 		s.group.Add("admin port", s.admin.Start, s.admin.Stop)
 		s.group.Go("admin serving", s.admin.Wait)
@@ -115,6 +124,12 @@ func (s *Stack) Broker() *natsd.Server { return s.broker }
 
 // DatabaseURL is the URL of the role that may make roles and schemas. It holds the password.
 func (s *Stack) DatabaseURL() string { return s.adminURL }
+
+// Services are the running services, in the order of their start.
+func (s *Stack) Services() []*boot.Platform { return s.platforms }
+
+// Clock is the development clock; nil where time runs by itself.
+func (s *Stack) Clock() *DevClock { return s.devClock }
 
 // Welcome is what the first start made; nil when this was not the first.
 func (s *Stack) Welcome() *Welcome { return s.welcome }
@@ -197,10 +212,20 @@ func (s *Stack) addService(name string, newService func(context.Context) (boot.S
 			return err
 		}
 		service = made
+		s.addresses[name] = s.way(name, platform.Server.Addr())
+		s.platforms = append(s.platforms, platform)
 		s.watch(name, platform)
 		return nil
 	}, func(ctx context.Context) error { return service.Stop(ctx) })
 	s.group.Go(name+" serving", func(ctx context.Context) error { return service.Wait(ctx) })
+}
+
+// serveClock lets operators move a development clock.
+func (s *Stack) serveClock(context.Context) error {
+	if s.devClock != nil {
+		s.devClock.handle(s.admin.Handle)
+	}
+	return nil
 }
 
 // watch makes the service's readiness part of the whole's, and its dead letters part of the whole's admin port, under
@@ -216,6 +241,14 @@ func (s *Stack) watch(name string, platform *boot.Platform) {
 		}
 		return fmt.Errorf("%s: %v", report.Status, report.Checks)
 	})
+}
+
+// way is the address at which others reach a service.
+func (s *Stack) way(name, addr string) string {
+	if s.config.Way == nil {
+		return addr
+	}
+	return s.config.Way(name, addr)
 }
 
 // dialSelf connects to the directory as this binary.

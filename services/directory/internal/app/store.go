@@ -113,7 +113,7 @@ type Rotation struct {
 type accessStore interface {
 	// AccessSnapshot pages over the rows of one workspace, or of all for the zero id.
 	AccessSnapshot(ctx context.Context, only uuid.UUID, p page.Request[AccessCursor]) (page.Result[domain.AccessRow, AccessCursor], error)
-	// AccessOf returns what is there of a member, its teams, and, unless zero, the space and the rights on it.
+	// AccessOf returns what is there of the workspace, a member, its teams, and, unless zero, the space and the rights on it.
 	AccessOf(ctx context.Context, ws, member, space uuid.UUID) ([]domain.AccessRow, error)
 }
 
@@ -124,6 +124,8 @@ type Tx interface {
 	// Publish sends the events on their way, by the transaction's commit.
 	Publish(ctx context.Context, actor string, at time.Time, events ...domain.Event) error
 	InsertAudit(ctx context.Context, a domain.Audit) error
+	// First claims the event under way for its consumer; false says that its effect was made before.
+	First(ctx context.Context) (bool, error)
 	workspaceTx
 	memberTx
 	teamTx

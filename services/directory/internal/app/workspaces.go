@@ -12,7 +12,7 @@ import (
 
 // NewWorkspace is what CreateWorkspace is asked for.
 type NewWorkspace struct {
-	DisplayName, TimeZone        string
+	Settings                     domain.WorkspaceChange
 	OwnerEmail, OwnerDisplayName string
 }
 
@@ -31,7 +31,7 @@ func (a *App) CreateWorkspace(ctx context.Context, in NewWorkspace) (Founded, er
 	var out Founded
 	err := a.store.Found(ctx, ws, a.attempt(ctx, ws, func(ctx context.Context, c *change) error {
 		var err error
-		if out.Workspace, err = domain.NewWorkspace(ws, in.DisplayName, in.TimeZone, c.now); err != nil {
+		if out.Workspace, err = domain.NewWorkspace(ws, in.Settings, c.now); err != nil {
 			return err
 		}
 		out.Owner, err = domain.NewOwner(ws, newID(), in.OwnerEmail, in.OwnerDisplayName, out.Workspace.TimeZone, c.now)
@@ -111,10 +111,23 @@ func (a *App) UpdateWorkspace(
 		if err != nil || len(changed) == 0 {
 			return err
 		}
-		c.note("workspace.update", name, words(changed, func(field string) string {
-			return map[string]string{"display_name": w.DisplayName, "time_zone": w.TimeZone}[field]
-		}), domain.WorkspaceUpdated{Workspace: w, Changed: changed})
+		c.note("workspace.update", name, words(changed, func(field string) string { return workspaceWord(w, field) }),
+			domain.WorkspaceUpdated{Workspace: w, Changed: changed})
 		return c.UpdateWorkspace(ctx, w)
 	})
 	return w, err
+}
+
+// workspaceWord is what a field of a workspace holds, for the audit record.
+func workspaceWord(w domain.Workspace, field string) string {
+	switch field {
+	case "display_name":
+		return w.DisplayName
+	case "time_zone":
+		return w.TimeZone
+	case "urgent_role":
+		return w.UrgentRole.String()
+	default:
+		return w.Windows.String()
+	}
 }

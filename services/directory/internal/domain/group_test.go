@@ -168,7 +168,7 @@ func TestWhoMakesWhoseTokens(t *testing.T) {
 
 func TestAWorkspaceIsChanged(t *testing.T) {
 	t.Parallel()
-	w, err := domain.NewWorkspace(uuid.New(), "Relay", "", now())
+	w, err := domain.NewWorkspace(uuid.New(), domain.WorkspaceChange{DisplayName: new("Relay")}, now())
 	require.NoError(t, err)
 	require.Equal(t, domain.DefaultZone, w.TimeZone)
 	name, zone, none := "Baton", "Asia/Tokyo", ""
@@ -177,8 +177,8 @@ func TestAWorkspaceIsChanged(t *testing.T) {
 	require.Equal(t, []string{"display_name", "time_zone"}, changed)
 	_, err = w.Change(domain.WorkspaceChange{DisplayName: &none}, now())
 	require.Error(t, err)
-	_, err = domain.NewWorkspace(uuid.New(), "", "", now())
+	_, err = domain.NewWorkspace(uuid.New(), domain.WorkspaceChange{}, now())
 	require.Error(t, err)
-	_, err = domain.NewWorkspace(uuid.New(), "x", "Nowhere", now())
+	_, err = domain.NewWorkspace(uuid.New(), domain.WorkspaceChange{DisplayName: new("x"), TimeZone: new("Nowhere")}, now())
 	require.Error(t, err)
 }

@@ -76,7 +76,9 @@ func TestKeysRotateWithoutAGap(t *testing.T) {
 	go func() { finished <- worker.Run(ctx) }()
 
 	caller := auth.NewContext(t.Context(), auth.Caller{Service: "meridian"})
-	made, err := signing.CreateWorkspace(caller, app.NewWorkspace{DisplayName: "Relay", OwnerEmail: "o@example.org"})
+	made, err := signing.CreateWorkspace(caller, app.NewWorkspace{
+		Settings: domain.WorkspaceChange{DisplayName: new("Relay")}, OwnerEmail: "o@example.org",
+	})
 	require.NoError(t, err)
 	verifier := auth.NewVerifier(auth.VerifierConfig{Keys: other, Revocations: auth.NewRevocations(machine), Clock: machine})
 
@@ -120,7 +122,9 @@ func TestALateRotationLeavesNoGap(t *testing.T) {
 	r := newReplica(db, machine)
 	require.NoError(t, r.RotateKeys(t.Context()))
 	caller := auth.NewContext(t.Context(), auth.Caller{Service: "meridian"})
-	made, err := r.CreateWorkspace(caller, app.NewWorkspace{DisplayName: "Relay", OwnerEmail: "o@example.org"})
+	made, err := r.CreateWorkspace(caller, app.NewWorkspace{
+		Settings: domain.WorkspaceChange{DisplayName: new("Relay")}, OwnerEmail: "o@example.org",
+	})
 	require.NoError(t, err)
 	exchange := func() string {
 		got, err := r.ExchangeToken(t.Context(), made.Secret)

@@ -17,6 +17,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/natstest"
 	"github.com/meridianhq/meridian/pkg/outbox"
 	"github.com/meridianhq/meridian/services/directory/internal/app"
+	"github.com/meridianhq/meridian/services/directory/internal/domain"
 	"github.com/meridianhq/meridian/services/directory/internal/jobs"
 	"github.com/meridianhq/meridian/services/directory/internal/store"
 	"github.com/meridianhq/meridian/services/directory/internal/wire"
@@ -36,7 +37,9 @@ func TestDurablesWithoutASubscriptionAreSwept(t *testing.T) {
 		Edge: wire.NewEdge(consumers, nil),
 	})
 	founded, err := use.CreateWorkspace(auth.NewContext(t.Context(), auth.Caller{Service: "meridian"}),
-		app.NewWorkspace{DisplayName: "Relay", OwnerEmail: "o@example.org"})
+		app.NewWorkspace{
+			Settings: domain.WorkspaceChange{DisplayName: new("Relay")}, OwnerEmail: "o@example.org",
+		})
 	require.NoError(t, err)
 	ws := founded.Workspace.ID
 	caller := auth.NewContext(t.Context(), auth.Caller{Workspace: ws, Member: founded.Owner.ID, Role: auth.Owner})

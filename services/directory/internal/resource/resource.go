@@ -7,6 +7,7 @@ package resource
 import (
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/meridianhq/meridian/pkg/etag"
@@ -18,6 +19,11 @@ import (
 func Workspace(w domain.Workspace) *directoryv1.Workspace {
 	return &directoryv1.Workspace{
 		Name: domain.WorkspaceName(w.ID), Uid: w.ID.String(), DisplayName: w.DisplayName, TimeZone: w.TimeZone,
+		UrgentRole: directoryv1.Member_Role(w.UrgentRole),
+		ResponseWindows: &directoryv1.ResponseWindows{
+			Low: durationpb.New(w.Windows.Low), Normal: durationpb.New(w.Windows.Normal),
+			High: durationpb.New(w.Windows.High), Urgent: durationpb.New(w.Windows.Urgent),
+		},
 		Etag: etag.Of(w.Version), Version: w.Version,
 		CreateTime: timestamppb.New(w.CreateTime), UpdateTime: timestamppb.New(w.UpdateTime),
 	}
@@ -110,6 +116,8 @@ func AuditEvent(a domain.Audit) *directoryv1.AuditEvent {
 // AccessRow makes a row of a projection.
 func AccessRow(r domain.AccessRow) *directoryv1.AccessRow {
 	switch {
+	case r.Workspace != nil:
+		return &directoryv1.AccessRow{Row: &directoryv1.AccessRow_Workspace{Workspace: Workspace(*r.Workspace)}}
 	case r.Member != nil:
 		return &directoryv1.AccessRow{Row: &directoryv1.AccessRow_Member{Member: Member(*r.Member)}}
 	case r.Team != nil:

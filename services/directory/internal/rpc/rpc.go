@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/meridianhq/meridian/pkg/auth"
@@ -133,15 +134,11 @@ func matching(field, given string) app.Match {
 	return func(version int64) error { return etag.Check(field, given, version) }
 }
 
-// selected says of an update which of the allowed fields it changes: those of the mask, or without one those set in
-// the resource. Other paths are Invalid, by name.
+// selected says of an update which of the allowed fields it changes: those of the mask and all within them, or without one
+// those set in the resource. Other paths are Invalid, by name.
 func selected(req proto.Message, mask *fieldmaskpb.FieldMask, allowed ...string) (func(string) bool, error) {
 	if len(mask.GetPaths()) == 0 {
-		message := req.ProtoReflect()
-		return func(field string) bool {
-			descriptor := message.Descriptor().Fields().ByTextName(field)
-			return descriptor != nil && message.Has(descriptor)
-		}, nil
+		return func(field string) bool { return has(req.ProtoReflect(), field) }, nil
 	}
 	for i, path := range mask.GetPaths() {
 		if !slices.Contains(allowed, path) {
@@ -149,7 +146,22 @@ func selected(req proto.Message, mask *fieldmaskpb.FieldMask, allowed ...string)
 				fmt.Sprintf("%q is none of %s", path, strings.Join(allowed, ", ")))
 		}
 	}
-	return func(field string) bool { return slices.Contains(mask.GetPaths(), field) }, nil
+	return func(field string) bool {
+		return slices.ContainsFunc(mask.GetPaths(), func(path string) bool {
+			within, ok := strings.CutPrefix(field, path)
+			return ok && (within == "" || within[0] == '.')
+		})
+	}, nil
+}
+
+// has says whether the field that a path leads to is set.
+func has(message protoreflect.Message, path string) bool {
+	field, within, deeper := strings.Cut(path, ".")
+	descriptor := message.Descriptor().Fields().ByTextName(field)
+	if descriptor == nil || !message.Has(descriptor) {
+		return false
+	}
+	return !deeper || has(message.Get(descriptor).Message(), within)
 }
 
 // given is the value where the update changes the field, else nil.

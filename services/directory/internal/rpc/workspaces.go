@@ -50,7 +50,7 @@ func (s *workspaces) CreateWorkspace(
 	ctx context.Context, req *directoryv1.CreateWorkspaceRequest,
 ) (*directoryv1.CreateWorkspaceResponse, error) {
 	made, err := s.app.CreateWorkspace(ctx, app.NewWorkspace{
-		DisplayName: req.GetWorkspace().GetDisplayName(), TimeZone: req.GetWorkspace().GetTimeZone(),
+		Settings:   workspaceChange(func(string) bool { return true }, req.GetWorkspace()),
 		OwnerEmail: req.GetOwnerEmail(), OwnerDisplayName: req.GetOwnerDisplayName(),
 	})
 	if err != nil {
@@ -71,16 +71,29 @@ func (s *workspaces) UpdateWorkspace(
 	if err != nil {
 		return nil, err
 	}
-	changes, err := selected(wanted, req.GetUpdateMask(), "display_name", "time_zone")
+	changes, err := selected(wanted, req.GetUpdateMask(), "display_name", "time_zone", "urgent_role", "response_windows",
+		"response_windows.low", "response_windows.normal", "response_windows.high", "response_windows.urgent")
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.app.UpdateWorkspace(ctx, ws, matching("workspace.etag", wanted.GetEtag()), domain.WorkspaceChange{
-		DisplayName: given(changes, "display_name", wanted.GetDisplayName()),
-		TimeZone:    given(changes, "time_zone", wanted.GetTimeZone()),
-	})
+	w, err := s.app.UpdateWorkspace(ctx, ws, matching("workspace.etag", wanted.GetEtag()), workspaceChange(changes, wanted))
 	if err != nil {
 		return nil, err
 	}
 	return resource.Workspace(w), nil
+}
+
+func workspaceChange(changes func(string) bool, wanted *directoryv1.Workspace) domain.WorkspaceChange {
+	windows := wanted.GetResponseWindows()
+	return domain.WorkspaceChange{
+		DisplayName: given(changes, "display_name", wanted.GetDisplayName()),
+		TimeZone:    given(changes, "time_zone", wanted.GetTimeZone()),
+		UrgentRole:  given(changes, "urgent_role", domain.Role(wanted.GetUrgentRole())),
+		Windows: domain.WindowsChange{
+			Low:    given(changes, "response_windows.low", windows.GetLow().AsDuration()),
+			Normal: given(changes, "response_windows.normal", windows.GetNormal().AsDuration()),
+			High:   given(changes, "response_windows.high", windows.GetHigh().AsDuration()),
+			Urgent: given(changes, "response_windows.urgent", windows.GetUrgent().AsDuration()),
+		},
+	}
 }

@@ -21,24 +21,29 @@ type located struct {
 // reading reads a page of one kind of row.
 type reading func(ctx context.Context, q *db.Queries, only *uuid.UUID, after app.AccessCursor, size int32) ([]located, error)
 
+// firstKind is the number of the kind that comes first, in page tokens. Workspaces came later than the others, whose
+// numbers stay: a replica that does not know them refuses the number rather than mistake it for another's.
+const firstKind = -1
+
 // AccessSnapshot implements app.Store. It reads kind after kind until the page is full.
 func (s *Store) AccessSnapshot(
 	ctx context.Context, only uuid.UUID, p page.Request[app.AccessCursor],
 ) (page.Result[domain.AccessRow, app.AccessCursor], error) {
-	kinds := []reading{membersFrom, teamsFrom, teamMembersFrom, spacesFrom, spaceAccessFrom}
-	var after app.AccessCursor
+	kinds := []reading{workspacesFrom, membersFrom, teamsFrom, teamMembersFrom, spacesFrom, spaceAccessFrom}
+	after := app.AccessCursor{Kind: firstKind}
 	if p.After != nil {
 		after = *p.After
 	}
-	if after.Kind < 0 || after.Kind >= len(kinds) {
+	end := firstKind + len(kinds)
+	if after.Kind < firstKind || after.Kind >= end {
 		return page.Result[domain.AccessRow, app.AccessCursor]{}, badCursor()
 	}
 	var found []located
-	for kind := after.Kind; kind < len(kinds) && len(found) <= p.Size; kind++ {
+	for kind := after.Kind; kind < end && len(found) <= p.Size; kind++ {
 		if kind != after.Kind {
 			after = app.AccessCursor{Kind: kind}
 		}
-		more, err := kinds[kind](ctx, s.all().q, idOrNull(only), after, int32(p.Size+1-len(found)))
+		more, err := kinds[kind-firstKind](ctx, s.all().q, idOrNull(only), after, int32(p.Size+1-len(found)))
 		if err != nil {
 			return page.Result[domain.AccessRow, app.AccessCursor]{}, err
 		}
@@ -51,6 +56,16 @@ func (s *Store) AccessSnapshot(
 	return page.Result[domain.AccessRow, app.AccessCursor]{
 		Items: each(cut.Items, func(l located) domain.AccessRow { return l.row }), Next: cut.Next,
 	}, nil
+}
+
+func workspacesFrom(ctx context.Context, q *db.Queries, only *uuid.UUID, after app.AccessCursor, size int32) ([]located, error) {
+	found, err := q.SnapshotWorkspaces(ctx, db.SnapshotWorkspacesParams{
+		AfterWorkspace: after.Workspace, Only: only, Size: size,
+	})
+	return each(found, func(r db.Workspace) located {
+		w := workspaceOf(r)
+		return located{domain.AccessRow{Workspace: &w}, app.AccessCursor{Workspace: w.ID}}
+	}), err
 }
 
 func membersFrom(ctx context.Context, q *db.Queries, only *uuid.UUID, after app.AccessCursor, size int32) ([]located, error) {
@@ -111,7 +126,14 @@ func spaceAccessFrom(ctx context.Context, q *db.Queries, only *uuid.UUID, after 
 // between shows in the versions.
 func (s *Store) AccessOf(ctx context.Context, ws, member, space uuid.UUID) ([]domain.AccessRow, error) {
 	q := s.in(ws).q
-	var out []domain.AccessRow
+	w, err := s.Workspace(ctx, ws)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	out := []domain.AccessRow{{Workspace: &w}}
 	members, err := q.MembersByIDs(ctx, db.MembersByIDsParams{WorkspaceID: ws, Ids: []uuid.UUID{member}})
 	if err != nil {
 		return nil, err

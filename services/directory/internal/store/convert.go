@@ -11,10 +11,18 @@ import (
 
 func workspaceOf(r db.Workspace) domain.Workspace {
 	return domain.Workspace{
-		ID: r.WorkspaceID, DisplayName: r.DisplayName, TimeZone: r.TimeZone,
+		ID: r.WorkspaceID, DisplayName: r.DisplayName, TimeZone: r.TimeZone, UrgentRole: domain.Role(r.UrgentRole),
+		Windows: domain.Windows{
+			Low: duration(r.LowSeconds), Normal: duration(r.NormalSeconds), High: duration(r.HighSeconds),
+			Urgent: duration(r.UrgentSeconds),
+		},
 		Version: r.Version, CreateTime: r.CreateTime.UTC(), UpdateTime: r.UpdateTime.UTC(),
 	}
 }
+
+func duration(seconds int64) time.Duration { return time.Duration(seconds) * time.Second }
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 func memberOf(r db.Member) domain.Member {
 	m := domain.Member{

@@ -46,7 +46,7 @@ func fill(t *testing.T, s *Store, number int) filled {
 	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	id := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 	f := filled{ws: id()}
-	w, err := domain.NewWorkspace(f.ws, "Relay", "", now)
+	w, err := domain.NewWorkspace(f.ws, domain.WorkspaceChange{DisplayName: new("Relay")}, now)
 	require.NoError(t, err)
 	f.member, err = domain.NewOwner(f.ws, id(), "o@example.org", "Olga", "UTC", now)
 	require.NoError(t, err)
@@ -200,7 +200,11 @@ func TestListsTakeNothingIntoTheirText(t *testing.T) {
 		func() error { _, err := s.Audits(t.Context(), f.ws, bad); return err },
 		func() error { _, err := s.Workspaces(t.Context(), bad.Page); return err },
 		func() error {
-			_, err := s.AccessSnapshot(t.Context(), uuid.Nil, page.Request[app.AccessCursor]{Size: 1, After: &app.AccessCursor{Kind: 9}})
+			_, err := s.AccessSnapshot(t.Context(), uuid.Nil, page.Request[app.AccessCursor]{Size: 1, After: &app.AccessCursor{Kind: 5}})
+			return err
+		},
+		func() error {
+			_, err := s.AccessSnapshot(t.Context(), uuid.Nil, page.Request[app.AccessCursor]{Size: 1, After: &app.AccessCursor{Kind: firstKind - 1}})
 			return err
 		},
 	} {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/inbox"
 	"github.com/meridianhq/meridian/pkg/outbox"
 	"github.com/meridianhq/meridian/pkg/postgres"
 	"github.com/meridianhq/meridian/pkg/replay"
@@ -28,6 +29,8 @@ var _ app.Tx = (*tx)(nil)
 func (t *tx) Replay(ctx context.Context, name string) (string, bool, error) {
 	return replay.Claim(ctx, t.pg, name)
 }
+
+func (t *tx) First(ctx context.Context) (bool, error) { return inbox.Claim(ctx, t.pg) }
 
 func (t *tx) Publish(ctx context.Context, actor string, at time.Time, events ...domain.Event) error {
 	messages := make([]outbox.Message, len(events))
@@ -56,8 +59,9 @@ func (t *tx) InsertAudit(ctx context.Context, a domain.Audit) error {
 
 func (r rows) InsertWorkspace(ctx context.Context, w domain.Workspace) error {
 	return r.q.InsertWorkspace(ctx, db.InsertWorkspaceParams{
-		WorkspaceID: w.ID, DisplayName: w.DisplayName, TimeZone: w.TimeZone, Version: w.Version,
-		CreateTime: w.CreateTime, UpdateTime: w.UpdateTime,
+		WorkspaceID: w.ID, DisplayName: w.DisplayName, TimeZone: w.TimeZone, UrgentRole: int16(w.UrgentRole),
+		LowSeconds: seconds(w.Windows.Low), NormalSeconds: seconds(w.Windows.Normal), HighSeconds: seconds(w.Windows.High),
+		UrgentSeconds: seconds(w.Windows.Urgent), Version: w.Version, CreateTime: w.CreateTime, UpdateTime: w.UpdateTime,
 	})
 }
 
@@ -68,7 +72,9 @@ func (r rows) LockWorkspace(ctx context.Context, ws uuid.UUID) (domain.Workspace
 
 func (r rows) UpdateWorkspace(ctx context.Context, w domain.Workspace) error {
 	return r.q.UpdateWorkspace(ctx, db.UpdateWorkspaceParams{
-		WorkspaceID: w.ID, DisplayName: w.DisplayName, TimeZone: w.TimeZone, Version: w.Version, UpdateTime: w.UpdateTime,
+		WorkspaceID: w.ID, DisplayName: w.DisplayName, TimeZone: w.TimeZone, UrgentRole: int16(w.UrgentRole),
+		LowSeconds: seconds(w.Windows.Low), NormalSeconds: seconds(w.Windows.Normal), HighSeconds: seconds(w.Windows.High),
+		UrgentSeconds: seconds(w.Windows.Urgent), Version: w.Version, UpdateTime: w.UpdateTime,
 	})
 }
 

@@ -145,6 +145,21 @@ func TestRightsCountOnlyRealChanges(t *testing.T) {
 	require.False(t, r.knows(someSpace[1]))
 }
 
+// A workspace's settings say nothing about rights, as a row and as an event.
+func TestSettingsChangeNoRights(t *testing.T) {
+	t.Parallel()
+	r := newRights()
+	r.applyRows([]*directoryv1.AccessRow{spaceRowOf(someSpace[0], directoryv1.Space_OPEN, 3)})
+	before := r.version()
+	settings := &directoryv1.Workspace{Name: "workspaces/w", UrgentRole: directoryv1.Member_GUEST, Version: 9}
+	r.applyRows([]*directoryv1.AccessRow{{Row: &directoryv1.AccessRow_Workspace{Workspace: settings}}, {}})
+	r.applyEvent(&directoryv1.WorkspaceCreated{Workspace: settings})
+	r.applyEvent(&directoryv1.WorkspaceUpdated{Workspace: settings})
+	require.Equal(t, before, r.version())
+	require.True(t, r.knows(someSpace[0]))
+	require.False(t, r.reads(somebody[0], someSpace[0]))
+}
+
 func TestEventsAndRowsSayTheSame(t *testing.T) {
 	t.Parallel()
 	member, team, space := somebody[0], someTeams[0], someSpace[0]

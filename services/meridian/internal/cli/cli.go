@@ -28,14 +28,20 @@ type Streams struct {
 type Root struct {
 	Client
 
-	Up      UpCmd      `cmd:"" help:"Run all of Meridian in this process: Postgres, the broker, every service and the gateway."`
-	Import  ImportCmd  `cmd:"" help:"Bring messages from elsewhere into a space."`
-	Events  EventsCmd  `cmd:"" help:"Follow what happens."`
-	Threads ThreadsCmd `cmd:"" help:"Read and write threads."`
-	Search  SearchCmd  `cmd:"" help:"Search the messages you may read."`
-	Members MembersCmd `cmd:"" help:"List, invite and deactivate members."`
-	Spaces  SpacesCmd  `cmd:"" help:"List and make spaces, and say who may use them."`
-	Token   TokenCmd   `cmd:"" help:"Make, list and revoke your API tokens."`
+	Up           UpCmd           `cmd:"" help:"Run all of Meridian in this process: Postgres, the broker, every service and the gateway."`
+	Import       ImportCmd       `cmd:"" help:"Bring messages from elsewhere into a space."`
+	Events       EventsCmd       `cmd:"" help:"Follow what happens."`
+	Threads      ThreadsCmd      `cmd:"" help:"Read and write threads."`
+	Search       SearchCmd       `cmd:"" help:"Search the messages you may read."`
+	Inbox        InboxCmd        `cmd:"" help:"What concerns you, why, and when it reaches you."`
+	Tasks        TasksCmd        `cmd:"" help:"Make, pick up and move tasks."`
+	Handoff      HandoffCmd      `cmd:"" help:"Pass batons on, and take them."`
+	Availability AvailabilityCmd `cmd:"" help:"Who works when: hours, time off, and what a sender may expect."`
+	Members      MembersCmd      `cmd:"" help:"List, invite and deactivate members."`
+	Spaces       SpacesCmd       `cmd:"" help:"List and make spaces, and say who may use them."`
+	Token        TokenCmd        `cmd:"" help:"Make, list and revoke your API tokens."`
+	Demo         DemoCmd         `cmd:"" help:"Tell and show a night on a server that runs with --dev-clock: a baton from London to Chicago."`
+	Clock        ClockCmd        `cmd:"" help:"Show and move the clock of a server that runs with --dev-clock."`
 }
 
 // Exit codes beside 0.

@@ -8,7 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
+	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
+	tasksv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/tasks/v1"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 	"github.com/meridianhq/meridian/services/meridian/internal/restconn"
 )
@@ -41,6 +44,15 @@ type session struct {
 	threads    threadsv1.ThreadServiceClient
 	messages   threadsv1.MessageServiceClient
 	search     threadsv1.SearchServiceClient
+	asks       threadsv1.AskServiceClient
+
+	schedules    availabilityv1.ScheduleServiceClient
+	timeOffs     availabilityv1.TimeOffServiceClient
+	availability availabilityv1.AvailabilityServiceClient
+	projects     tasksv1.ProjectServiceClient
+	tasks        tasksv1.TaskServiceClient
+	handoffs     tasksv1.HandoffServiceClient
+	inbox        notificationsv1.InboxServiceClient
 }
 
 // open connects and finds the token's workspace.
@@ -53,18 +65,7 @@ func (c *Client) open(ctx context.Context, streams Streams) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{
-		conn:       conn,
-		output:     output{streams: streams, json: c.JSON},
-		workspaces: directoryv1.NewWorkspaceServiceClient(conn),
-		members:    directoryv1.NewMemberServiceClient(conn),
-		spaces:     directoryv1.NewSpaceServiceClient(conn),
-		teams:      directoryv1.NewTeamServiceClient(conn),
-		tokens:     directoryv1.NewTokenServiceClient(conn),
-		threads:    threadsv1.NewThreadServiceClient(conn),
-		messages:   threadsv1.NewMessageServiceClient(conn),
-		search:     threadsv1.NewSearchServiceClient(conn),
-	}
+	s := sessionOn(conn, output{streams: streams, json: c.JSON})
 	list, err := s.workspaces.ListWorkspaces(ctx, &directoryv1.ListWorkspacesRequest{PageSize: 1})
 	if err != nil {
 		return nil, err
@@ -74,6 +75,31 @@ func (c *Client) open(ctx context.Context, streams Streams) (*session, error) {
 	}
 	s.workspace = list.GetWorkspaces()[0].GetName()
 	return s, nil
+}
+
+// sessionOn is a session on a connection, of no workspace yet.
+func sessionOn(conn *restconn.Conn, out output) *session {
+	return &session{
+		conn:       conn,
+		output:     out,
+		workspaces: directoryv1.NewWorkspaceServiceClient(conn),
+		members:    directoryv1.NewMemberServiceClient(conn),
+		spaces:     directoryv1.NewSpaceServiceClient(conn),
+		teams:      directoryv1.NewTeamServiceClient(conn),
+		tokens:     directoryv1.NewTokenServiceClient(conn),
+		threads:    threadsv1.NewThreadServiceClient(conn),
+		messages:   threadsv1.NewMessageServiceClient(conn),
+		search:     threadsv1.NewSearchServiceClient(conn),
+		asks:       threadsv1.NewAskServiceClient(conn),
+
+		schedules:    availabilityv1.NewScheduleServiceClient(conn),
+		timeOffs:     availabilityv1.NewTimeOffServiceClient(conn),
+		availability: availabilityv1.NewAvailabilityServiceClient(conn),
+		projects:     tasksv1.NewProjectServiceClient(conn),
+		tasks:        tasksv1.NewTaskServiceClient(conn),
+		handoffs:     tasksv1.NewHandoffServiceClient(conn),
+		inbox:        notificationsv1.NewInboxServiceClient(conn),
+	}
 }
 
 // secret is the token to use: the one given, else the owner's in the data folder.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -168,6 +169,13 @@ type ThreadsPostCmd struct {
 	Thread  string `arg:"" help:"The thread's name or id."`
 	Body    string `arg:"" help:"The message, in Markdown; - reads it from standard input."`
 	ReplyTo int64  `help:"The number of the message it answers."`
+
+	Ask     []string      `help:"Whom it asks (names, ids, addresses or handles)."`
+	AskTeam string        `help:"The team it asks (name, id or handle)."`
+	Kind    string        `help:"What it asks for: REPLY, REVIEW, APPROVE or ACKNOWLEDGE." enum:"REPLY,REVIEW,APPROVE,ACKNOWLEDGE" default:"REPLY"`
+	Window  time.Duration `help:"How long they have, in their working time. The workspace's window when not given."`
+	Urgency string        `help:"LOW, NORMAL, HIGH or URGENT." enum:"LOW,NORMAL,HIGH,URGENT" default:"NORMAL"`
+	Reason  string        `help:"Why it is URGENT: it goes on record."`
 }
 
 // Run posts a message.
@@ -188,17 +196,48 @@ func (c *ThreadsPostCmd) Run(ctx context.Context, client *Client, streams Stream
 	if c.ReplyTo != 0 {
 		answers = fmt.Sprintf("%s/messages/%d", name, c.ReplyTo)
 	}
-	message, err := s.post(ctx, name, body, answers)
+	draft := &threadsv1.Message{Body: body, ReplyTo: answers, Urgency: urgencyOf(c.Urgency), UrgentReason: c.Reason}
+	if draft.Asks, err = c.asks(ctx, s); err != nil {
+		return err
+	}
+	message, err := s.postMessage(ctx, name, draft)
 	if err != nil {
 		return err
 	}
 	return s.print(message, func(w io.Writer) { row(w, message.GetName()) })
 }
 
+// asks are what the message asks of whom.
+func (c *ThreadsPostCmd) asks(ctx context.Context, s *session) ([]*threadsv1.Ask, error) {
+	if len(c.Ask) == 0 && c.AskTeam == "" {
+		return nil, nil
+	}
+	ask := &threadsv1.Ask{Kind: threadsv1.Ask_Kind(threadsv1.Ask_Kind_value[c.Kind])}
+	for _, given := range c.Ask {
+		member, err := s.member(ctx, given)
+		if err != nil {
+			return nil, err
+		}
+		ask.Members = append(ask.Members, member)
+	}
+	if c.AskTeam != "" {
+		var err error
+		if ask.Team, err = s.team(ctx, c.AskTeam); err != nil {
+			return nil, err
+		}
+	}
+	if c.Window > 0 {
+		ask.Window = workingWindow(c.Window)
+	}
+	return []*threadsv1.Ask{ask}, nil
+}
+
 func (s *session) post(ctx context.Context, thread, body, replyTo string) (*threadsv1.Message, error) {
-	return s.messages.CreateMessage(ctx, &threadsv1.CreateMessageRequest{
-		Parent: thread, Message: &threadsv1.Message{Body: body, ReplyTo: replyTo}, RequestId: uuid.NewString(),
-	})
+	return s.postMessage(ctx, thread, &threadsv1.Message{Body: body, ReplyTo: replyTo})
+}
+
+func (s *session) postMessage(ctx context.Context, thread string, draft *threadsv1.Message) (*threadsv1.Message, error) {
+	return s.messages.CreateMessage(ctx, &threadsv1.CreateMessageRequest{Parent: thread, Message: draft, RequestId: uuid.NewString()})
 }
 
 // ThreadsResolveCmd resolves a thread.

@@ -11,8 +11,9 @@ import (
 	"github.com/meridianhq/meridian/services/notifications/internal/domain"
 )
 
-// mostConfirmed is about how many refused recipients of one event the directory is asked: who asks or offers has been told
-// by its owner who may read, so that a refusal here is news that is late.
+// mostConfirmed is about how many refused recipients of one mention the directory is asked: a team may be large, and most of it
+// not of the space. Whom an ask or an offer is to its owner has looked at, so that a refusal of theirs is news that is late,
+// and all of them are asked about.
 const mostConfirmed = 50
 
 // news is what an event comes to.
@@ -86,7 +87,7 @@ func (a *App) readers(ctx context.Context, n news) (map[uuid.UUID]time.Time, err
 	}
 	var asked int
 	for _, member := range members {
-		if _, may := readers[member]; may || asked == mostConfirmed {
+		if _, may := readers[member]; may || asked == mostConfirmed && !n.follows {
 			continue
 		}
 		asked++

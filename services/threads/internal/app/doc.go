@@ -3,19 +3,34 @@
 //
 // It promises the order of refusals: what the caller may not read is not found, then the right that is too small, then
 // the replay of a request, then a stale etag, then the state. It calls no other service inside a transaction, and
-// outside one only where the projection of rights would refuse.
+// outside one only where the projection of rights would refuse, and for when due times fall. Where it locks both, a
+// thread is locked before its asks, and asks in the order of their ids.
 package app
 
 import "github.com/meridianhq/meridian/pkg/clock"
 
 // App is the use cases. It is safe for concurrent use.
 type App struct {
-	store  Store
-	access Access
-	clock  clock.Clock
+	store       Store
+	access      Access
+	clock       clock.Clock
+	workingTime WorkingTime
+	pending     func()
 }
 
-// New makes the use cases over a store, the caller's rights and domain time.
-func New(store Store, access Access, domainTime clock.Clock) *App {
-	return &App{store: store, access: access, clock: domainTime}
+// Deps is what the use cases need.
+type Deps struct {
+	Store  Store
+	Access Access
+	// Clock is domain time.
+	Clock clock.Clock
+	// WorkingTime is the availability service.
+	WorkingTime WorkingTime
+	// Pending is called after each commit that left due times to be computed. It must not block.
+	Pending func()
+}
+
+// New makes the use cases.
+func New(d Deps) *App {
+	return &App{store: d.Store, access: d.Access, clock: d.Clock, workingTime: d.WorkingTime, pending: d.Pending}
 }

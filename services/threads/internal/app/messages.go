@@ -107,7 +107,7 @@ func (a *App) message(ctx context.Context, caller auth.Caller, thread uuid.UUID,
 	if err != nil {
 		return domain.Message{}, err
 	}
-	return found.Message, nil
+	return found.At(a.now()), nil
 }
 
 // Messages lists messages of a thread.
@@ -126,6 +126,10 @@ func (a *App) Messages(ctx context.Context, q MessageQuery) (page.Result[domain.
 	})
 	if err != nil {
 		return page.Result[domain.Message, SequenceCursor]{}, err
+	}
+	now := a.now()
+	for i := range found.Items {
+		found.Items[i] = found.Items[i].At(now)
 	}
 	return found.Result, nil
 }
@@ -172,16 +176,37 @@ func (a *App) EditMessage(ctx context.Context, thread uuid.UUID, sequence int64,
 	})
 }
 
-// DeleteMessage makes a message its tombstone.
+// DeleteMessage makes a message its tombstone, and takes back what it still asks.
 func (a *App) DeleteMessage(ctx context.Context, thread uuid.UUID, sequence int64, fresh Fresh) (domain.Message, error) {
 	return a.changeMessage(ctx, thread, sequence, fresh, func(ctx context.Context, tx Tx, c *messageChange) error {
+		asked := len(c.message.Asks) > 0
 		events, err := c.thread.Delete(&c.message, c.caller.Member, c.have >= auth.Manager, c.now)
 		if err != nil || len(events) == 0 {
 			return err
 		}
 		c.events = events
+		if asked {
+			withdrawn, err := takeBack(ctx, tx, c)
+			if err != nil {
+				return err
+			}
+			c.events = append(c.events, withdrawn...)
+		}
 		return tx.SaveDeletion(ctx, c.message)
 	})
+}
+
+// takeBack withdraws the open asks of a message that is deleted.
+func takeBack(ctx context.Context, tx Tx, c *messageChange) ([]domain.Event, error) {
+	asks, err := tx.LockOpenAsks(ctx, c.message.Thread, c.message.Sequence)
+	if err != nil || len(asks) == 0 {
+		return nil, err
+	}
+	for i := range asks {
+		asks[i].Title = c.thread.Title
+	}
+	events := domain.TakeBack(asks, c.now)
+	return events, tx.SaveAsks(ctx, asks)
 }
 
 // messageChange is a change of a message under way, its thread locked.
@@ -217,6 +242,8 @@ func (a *App) changeMessage(
 		if err != nil {
 			return err
 		}
+		now := a.now()
+		m = m.At(now)
 		changed = m
 		if replayed, err := tx.Replay(ctx, name); err != nil || replayed {
 			return err
@@ -224,7 +251,7 @@ func (a *App) changeMessage(
 		if err := fresh.check(m.Revision); err != nil {
 			return err
 		}
-		c := messageChange{caller: caller, have: have, now: a.now(), thread: t, message: m}
+		c := messageChange{caller: caller, have: have, now: now, thread: t, message: m}
 		if err := rule(ctx, tx, &c); err != nil {
 			return err
 		}

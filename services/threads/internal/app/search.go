@@ -80,7 +80,17 @@ func (a *App) Search(ctx context.Context, q SearchQuery) (page.Result[Hit, Searc
 	if q.Page.After == nil {
 		q.Page.After = &SearchCursor{AsOf: a.now()}
 	}
-	return a.store.Search(ctx, caller.Workspace, caller.Member, q)
+	found, err := a.store.Search(ctx, caller.Workspace, caller.Member, q)
+	if err != nil {
+		return page.Result[Hit, SearchCursor]{}, err
+	}
+	now := a.now()
+	for _, hit := range found.Items {
+		if hit.Message != nil {
+			*hit.Message = hit.Message.At(now)
+		}
+	}
+	return found, nil
 }
 
 // OnTitle follows a thread whose title changed: it can be found by it.

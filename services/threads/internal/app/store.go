@@ -20,6 +20,9 @@ type Store interface {
 	MessageReader
 	ReadStateReader
 	Searcher
+	AskReader
+	DueStore
+	SourceReader
 
 	// SpaceRight returns the right that a member has on a space, NoRight for a space that is not there.
 	SpaceRight(ctx context.Context, ws, member, space uuid.UUID) (auth.Right, error)
@@ -38,6 +41,8 @@ type Tx interface {
 	ReadStateTx
 	SearchTx
 	ImportTx
+	AskTx
+	DueTx
 	EventTx
 
 	// SpaceRight is Store.SpaceRight within the transaction.
@@ -47,6 +52,7 @@ type Tx interface {
 	Replay(ctx context.Context, name string) (replayed bool, err error)
 	// Claim is Replay among the writes, for what makes a new resource.
 	Claim(ctx context.Context, name string)
-	// Publish publishes events with the transaction, in their order. Their threads' rows must be locked by it.
+	// Publish publishes events with the transaction, in their order. The rows of
+	// their threads or asks must be locked by it.
 	Publish(ctx context.Context, at time.Time, actor string, events ...domain.Event) error
 }

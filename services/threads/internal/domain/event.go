@@ -72,6 +72,55 @@ type ReactionRemoved struct {
 // ReadStateChanged says that the pointer, follow or mute of a member changed. Its aggregate is the read state.
 type ReadStateChanged struct{ ReadState ReadState }
 
+// AskOpened says that a message asks something. Excerpt and UrgentReason are the message's.
+type AskOpened struct {
+	Ask                   Ask
+	Excerpt, UrgentReason string
+}
+
+// AskAnswered says that a member answered an ask, and for whom it is answered by that. The asks of events stand as At the
+// time of the event.
+type AskAnswered struct {
+	Ask     Ask
+	Member  uuid.UUID
+	Settled []uuid.UUID
+}
+
+// AskDeclined says that a member declined an ask.
+type AskDeclined struct {
+	Ask    Ask
+	Member uuid.UUID
+	Reason string
+}
+
+// AskReassigned says that a member handed an ask on.
+type AskReassigned struct {
+	Ask              Ask
+	Member, To       uuid.UUID
+	Comment, Excerpt string
+}
+
+// AskDueChanged says that due times became known or have moved.
+type AskDueChanged struct {
+	Ask     Ask
+	Members []uuid.UUID
+}
+
+// AskOverdue says that windows are over while the ask still waits.
+type AskOverdue struct {
+	Ask     Ask
+	Members []uuid.UUID
+}
+
+// AskWithdrawn says that an ask was taken back from those it still waited for.
+type AskWithdrawn struct {
+	Ask     Ask
+	Members []uuid.UUID
+}
+
+// UrgentUsed says that an urgent message was sent. Its aggregate is the message.
+type UrgentUsed struct{ Message Message }
+
 func (ThreadCreated) event()    {}
 func (ThreadUpdated) event()    {}
 func (ThreadResolved) event()   {}
@@ -83,3 +132,11 @@ func (MessageDeleted) event()   {}
 func (ReactionAdded) event()    {}
 func (ReactionRemoved) event()  {}
 func (ReadStateChanged) event() {}
+func (AskOpened) event()        {}
+func (AskAnswered) event()      {}
+func (AskDeclined) event()      {}
+func (AskReassigned) event()    {}
+func (AskDueChanged) event()    {}
+func (AskOverdue) event()       {}
+func (AskWithdrawn) event()     {}
+func (UrgentUsed) event()       {}

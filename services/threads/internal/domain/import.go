@@ -296,7 +296,7 @@ func (t *Thread) Import(m Imported, replyTo int64) (Message, []Event) {
 	message := Message{
 		Workspace: t.Workspace, Thread: t.ID, Sequence: t.LastSequence, ID: m.ID, Author: m.Author, Body: m.Body,
 		ReplyTo: replyTo, Revision: 1, Version: t.Version, CreateTime: m.CreateTime, UpdateTime: m.CreateTime,
-		Imported: true, UTCOffset: m.UTCOffset, ExternalID: m.ExternalID,
+		Urgency: Normal, Imported: true, UTCOffset: m.UTCOffset, ExternalID: m.ExternalID,
 	}
 	return message, []Event{MessagePosted{Thread: *t, Message: message}}
 }

@@ -22,7 +22,7 @@ type Mention struct {
 // Name is the resource name of who is mentioned.
 func (m Mention) Name(ws uuid.UUID) string {
 	if m.Team {
-		return WorkspaceName(ws) + "/teams/" + m.ID.String()
+		return TeamName(ws, m.ID)
 	}
 	return MemberName(ws, m.ID)
 }

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,11 @@ type Message struct {
 	Mentions []Mention
 	// Reactions are in the order in which each emoji was first used.
 	Reactions []Reaction
+	// Urgency is how far it may interrupt, and UrgentReason why it is Urgent.
+	Urgency      Urgency
+	UrgentReason string
+	// Asks are what it asks of whom; none in a tombstone.
+	Asks []Ask
 	// Revision counts its bodies, from 1; a deletion counts too. RevisionCount is without the deletion.
 	Revision int64
 	// Version is the thread's version when the message or its reactions last changed.
@@ -74,6 +80,10 @@ type Draft struct {
 	Body     string
 	ReplyTo  int64
 	Mentions []Mention
+	// Urgency is Normal where it is 0; UrgentReason is given when it is Urgent.
+	Urgency      Urgency
+	UrgentReason string
+	Asks         []AskDraft
 }
 
 // Post makes the message of a draft. The thread's LastSequence and Version must have been taken for it already, under
@@ -85,10 +95,17 @@ func (t *Thread) Post(d Draft, now time.Time) (Message, []Event, error) {
 	if d.ReplyTo >= t.LastSequence {
 		return Message{}, nil, fault.InvalidField("message.reply_to", "must be a message of the same thread")
 	}
+	if err := checkAsked(d.Asks); err != nil {
+		return Message{}, nil, err
+	}
 	t.ActivityTime = now
 	m := Message{
 		Workspace: t.Workspace, Thread: t.ID, Sequence: t.LastSequence, ID: d.ID, Author: d.Author, Body: d.Body,
-		ReplyTo: d.ReplyTo, Mentions: d.Mentions, Revision: 1, Version: t.Version, CreateTime: now, UpdateTime: now,
+		ReplyTo: d.ReplyTo, Mentions: d.Mentions, Urgency: cmp.Or(d.Urgency, Normal), UrgentReason: d.UrgentReason,
+		Revision: 1, Version: t.Version, CreateTime: now, UpdateTime: now,
+	}
+	for _, ask := range d.Asks {
+		m.Asks = append(m.Asks, ask.open(t, &m, now))
 	}
 	events := []Event{MessagePosted{Thread: *t, Message: m}}
 	if t.State == Resolved && t.ReopenOnMessage {
@@ -98,7 +115,22 @@ func (t *Thread) Post(d Draft, now time.Time) (Message, []Event, error) {
 		}
 		events = append(events, reopened...)
 	}
+	for _, ask := range m.Asks {
+		events = append(events, AskOpened{Ask: ask, Excerpt: Excerpt(m.Body), UrgentReason: m.UrgentReason})
+	}
+	if m.Urgency == Urgent {
+		events = append(events, UrgentUsed{Message: m})
+	}
 	return m, events, nil
+}
+
+// At is the message as it stands at an instant: its asks are.
+func (m Message) At(now time.Time) Message {
+	m.Asks = slices.Clone(m.Asks)
+	for i := range m.Asks {
+		m.Asks[i] = m.Asks[i].At(now)
+	}
+	return m
 }
 
 // Edit replaces the body of a member's own message. The same body changes nothing and has no event.
@@ -129,7 +161,7 @@ func (t *Thread) Delete(m *Message, by uuid.UUID, manager bool, now time.Time) (
 		return nil, nil
 	}
 	t.Version++
-	m.Body, m.Mentions, m.Reactions = "", nil, nil
+	m.Body, m.Mentions, m.Reactions, m.UrgentReason, m.Asks = "", nil, nil, "", nil
 	m.DeleteTime, m.UpdateTime, m.Version = now, now, t.Version
 	m.Revision++
 	return []Event{MessageDeleted{Thread: *t, Message: *m}}, nil

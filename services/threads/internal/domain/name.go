@@ -37,5 +37,16 @@ func MessageName(ws, thread uuid.UUID, sequence int64) string {
 // ReadStateName is the resource name of the read state that a member sees of a thread.
 func ReadStateName(ws, thread uuid.UUID) string { return ThreadName(ws, thread) + "/readState" }
 
+// TeamName is the resource name of a team; empty for none.
+func TeamName(ws, team uuid.UUID) string {
+	if team == uuid.Nil {
+		return ""
+	}
+	return WorkspaceName(ws) + "/teams/" + team.String()
+}
+
+// AskName is the resource name of an ask.
+func AskName(ws, ask uuid.UUID) string { return WorkspaceName(ws) + "/asks/" + ask.String() }
+
 // LastID is the last part of a resource name.
 func LastID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

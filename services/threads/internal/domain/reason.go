@@ -18,12 +18,19 @@ const (
 	ReasonTooManyReactions = "TOO_MANY_REACTIONS"
 	// ReasonSequenceBeyondEnd: the sequence is beyond the thread's newest message.
 	ReasonSequenceBeyondEnd = "SEQUENCE_BEYOND_END"
+	// ReasonUrgentNotPermitted: the caller's role may not use URGENT in this workspace.
+	ReasonUrgentNotPermitted = "URGENT_NOT_PERMITTED"
+	// ReasonNotAsked: it takes one who is asked, or to withdraw an ask its asker or a manager of the space.
+	ReasonNotAsked = "NOT_ASKED"
+	// ReasonAskSettled: the ask no longer waits for this member.
+	ReasonAskSettled = "ASK_SETTLED"
 )
 
 // The types of precondition that faults name.
 const (
 	preconditionThread  = "THREAD_STATE"
 	preconditionMessage = "MESSAGE_STATE"
+	preconditionAsk     = "ASK_STATE"
 )
 
 func unmet(reason, kind, subject, rule string) error {

@@ -1,6 +1,7 @@
-// Package resource writes threads and messages as the resources of the API, for answers and for events alike.
+// Package resource writes threads, messages and asks as the resources of the API, for answers and for events alike.
 //
-// It promises that an event shows a thing exactly as a Get would, but for what only a caller can see.
+// It promises that an event shows a thing exactly as a Get would, but for what only a caller can see, and for what of an
+// ask of very many is too much for an event (package wire).
 package resource
 
 import (
@@ -22,9 +23,9 @@ func Thread(t domain.Thread) *threadsv1.Thread {
 		Name: domain.ThreadName(t.Workspace, t.ID), Uid: t.ID.String(), Space: domain.SpaceName(t.Workspace, t.Space),
 		Title: t.Title, Type: threadsv1.Thread_Type(threadsv1.Thread_Type_value[string(t.Type)]), State: State(t.State),
 		Creator: domain.MemberName(t.Workspace, t.Creator), Outcome: t.Outcome,
-		Resolver: domain.MemberName(t.Workspace, t.Resolver), ResolveTime: timestamp(t.ResolveTime),
+		Resolver: domain.MemberName(t.Workspace, t.Resolver), ResolveTime: Time(t.ResolveTime),
 		ReopenOnMessage: t.ReopenOnMessage, LastSequence: t.LastSequence, Etag: etag.Of(t.Revision), Version: t.Version,
-		CreateTime: timestamp(t.CreateTime), UpdateTime: timestamp(t.UpdateTime), ActivityTime: timestamp(t.ActivityTime),
+		CreateTime: Time(t.CreateTime), UpdateTime: Time(t.UpdateTime), ActivityTime: Time(t.ActivityTime),
 		Imported: t.Imported,
 	}
 }
@@ -41,9 +42,9 @@ func Message(m domain.Message) *threadsv1.Message {
 		Author: domain.MemberName(m.Workspace, m.Author), Body: m.Body,
 		ReplyTo: domain.MessageName(m.Workspace, m.Thread, m.ReplyTo), Reactions: reactions(m),
 		Mentions: Mentions(m.Workspace, m.Mentions), State: threadsv1.Message_POSTED, RevisionCount: int32(m.RevisionCount()),
-		Etag: etag.Of(m.Revision), Version: m.Version, CreateTime: timestamp(m.CreateTime),
-		UpdateTime: timestamp(m.UpdateTime), DeleteTime: timestamp(m.DeleteTime), Imported: m.Imported,
-		ExternalId: m.ExternalID,
+		Etag: etag.Of(m.Revision), Version: m.Version, CreateTime: Time(m.CreateTime),
+		UpdateTime: Time(m.UpdateTime), DeleteTime: Time(m.DeleteTime), Imported: m.Imported,
+		ExternalId: m.ExternalID, Urgency: Urgency(m.Urgency), UrgentReason: m.UrgentReason, Asks: Asks(m.Asks),
 	}
 	if m.Deleted() {
 		out.State = threadsv1.Message_DELETED
@@ -81,7 +82,7 @@ func ReadState(r domain.ReadState) *threadsv1.ReadState {
 		Name: domain.ReadStateName(r.Workspace, r.Thread), Thread: domain.ThreadName(r.Workspace, r.Thread),
 		ThreadTitle: r.Title, Space: domain.SpaceName(r.Workspace, r.Space), LastSequence: r.LastSequence,
 		LastReadSequence: r.LastRead, UnreadCount: r.Unread(), Followed: r.Followed, Muted: r.Muted, Version: r.Version,
-		UpdateTime: timestamp(r.UpdateTime),
+		UpdateTime: Time(r.UpdateTime),
 	}
 }
 
@@ -89,12 +90,12 @@ func ReadState(r domain.ReadState) *threadsv1.ReadState {
 func Revision(message string, r domain.Revision) *threadsv1.MessageRevision {
 	return &threadsv1.MessageRevision{
 		Name: message + "/revisions/" + strconv.FormatInt(r.Number, 10), Body: r.Body,
-		CreateTime: timestamp(r.CreateTime), Current: r.Current,
+		CreateTime: Time(r.CreateTime), Current: r.Current,
 	}
 }
 
-// timestamp is nil for the zero time, which is none.
-func timestamp(t time.Time) *timestamppb.Timestamp {
+// Time is a time of the API: nil for the zero time, which is none.
+func Time(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil
 	}

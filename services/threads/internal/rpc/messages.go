@@ -8,6 +8,7 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/pkg/resname"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 	"github.com/meridianhq/meridian/services/threads/internal/app"
 	"github.com/meridianhq/meridian/services/threads/internal/domain"
@@ -67,8 +68,17 @@ func (s *Messages) CreateMessage(ctx context.Context, req *threadsv1.CreateMessa
 	if err != nil {
 		return nil, err
 	}
+	ws, err := resname.Workspace("parent", req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	asks, err := askDrafts(ws, req.GetMessage().GetAsks())
+	if err != nil {
+		return nil, err
+	}
 	return answerMessage(s.app.CreateMessage(ctx, app.CreateMessage{
 		Thread: thread, Body: req.GetMessage().GetBody(), ReplyTo: answered,
+		Urgency: domain.Urgency(req.GetMessage().GetUrgency()), UrgentReason: req.GetMessage().GetUrgentReason(), Asks: asks,
 	}))
 }
 

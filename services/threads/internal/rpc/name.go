@@ -1,10 +1,13 @@
 package rpc
 
 import (
+	"context"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
+	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/resname"
 )
@@ -14,6 +17,8 @@ var (
 	spacePattern   = resname.MustPattern("workspaces/{workspace}/spaces/{space}")
 	memberPattern  = resname.MustPattern("workspaces/{workspace}/members/{member}")
 	threadPattern  = resname.MustPattern("workspaces/{workspace}/threads/{thread}")
+	teamPattern    = resname.MustPattern("workspaces/{workspace}/teams/{team}")
+	askPattern     = resname.MustPattern("workspaces/{workspace}/asks/{ask}")
 	messagePattern = resname.MustPattern("workspaces/{workspace}/threads/{thread}/messages/{sequence}")
 )
 
@@ -68,4 +73,16 @@ func replyTo(name string, thread uuid.UUID) (int64, error) {
 		return 0, fault.InvalidField(field, "must be a message of the same thread")
 	}
 	return sequence, nil
+}
+
+// threadOf is the name of the thread in a message's name.
+func threadOf(message string) string {
+	thread, _, _ := strings.Cut(message, "/messages/")
+	return thread
+}
+
+// callingMember is the member who calls, for who says "me".
+func callingMember(ctx context.Context) (uuid.UUID, error) {
+	caller, err := auth.Require(ctx)
+	return caller.Member, err
 }

@@ -28,7 +28,10 @@ func messageOf(row db.Message, reactions []byte) (domain.Message, error) {
 		Author: row.AuthorID, Body: row.Body, ReplyTo: row.ReplyTo, Mentions: mentionsOf(row),
 		Revision: row.Revision, Version: row.Version, CreateTime: row.CreateTime.UTC(),
 		UpdateTime: row.UpdateTime.UTC(), DeleteTime: value(row.DeleteTime).UTC(), Imported: row.Imported,
-		ExternalID: row.ExternalID,
+		ExternalID: row.ExternalID, Urgency: domain.Urgency(row.Urgency), UrgentReason: row.UrgentReason,
+	}
+	if row.AskCount > 0 {
+		m.Asks = make([]domain.Ask, 0, row.AskCount) // that there are some is known; fillAsks reads them
 	}
 	if row.UtcOffsetSeconds != nil {
 		offset := time.Duration(*row.UtcOffsetSeconds) * time.Second

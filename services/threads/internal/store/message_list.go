@@ -31,7 +31,8 @@ WHERE t.workspace_id = $1 AND t.thread_id = $2`
 const messagesSQL = `
 SELECT m.workspace_id, m.thread_id, m.sequence, m.message_id, m.author_id, CASE WHEN m.before < $7 THEN m.body END,
        m.reply_to, m.mentioned_members, m.mentioned_teams, m.reacted, m.revision, m.version, m.create_time,
-       m.update_time, m.delete_time, m.imported, m.utc_offset_seconds, m.external_id,
+       m.update_time, m.delete_time, m.imported, m.utc_offset_seconds, m.external_id, m.urgency, m.urgent_reason,
+       m.ask_count,
        CASE WHEN m.reacted THEN reactions_of(m.workspace_id, m.thread_id, m.sequence, $3) END
 FROM (SELECT w.*, sum(octet_length(w.body)) OVER (ORDER BY w.sequence %[1]s ROWS UNBOUNDED PRECEDING)
                   - octet_length(w.body) AS before
@@ -44,7 +45,8 @@ FROM (SELECT w.*, sum(octet_length(w.body)) OVER (ORDER BY w.sequence %[1]s ROWS
             LIMIT $6) w) m
 ORDER BY m.sequence %[1]s`
 
-// Messages implements app.MessageReader, in one round trip: the right and the page travel together.
+// Messages implements app.MessageReader, in one round trip: the right and the page travel together. Where messages of the
+// page ask something, their asks are one more.
 func (s *Store) Messages(ctx context.Context, ws, member uuid.UUID, q app.MessageQuery) (app.MessagePage, error) {
 	list, gate, batch := &listed{}, &gated{}, &pgx.Batch{}
 	batch.Queue(gateSQL, ws, q.Thread, member).Query(gate.read)
@@ -56,7 +58,23 @@ func (s *Store) Messages(ctx context.Context, ws, member uuid.UUID, q app.Messag
 	if !gate.found {
 		return app.MessagePage{}, fault.NotFoundName(domain.ThreadName(ws, q.Thread))
 	}
-	return app.MessagePage{Result: list.cut(q.Page.Size), Space: gate.space, Have: gate.have}, nil
+	found := app.MessagePage{Result: list.cut(q.Page.Size), Space: gate.space, Have: gate.have}
+	messages := make([]*domain.Message, len(found.Items))
+	for i := range found.Items {
+		messages[i] = &found.Items[i]
+	}
+	room, err := fillAsks(ctx, s.queries(ws), ws, messages)
+	if err != nil {
+		return app.MessagePage{}, err
+	}
+	if room < len(found.Items) {
+		found.Result = page.Cut(found.Items, room, messageCursor)
+	}
+	return found, nil
+}
+
+func messageCursor(m domain.Message) app.SequenceCursor {
+	return app.SequenceCursor{Sequence: m.Sequence}
 }
 
 func messagesQuery(ws, member uuid.UUID, q app.MessageQuery) (string, []any) {
@@ -109,7 +127,8 @@ func (l *listed) read(rows pgx.Rows) error {
 		)
 		err := rows.Scan(&m.WorkspaceID, &m.ThreadID, &m.Sequence, &m.MessageID, &m.AuthorID, &body, &m.ReplyTo,
 			&m.MentionedMembers, &m.MentionedTeams, &m.Reacted, &m.Revision, &m.Version, &m.CreateTime, &m.UpdateTime,
-			&m.DeleteTime, &m.Imported, &m.UtcOffsetSeconds, &m.ExternalID, &reactions)
+			&m.DeleteTime, &m.Imported, &m.UtcOffsetSeconds, &m.ExternalID, &m.Urgency, &m.UrgentReason, &m.AskCount,
+			&reactions)
 		if err != nil {
 			return err
 		}
@@ -128,10 +147,9 @@ func (l *listed) read(rows pgx.Rows) error {
 
 // cut makes the page. Where bodies were left out for their size, what is there is a page and more follow.
 func (l *listed) cut(size int) page.Result[domain.Message, app.SequenceCursor] {
-	cursor := func(m domain.Message) app.SequenceCursor { return app.SequenceCursor{Sequence: m.Sequence} }
 	if n := len(l.messages); l.full && n <= size {
-		next := cursor(l.messages[n-1])
+		next := messageCursor(l.messages[n-1])
 		return page.Result[domain.Message, app.SequenceCursor]{Items: l.messages, Next: &next}
 	}
-	return page.Cut(l.messages, size, cursor)
+	return page.Cut(l.messages, size, messageCursor)
 }

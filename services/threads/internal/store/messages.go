@@ -25,7 +25,12 @@ func (s *Store) Message(ctx context.Context, ws, member, thread uuid.UUID, seque
 		return app.SeenMessage{}, messageError(err, ws, thread, sequence)
 	}
 	m, err := messageOf(row.Message, row.Reactions)
-	return app.SeenMessage{Message: m, Space: row.SpaceID, Have: auth.Right(row.Have)}, err
+	seen := app.SeenMessage{Message: m, Space: row.SpaceID, Have: auth.Right(row.Have)}
+	if err != nil || row.Message.AskCount == 0 || seen.Have < auth.Reader {
+		return seen, err
+	}
+	_, err = fillAsks(ctx, s.queries(ws), ws, []*domain.Message{&seen.Message})
+	return seen, err
 }
 
 // LockedMessage implements app.MessageTx.
@@ -36,7 +41,12 @@ func (t *tx) LockedMessage(ctx context.Context, member, thread uuid.UUID, sequen
 	if err != nil {
 		return domain.Message{}, messageError(err, t.ws, thread, sequence)
 	}
-	return messageOf(row.Message, row.Reactions)
+	m, err := messageOf(row.Message, row.Reactions)
+	if err != nil || row.Message.AskCount == 0 {
+		return m, err
+	}
+	_, err = fillAsks(ctx, t.now, t.ws, []*domain.Message{&m})
+	return m, err
 }
 
 func messageError(err error, ws, thread uuid.UUID, sequence int64) error {
@@ -79,7 +89,8 @@ func (t *tx) AddMessage(ctx context.Context, m domain.Message) error {
 		WorkspaceID: m.Workspace, ThreadID: m.Thread, Sequence: m.Sequence, MessageID: m.ID, AuthorID: m.Author,
 		Body: m.Body, ReplyTo: m.ReplyTo, MentionedMembers: members, MentionedTeams: teams, Revision: m.Revision,
 		Version: m.Version, CreateTime: m.CreateTime, UpdateTime: m.UpdateTime, Imported: m.Imported,
-		UtcOffsetSeconds: offset, ExternalID: m.ExternalID,
+		UtcOffsetSeconds: offset, ExternalID: m.ExternalID, Urgency: int16(m.Urgency), UrgentReason: m.UrgentReason,
+		AskCount: int16(len(m.Asks)),
 	})
 }
 
@@ -115,7 +126,8 @@ func (t *tx) save(ctx context.Context, m domain.Message) error {
 	return t.writes.UpdateMessage(ctx, db.UpdateMessageParams{
 		WorkspaceID: m.Workspace, ThreadID: m.Thread, Sequence: m.Sequence, Body: m.Body, MentionedMembers: members,
 		MentionedTeams: teams, Reacted: len(m.Reactions) > 0, Revision: m.Revision, Version: m.Version,
-		UpdateTime: m.UpdateTime, DeleteTime: nullable(m.DeleteTime),
+		UpdateTime: m.UpdateTime, DeleteTime: nullable(m.DeleteTime), UrgentReason: m.UrgentReason,
+		AskCount: int16(len(m.Asks)),
 	})
 }
 

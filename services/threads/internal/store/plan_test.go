@@ -124,7 +124,7 @@ func seed(t *testing.T) *seeded {
 	pool, err := postgres.Open(t.Context(), s.db.AppURL, postgres.Options{Tracer: s.traced})
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	s.store = New(pool, outbox.New(func() {}), func(context.Context, time.Time, string, domain.Event) (outbox.Message, error) {
+	s.store = New(pool, s.db.Owner, outbox.New(func() {}), func(context.Context, time.Time, string, domain.Event) (outbox.Message, error) {
 		return outbox.Message{
 			ID: uuid.Must(uuid.NewV7()), Workspace: s.ws, Aggregate: "a", Version: 1, Subject: "evt.x",
 		}, nil
@@ -134,7 +134,7 @@ func seed(t *testing.T) *seeded {
 
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
-	return []string{"threads", "thread_activity", "messages", "message_revisions", "message_reactions", "read_states", "imported_messages", "imported_conversations"}
+	return []string{"threads", "thread_activity", "messages", "message_revisions", "message_reactions", "read_states", "imported_messages", "imported_conversations", "asks", "ask_recipients"}
 }
 
 // requireIndexPlans explains every statement that was run on a growing table.

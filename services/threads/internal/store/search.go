@@ -15,6 +15,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/page"
 	"github.com/meridianhq/meridian/services/threads/internal/app"
+	"github.com/meridianhq/meridian/services/threads/internal/domain"
 	"github.com/meridianhq/meridian/services/threads/internal/store/db"
 )
 
@@ -29,10 +30,11 @@ SELECT p.rank, p.thread_id, p.sequence, p.before >= $14, p.title, p.space_id,
             ELSE '' END,
        p.message_id IS NOT NULL, p.message_id, p.author_id, CASE WHEN p.before < $14 THEN p.body END, p.reply_to,
        p.mentioned_members, p.mentioned_teams, p.revision, p.version, p.create_time, p.update_time, p.imported,
-       p.utc_offset_seconds, p.external_id, CASE WHEN p.reacted THEN reactions_of($3, p.thread_id, p.sequence, $1) END
+       p.utc_offset_seconds, p.external_id, p.urgency, p.urgent_reason, p.ask_count,
+       CASE WHEN p.reacted THEN reactions_of($3, p.thread_id, p.sequence, $1) END
 FROM (SELECT h.rank, h.thread_id, h.sequence, t.title, t.space_id, m.message_id, m.author_id, m.body, m.reply_to,
              m.mentioned_members, m.mentioned_teams, m.revision, m.version, m.create_time, m.update_time, m.imported,
-             m.utc_offset_seconds, m.external_id, m.reacted,
+             m.utc_offset_seconds, m.external_id, m.urgency, m.urgent_reason, m.ask_count, m.reacted,
              sum(coalesce(octet_length(m.body), 0)) OVER (ORDER BY h.rank DESC, h.thread_id DESC, h.sequence DESC
                                                           ROWS UNBOUNDED PRECEDING)
              - coalesce(octet_length(m.body), 0) AS before
@@ -61,6 +63,9 @@ func (s *Store) Search(ctx context.Context, ws, member uuid.UUID, q app.SearchQu
 		return none, searchError(err)
 	}
 	cut := cutHits(hits, q.Page.Size)
+	if cut, err = s.withAsks(ctx, ws, cut); err != nil {
+		return none, err
+	}
 	found := page.Result[app.Hit, app.SearchCursor]{Next: cut.Next}
 	for _, h := range cut.Items {
 		// A message that was deleted a moment ago still has its words; it is left out of the page.
@@ -77,6 +82,23 @@ func cutHits(hits []rankedHit, size int) page.Result[rankedHit, app.SearchCursor
 		size = min(size, room)
 	}
 	return page.Cut(hits, size, func(h rankedHit) app.SearchCursor { return h.cursor })
+}
+
+// withAsks reads what the hits of a page ask, and ends the page where there is no room for more.
+func (s *Store) withAsks(
+	ctx context.Context, ws uuid.UUID, cut page.Result[rankedHit, app.SearchCursor],
+) (page.Result[rankedHit, app.SearchCursor], error) {
+	messages := make([]*domain.Message, len(cut.Items))
+	for i, h := range cut.Items {
+		if messages[i] = h.Message; h.Message == nil {
+			messages[i] = &domain.Message{} // a title asks nothing
+		}
+	}
+	room, err := fillAsks(ctx, s.queries(ws), ws, messages)
+	if err != nil || room == len(cut.Items) {
+		return cut, err
+	}
+	return cutHits(cut.Items, room), nil
 }
 
 // invalidParameter is what search_hits raises for a query without a word (SQLSTATE 22023).
@@ -107,6 +129,8 @@ func scanHit(row pgx.CollectableRow, ws uuid.UUID, asOf time.Time) (rankedHit, e
 		revision, version  *int64
 		created, updated   *time.Time
 		imported           *bool
+		urgency, asks      *int16
+		reason             *string
 		m                  db.Message
 		reactions          []byte
 		mentioned, inTeams []uuid.UUID
@@ -114,7 +138,7 @@ func scanHit(row pgx.CollectableRow, ws uuid.UUID, asOf time.Time) (rankedHit, e
 	hit.cursor.AsOf = asOf
 	err := row.Scan(&hit.cursor.Rank, &hit.cursor.Thread, &hit.cursor.Sequence, &hit.beyond, &hit.Title, &hit.Space, &snippet, &there,
 		&id, &author, &body, &replyTo, &mentioned, &inTeams, &revision, &version, &created, &updated, &imported,
-		&m.UtcOffsetSeconds, &external, &reactions)
+		&m.UtcOffsetSeconds, &external, &urgency, &reason, &asks, &reactions)
 	if err != nil {
 		return hit, err
 	}
@@ -126,6 +150,7 @@ func scanHit(row pgx.CollectableRow, ws uuid.UUID, asOf time.Time) (rankedHit, e
 	m.Body, m.ReplyTo, m.MentionedMembers, m.MentionedTeams = *body, *replyTo, mentioned, inTeams
 	m.Revision, m.Version, m.CreateTime, m.UpdateTime = *revision, *version, *created, *updated
 	m.Imported, m.ExternalID = *imported, *external
+	m.Urgency, m.UrgentReason, m.AskCount = *urgency, *reason, *asks
 	message, err := messageOf(m, reactions)
 	hit.Message = &message
 	return hit, err

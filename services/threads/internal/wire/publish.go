@@ -2,7 +2,6 @@ package wire
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -58,7 +57,7 @@ func messagePayloadOf(event domain.Event) (proto.Message, error) {
 		}, nil
 	case domain.MessageEdited:
 		return &threadsv1.MessageEdited{
-			Message: impersonal(e.Message), Thread: thread(e.Thread), Space: space(e.Thread),
+			Message: bounded(impersonal(e.Message)), Thread: thread(e.Thread), Space: space(e.Thread),
 			ThreadVersion: e.Thread.Version, AddedMentions: resource.Mentions(e.Thread.Workspace, e.Added), ThreadTitle: e.Thread.Title,
 		}, nil
 	case domain.MessageDeleted:
@@ -87,7 +86,7 @@ func messagePayloadOf(event domain.Event) (proto.Message, error) {
 			Aggregate: domain.ThreadName(r.Workspace, r.Thread) + "/readStates/" + r.Member.String(),
 		}, nil
 	default:
-		return nil, fmt.Errorf("wire: the event %T has no message", event)
+		return askPayloadOf(event)
 	}
 }
 

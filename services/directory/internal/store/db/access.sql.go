@@ -128,7 +128,6 @@ func (q *Queries) ResolveTeams(ctx context.Context, arg ResolveTeamsParams) ([]T
 }
 
 const snapshotMembers = `-- name: SnapshotMembers :many
-
 SELECT workspace_id, member_id, kind, state, role, display_name, email, handle, time_zone, manager_id, accepted, version, create_time, update_time FROM members
 WHERE (workspace_id, member_id) > ($1::uuid, $2::uuid)
   AND ($3::uuid IS NULL OR workspace_id = $3::uuid)
@@ -143,7 +142,6 @@ type SnapshotMembersParams struct {
 	Size           int32
 }
 
-// For the owner's role: pages over all workspaces, or one. Every kind goes by its primary key.
 func (q *Queries) SnapshotMembers(ctx context.Context, arg SnapshotMembersParams) ([]Member, error) {
 	rows, err := q.db.Query(ctx, snapshotMembers,
 		arg.AfterWorkspace,
@@ -370,6 +368,54 @@ func (q *Queries) SnapshotTeams(ctx context.Context, arg SnapshotTeamsParams) ([
 			&i.CreateTime,
 			&i.UpdateTime,
 			&i.DeleteTime,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const snapshotWorkspaces = `-- name: SnapshotWorkspaces :many
+
+SELECT workspace_id, display_name, time_zone, version, create_time, update_time, urgent_role, low_seconds, normal_seconds, high_seconds, urgent_seconds FROM workspaces
+WHERE workspace_id > $1::uuid
+  AND ($2::uuid IS NULL OR workspace_id = $2::uuid)
+ORDER BY workspace_id
+LIMIT $3::int
+`
+
+type SnapshotWorkspacesParams struct {
+	AfterWorkspace uuid.UUID
+	Only           *uuid.UUID
+	Size           int32
+}
+
+// For the owner's role: pages over all workspaces, or one. Every kind goes by its primary key.
+func (q *Queries) SnapshotWorkspaces(ctx context.Context, arg SnapshotWorkspacesParams) ([]Workspace, error) {
+	rows, err := q.db.Query(ctx, snapshotWorkspaces, arg.AfterWorkspace, arg.Only, arg.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Workspace
+	for rows.Next() {
+		var i Workspace
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.DisplayName,
+			&i.TimeZone,
+			&i.Version,
+			&i.CreateTime,
+			&i.UpdateTime,
+			&i.UrgentRole,
+			&i.LowSeconds,
+			&i.NormalSeconds,
+			&i.HighSeconds,
+			&i.UrgentSeconds,
 		); err != nil {
 			return nil, err
 		}

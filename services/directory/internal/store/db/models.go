@@ -136,10 +136,15 @@ type TeamMember struct {
 }
 
 type Workspace struct {
-	WorkspaceID uuid.UUID
-	DisplayName string
-	TimeZone    string
-	Version     int64
-	CreateTime  time.Time
-	UpdateTime  time.Time
+	WorkspaceID   uuid.UUID
+	DisplayName   string
+	TimeZone      string
+	Version       int64
+	CreateTime    time.Time
+	UpdateTime    time.Time
+	UrgentRole    int16
+	LowSeconds    int64
+	NormalSeconds int64
+	HighSeconds   int64
+	UrgentSeconds int64
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const getWorkspace = `-- name: GetWorkspace :one
-SELECT workspace_id, display_name, time_zone, version, create_time, update_time FROM workspaces WHERE workspace_id = $1
+SELECT workspace_id, display_name, time_zone, version, create_time, update_time, urgent_role, low_seconds, normal_seconds, high_seconds, urgent_seconds FROM workspaces WHERE workspace_id = $1
 `
 
 func (q *Queries) GetWorkspace(ctx context.Context, workspaceID uuid.UUID) (Workspace, error) {
@@ -26,22 +26,34 @@ func (q *Queries) GetWorkspace(ctx context.Context, workspaceID uuid.UUID) (Work
 		&i.Version,
 		&i.CreateTime,
 		&i.UpdateTime,
+		&i.UrgentRole,
+		&i.LowSeconds,
+		&i.NormalSeconds,
+		&i.HighSeconds,
+		&i.UrgentSeconds,
 	)
 	return i, err
 }
 
 const insertWorkspace = `-- name: InsertWorkspace :exec
-INSERT INTO workspaces (workspace_id, display_name, time_zone, version, create_time, update_time)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO workspaces (workspace_id, display_name, time_zone, urgent_role, low_seconds, normal_seconds, high_seconds,
+    urgent_seconds, version, create_time, update_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7,
+    $8, $9, $10, $11)
 `
 
 type InsertWorkspaceParams struct {
-	WorkspaceID uuid.UUID
-	DisplayName string
-	TimeZone    string
-	Version     int64
-	CreateTime  time.Time
-	UpdateTime  time.Time
+	WorkspaceID   uuid.UUID
+	DisplayName   string
+	TimeZone      string
+	UrgentRole    int16
+	LowSeconds    int64
+	NormalSeconds int64
+	HighSeconds   int64
+	UrgentSeconds int64
+	Version       int64
+	CreateTime    time.Time
+	UpdateTime    time.Time
 }
 
 func (q *Queries) InsertWorkspace(ctx context.Context, arg InsertWorkspaceParams) error {
@@ -49,6 +61,11 @@ func (q *Queries) InsertWorkspace(ctx context.Context, arg InsertWorkspaceParams
 		arg.WorkspaceID,
 		arg.DisplayName,
 		arg.TimeZone,
+		arg.UrgentRole,
+		arg.LowSeconds,
+		arg.NormalSeconds,
+		arg.HighSeconds,
+		arg.UrgentSeconds,
 		arg.Version,
 		arg.CreateTime,
 		arg.UpdateTime,
@@ -57,7 +74,7 @@ func (q *Queries) InsertWorkspace(ctx context.Context, arg InsertWorkspaceParams
 }
 
 const listWorkspaces = `-- name: ListWorkspaces :many
-SELECT workspace_id, display_name, time_zone, version, create_time, update_time FROM workspaces
+SELECT workspace_id, display_name, time_zone, version, create_time, update_time, urgent_role, low_seconds, normal_seconds, high_seconds, urgent_seconds FROM workspaces
 WHERE (create_time, workspace_id) > ($1::timestamptz, $2::uuid)
 ORDER BY create_time, workspace_id
 LIMIT $3::int
@@ -86,6 +103,11 @@ func (q *Queries) ListWorkspaces(ctx context.Context, arg ListWorkspacesParams) 
 			&i.Version,
 			&i.CreateTime,
 			&i.UpdateTime,
+			&i.UrgentRole,
+			&i.LowSeconds,
+			&i.NormalSeconds,
+			&i.HighSeconds,
+			&i.UrgentSeconds,
 		); err != nil {
 			return nil, err
 		}
@@ -98,7 +120,7 @@ func (q *Queries) ListWorkspaces(ctx context.Context, arg ListWorkspacesParams) 
 }
 
 const lockWorkspace = `-- name: LockWorkspace :one
-SELECT workspace_id, display_name, time_zone, version, create_time, update_time FROM workspaces WHERE workspace_id = $1 FOR UPDATE
+SELECT workspace_id, display_name, time_zone, version, create_time, update_time, urgent_role, low_seconds, normal_seconds, high_seconds, urgent_seconds FROM workspaces WHERE workspace_id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockWorkspace(ctx context.Context, workspaceID uuid.UUID) (Workspace, error) {
@@ -111,28 +133,45 @@ func (q *Queries) LockWorkspace(ctx context.Context, workspaceID uuid.UUID) (Wor
 		&i.Version,
 		&i.CreateTime,
 		&i.UpdateTime,
+		&i.UrgentRole,
+		&i.LowSeconds,
+		&i.NormalSeconds,
+		&i.HighSeconds,
+		&i.UrgentSeconds,
 	)
 	return i, err
 }
 
 const updateWorkspace = `-- name: UpdateWorkspace :exec
 UPDATE workspaces
-SET display_name = $1, time_zone = $2, version = $3, update_time = $4
-WHERE workspace_id = $5
+SET display_name = $1, time_zone = $2, urgent_role = $3, low_seconds = $4,
+    normal_seconds = $5, high_seconds = $6, urgent_seconds = $7,
+    version = $8, update_time = $9
+WHERE workspace_id = $10
 `
 
 type UpdateWorkspaceParams struct {
-	DisplayName string
-	TimeZone    string
-	Version     int64
-	UpdateTime  time.Time
-	WorkspaceID uuid.UUID
+	DisplayName   string
+	TimeZone      string
+	UrgentRole    int16
+	LowSeconds    int64
+	NormalSeconds int64
+	HighSeconds   int64
+	UrgentSeconds int64
+	Version       int64
+	UpdateTime    time.Time
+	WorkspaceID   uuid.UUID
 }
 
 func (q *Queries) UpdateWorkspace(ctx context.Context, arg UpdateWorkspaceParams) error {
 	_, err := q.db.Exec(ctx, updateWorkspace,
 		arg.DisplayName,
 		arg.TimeZone,
+		arg.UrgentRole,
+		arg.LowSeconds,
+		arg.NormalSeconds,
+		arg.HighSeconds,
+		arg.UrgentSeconds,
 		arg.Version,
 		arg.UpdateTime,
 		arg.WorkspaceID,

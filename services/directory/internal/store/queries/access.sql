@@ -1,5 +1,12 @@
 -- For the owner's role: pages over all workspaces, or one. Every kind goes by its primary key.
 
+-- name: SnapshotWorkspaces :many
+SELECT * FROM workspaces
+WHERE workspace_id > @after_workspace::uuid
+  AND (sqlc.narg('only')::uuid IS NULL OR workspace_id = sqlc.narg('only')::uuid)
+ORDER BY workspace_id
+LIMIT @size::int;
+
 -- name: SnapshotMembers :many
 SELECT * FROM members
 WHERE (workspace_id, member_id) > (@after_workspace::uuid, @after_id::uuid)

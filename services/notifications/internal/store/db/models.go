@@ -138,6 +138,7 @@ type ProjectionState struct {
 	One           bool
 	StreamCreated time.Time
 	Sequence      int64
+	Kept          int16
 }
 
 type Signal struct {

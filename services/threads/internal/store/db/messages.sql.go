@@ -72,10 +72,10 @@ func (q *Queries) DeleteRevisions(ctx context.Context, arg DeleteRevisionsParams
 const insertMessage = `-- name: InsertMessage :exec
 INSERT INTO messages (workspace_id, thread_id, sequence, message_id, author_id, body, reply_to, mentioned_members,
                       mentioned_teams, revision, version, create_time, update_time, imported, utc_offset_seconds,
-                      external_id)
+                      external_id, urgency, urgent_reason, ask_count)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
         $9, $10, $11, $12, $13, $14, $15,
-        $16)
+        $16, $17, $18, $19)
 `
 
 type InsertMessageParams struct {
@@ -95,6 +95,9 @@ type InsertMessageParams struct {
 	Imported         bool
 	UtcOffsetSeconds *int32
 	ExternalID       string
+	Urgency          int16
+	UrgentReason     string
+	AskCount         int16
 }
 
 func (q *Queries) InsertMessage(ctx context.Context, arg InsertMessageParams) error {
@@ -115,6 +118,9 @@ func (q *Queries) InsertMessage(ctx context.Context, arg InsertMessageParams) er
 		arg.Imported,
 		arg.UtcOffsetSeconds,
 		arg.ExternalID,
+		arg.Urgency,
+		arg.UrgentReason,
+		arg.AskCount,
 	)
 	return err
 }
@@ -225,7 +231,7 @@ func (q *Queries) ListRevisions(ctx context.Context, arg ListRevisionsParams) ([
 }
 
 const messageFor = `-- name: MessageFor :one
-SELECT m.workspace_id, m.thread_id, m.sequence, m.message_id, m.author_id, m.body, m.reply_to, m.mentioned_members, m.mentioned_teams, m.reacted, m.revision, m.version, m.create_time, m.update_time, m.delete_time, m.imported, m.utc_offset_seconds, m.external_id,
+SELECT m.workspace_id, m.thread_id, m.sequence, m.message_id, m.author_id, m.body, m.reply_to, m.mentioned_members, m.mentioned_teams, m.reacted, m.revision, m.version, m.create_time, m.update_time, m.delete_time, m.imported, m.utc_offset_seconds, m.external_id, m.urgency, m.urgent_reason, m.ask_count,
        coalesce(CASE WHEN m.reacted THEN reactions_of(m.workspace_id, m.thread_id, m.sequence, $1) END, '[]')::jsonb
            AS reactions,
        t.space_id, space_right(t.workspace_id, $1, t.space_id)::smallint AS have
@@ -276,6 +282,9 @@ func (q *Queries) MessageFor(ctx context.Context, arg MessageForParams) (Message
 		&i.Message.Imported,
 		&i.Message.UtcOffsetSeconds,
 		&i.Message.ExternalID,
+		&i.Message.Urgency,
+		&i.Message.UrgentReason,
+		&i.Message.AskCount,
 		&i.Reactions,
 		&i.SpaceID,
 		&i.Have,
@@ -286,8 +295,9 @@ func (q *Queries) MessageFor(ctx context.Context, arg MessageForParams) (Message
 const updateMessage = `-- name: UpdateMessage :exec
 UPDATE messages
 SET body = $1, mentioned_members = $2, mentioned_teams = $3, reacted = $4,
-    revision = $5, version = $6, update_time = $7, delete_time = $8
-WHERE workspace_id = $9 AND thread_id = $10 AND sequence = $11
+    revision = $5, version = $6, update_time = $7, delete_time = $8,
+    urgent_reason = $9, ask_count = $10
+WHERE workspace_id = $11 AND thread_id = $12 AND sequence = $13
 `
 
 type UpdateMessageParams struct {
@@ -299,6 +309,8 @@ type UpdateMessageParams struct {
 	Version          int64
 	UpdateTime       time.Time
 	DeleteTime       *time.Time
+	UrgentReason     string
+	AskCount         int16
 	WorkspaceID      uuid.UUID
 	ThreadID         uuid.UUID
 	Sequence         int64
@@ -314,6 +326,8 @@ func (q *Queries) UpdateMessage(ctx context.Context, arg UpdateMessageParams) er
 		arg.Version,
 		arg.UpdateTime,
 		arg.DeleteTime,
+		arg.UrgentReason,
+		arg.AskCount,
 		arg.WorkspaceID,
 		arg.ThreadID,
 		arg.Sequence,

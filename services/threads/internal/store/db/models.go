@@ -10,6 +10,50 @@ import (
 	"github.com/google/uuid"
 )
 
+type Ask struct {
+	WorkspaceID    uuid.UUID
+	AskID          uuid.UUID
+	ThreadID       uuid.UUID
+	Sequence       int64
+	SpaceID        uuid.UUID
+	AskerID        uuid.UUID
+	Kind           string
+	MemberIds      []uuid.UUID
+	TeamID         *uuid.UUID
+	Everyone       bool
+	ResponseWindow string
+	Urgency        int16
+	State          string
+	WithdrawReason string
+	Version        int64
+	CreateTime     time.Time
+	UpdateTime     time.Time
+}
+
+type AskRecipient struct {
+	WorkspaceID      uuid.UUID
+	AskID            uuid.UUID
+	MemberID         uuid.UUID
+	CreateTime       time.Time
+	Place            int16
+	State            string
+	OfTeam           bool
+	StartTime        time.Time
+	DuePending       bool
+	DueRound         int64
+	DueTime          *time.Time
+	RemindTime       *time.Time
+	DueReason        int16
+	OverdueTold      bool
+	LeaseTime        time.Time
+	AnswerSequence   int64
+	Comment          string
+	AnsweredByID     *uuid.UUID
+	ReassignedToID   *uuid.UUID
+	ReassignedFromID *uuid.UUID
+	UpdateTime       time.Time
+}
+
 type ImportedConversation struct {
 	WorkspaceID      uuid.UUID
 	SpaceID          uuid.UUID
@@ -36,6 +80,7 @@ type Member struct {
 	State       int16
 	Kind        int16
 	Version     int64
+	Email       string
 }
 
 type Message struct {
@@ -57,6 +102,9 @@ type Message struct {
 	Imported         bool
 	UtcOffsetSeconds *int32
 	ExternalID       string
+	Urgency          int16
+	UrgentReason     string
+	AskCount         int16
 }
 
 type MessageReaction struct {
@@ -81,6 +129,7 @@ type ProjectionState struct {
 	One           bool
 	StreamCreated time.Time
 	Sequence      int64
+	Kept          int16
 }
 
 type ReadState struct {
@@ -168,4 +217,16 @@ type ThreadActivity struct {
 	ThreadID     uuid.UUID
 	SpaceID      uuid.UUID
 	ActivityTime time.Time
+}
+
+type Workspace struct {
+	WorkspaceID   uuid.UUID
+	DisplayName   string
+	TimeZone      string
+	UrgentRole    int16
+	LowSeconds    int64
+	NormalSeconds int64
+	HighSeconds   int64
+	UrgentSeconds int64
+	Version       int64
 }

@@ -11,10 +11,10 @@ WHERE m.workspace_id = @workspace_id AND m.thread_id = @thread_id AND m.sequence
 -- name: InsertMessage :exec
 INSERT INTO messages (workspace_id, thread_id, sequence, message_id, author_id, body, reply_to, mentioned_members,
                       mentioned_teams, revision, version, create_time, update_time, imported, utc_offset_seconds,
-                      external_id)
+                      external_id, urgency, urgent_reason, ask_count)
 VALUES (@workspace_id, @thread_id, @sequence, @message_id, @author_id, @body, @reply_to, @mentioned_members,
         @mentioned_teams, @revision, @version, @create_time, @update_time, @imported, @utc_offset_seconds,
-        @external_id);
+        @external_id, @urgency, @urgent_reason, @ask_count);
 
 -- name: KeepRevision :exec
 -- Keeps the present body of a message as a revision, before it is replaced.
@@ -26,7 +26,8 @@ WHERE m.workspace_id = @workspace_id AND m.thread_id = @thread_id AND m.sequence
 -- name: UpdateMessage :exec
 UPDATE messages
 SET body = @body, mentioned_members = @mentioned_members, mentioned_teams = @mentioned_teams, reacted = @reacted,
-    revision = @revision, version = @version, update_time = @update_time, delete_time = @delete_time
+    revision = @revision, version = @version, update_time = @update_time, delete_time = @delete_time,
+    urgent_reason = @urgent_reason, ask_count = @ask_count
 WHERE workspace_id = @workspace_id AND thread_id = @thread_id AND sequence = @sequence;
 
 -- name: UpdateMessageReacted :exec

@@ -210,7 +210,7 @@ func (x *ResolveAccessRequest) GetSpace() string {
 // ResolveAccessResponse is what decides.
 type ResolveAccessResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The member, its teams and its belonging to them, the space, and the rights on it of the member and of its
+	// The workspace, the member, its teams and its belonging to them, the space, and the rights on it of the member and of its
 	// teams; each as far as it is there.
 	Rows          []*AccessRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -39,12 +39,14 @@ type AuditEvent struct {
 	Action string `protobuf:"bytes,5,opt,name=action,proto3" json:"action,omitempty"`
 	// The name of what it was done to.
 	Resource string `protobuf:"bytes,6,opt,name=resource,proto3" json:"resource,omitempty"`
-	// The API token behind the call, its name. Empty for services, and for the acceptance of an invitation.
+	// The API token behind the call, its name. Empty for services, for the acceptance of an invitation,
+	// and for what another service told of, such as `urgent.used`.
 	ApiToken string `protobuf:"bytes,7,opt,name=api_token,json=apiToken,proto3" json:"api_token,omitempty"`
 	// The network address that the call came from, as far as it is known; through the gateway as
 	// `203.0.113.7 via 10.0.0.4`, the client's and the gateway's.
 	Origin string `protobuf:"bytes,8,opt,name=origin,proto3" json:"origin,omitempty"`
-	// What changed, as words: field names with what they were and became, never a secret.
+	// What changed, as words: field names with what they were and became, never a secret. For `urgent.used`, which is done to
+	// a message, the stated `reason`.
 	Details map[string]string `protobuf:"bytes,9,rep,name=details,proto3" json:"details,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Always 1: a record never changes. `ce-sequence` of its event.
 	Version       int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`

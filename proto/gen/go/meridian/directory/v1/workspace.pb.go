@@ -152,8 +152,8 @@ func (x *Workspace) GetResponseWindows() *ResponseWindows {
 	return nil
 }
 
-// ResponseWindows are how long people have to answer, in their own working time, by urgency. One that is not given, or is
-// zero, has its default.
+// ResponseWindows are how long people have to answer, in their own working time, by urgency: whole seconds, at most 2000
+// hours. One that is not given, or is zero, has its default.
 type ResponseWindows struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// For LOW. 40 hours by default.

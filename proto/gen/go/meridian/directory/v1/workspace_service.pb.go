@@ -332,7 +332,9 @@ type UpdateWorkspaceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The workspace, with its name and the new values.
 	Workspace *Workspace `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"`
-	// What to change: `display_name`, `time_zone`, `urgent_role`, `response_windows`. Empty means every field that is set.
+	// What to change: `display_name`, `time_zone`, `urgent_role`, `response_windows`, or single ones of its windows, such as
+	// `response_windows.normal`. Empty means every field that is set. A field that is named and not set goes back to its
+	// default.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes the request safe to repeat: the same id does the work once.
 	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`

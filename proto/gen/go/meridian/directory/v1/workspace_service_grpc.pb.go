@@ -48,7 +48,7 @@ type WorkspaceServiceClient interface {
 	CreateWorkspace(ctx context.Context, in *CreateWorkspaceRequest, opts ...grpc.CallOption) (*CreateWorkspaceResponse, error)
 	// Changes a workspace's settings.
 	//
-	// Errors: NOT_FOUND, ABORTED for a stale etag, INVALID_ARGUMENT for an unknown path or zone.
+	// Errors: NOT_FOUND, ABORTED for a stale etag, INVALID_ARGUMENT for an unknown path, zone or role, or a window out of its bounds.
 	// Publishes workspace.updated and audit.recorded when something changed.
 	UpdateWorkspace(ctx context.Context, in *UpdateWorkspaceRequest, opts ...grpc.CallOption) (*Workspace, error)
 }
@@ -124,7 +124,7 @@ type WorkspaceServiceServer interface {
 	CreateWorkspace(context.Context, *CreateWorkspaceRequest) (*CreateWorkspaceResponse, error)
 	// Changes a workspace's settings.
 	//
-	// Errors: NOT_FOUND, ABORTED for a stale etag, INVALID_ARGUMENT for an unknown path or zone.
+	// Errors: NOT_FOUND, ABORTED for a stale etag, INVALID_ARGUMENT for an unknown path, zone or role, or a window out of its bounds.
 	// Publishes workspace.updated and audit.recorded when something changed.
 	UpdateWorkspace(context.Context, *UpdateWorkspaceRequest) (*Workspace, error)
 	mustEmbedUnimplementedWorkspaceServiceServer()

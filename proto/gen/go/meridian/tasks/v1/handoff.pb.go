@@ -100,8 +100,9 @@ const (
 	Handoff_MEMBER Handoff_Route = 1
 	// A team: the first to accept holds it.
 	Handoff_TEAM Handoff_Route = 2
-	// The best of a team, one after the other: who can be reached soonest, then by name. Declined or expired goes to the
-	// next in a new offer, and back to the giver when none is left.
+	// The best of a team, one after the other: who can be reached soonest, then by name. Who next works more than 72 hours
+	// from then is away, and is left out. Declined or expired goes to the next in a new offer, and back to the giver when
+	// none is left.
 	Handoff_AUTO Handoff_Route = 3
 )
 
@@ -172,7 +173,7 @@ type Handoff struct {
 	Team string `protobuf:"bytes,9,opt,name=team,proto3" json:"team,omitempty"`
 	// What the next one needs.
 	Note *HandoffNote `protobuf:"bytes,10,opt,name=note,proto3" json:"note,omitempty"`
-	// How long a receiver has, after they start.
+	// How long a receiver has, after they start: from when it was offered, for AUTO from when its candidate was found.
 	Window *v1.ResponseWindow `protobuf:"bytes,11,opt,name=window,proto3" json:"window,omitempty"`
 	// What became of it.
 	State Handoff_State `protobuf:"varint,12,opt,name=state,proto3,enum=meridian.tasks.v1.Handoff_State" json:"state,omitempty"`
@@ -189,7 +190,8 @@ type Handoff struct {
 	Previous string `protobuf:"bytes,17,opt,name=previous,proto3" json:"previous,omitempty"`
 	// The offer that went on from this one, for AUTO.
 	Next string `protobuf:"bytes,18,opt,name=next,proto3" json:"next,omitempty"`
-	// Whether AUTO ended here because no candidate was left, so that the baton is back with the giver.
+	// Whether it ended without a taker and nobody else is asked, so that the baton is back with the giver: true of a MEMBER's
+	// or a TEAM's that EXPIRED, and of the last one of an AUTO.
 	Returned bool `protobuf:"varint,19,opt,name=returned,proto3" json:"returned,omitempty"`
 	// Those of a TEAM who have refused.
 	Decliners []string `protobuf:"bytes,20,rep,name=decliners,proto3" json:"decliners,omitempty"`
@@ -394,7 +396,7 @@ func (x *Handoff) GetEndTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// HandoffNote is what the next holder needs.
+// HandoffNote is what the next holder needs, at most 96 KiB in all.
 type HandoffNote struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What is done. Markdown, at most 16 KiB.

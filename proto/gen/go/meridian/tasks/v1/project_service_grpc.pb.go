@@ -54,9 +54,11 @@ type ProjectServiceClient interface {
 	// Side effects: publishes `project.updated`.
 	// Errors: NOT_FOUND; ABORTED for a stale etag; INVALID_ARGUMENT for an unknown path of `update_mask`.
 	UpdateProject(ctx context.Context, in *UpdateProjectRequest, opts ...grpc.CallOption) (*Project, error)
-	// Replaces the workflow. Every task is moved: none is stranded in a state that is gone.
+	// Replaces the workflow. Every task is moved: none is stranded in a state that is gone. A state that stays and means
+	// something else since moves its tasks too. The same workflow again changes nothing.
 	//
-	// Side effects: publishes `project.workflow_changed`, and `task.state_changed` for each task that moved.
+	// Side effects: publishes `project.workflow_changed`, and `task.state_changed` for each task that moved, with
+	// `task.completed` or `task.reopened` and what happens to the leg and the offer where that follows.
 	// Errors: NOT_FOUND; ABORTED for a stale etag; INVALID_ARGUMENT for a state that goes while tasks are in it and `moves` does
 	// not say where to, and for the rules of Project.workflow; FAILED_PRECONDITION (TOO_MANY_TASKS) when more than 1000 tasks
 	// would move.
@@ -149,9 +151,11 @@ type ProjectServiceServer interface {
 	// Side effects: publishes `project.updated`.
 	// Errors: NOT_FOUND; ABORTED for a stale etag; INVALID_ARGUMENT for an unknown path of `update_mask`.
 	UpdateProject(context.Context, *UpdateProjectRequest) (*Project, error)
-	// Replaces the workflow. Every task is moved: none is stranded in a state that is gone.
+	// Replaces the workflow. Every task is moved: none is stranded in a state that is gone. A state that stays and means
+	// something else since moves its tasks too. The same workflow again changes nothing.
 	//
-	// Side effects: publishes `project.workflow_changed`, and `task.state_changed` for each task that moved.
+	// Side effects: publishes `project.workflow_changed`, and `task.state_changed` for each task that moved, with
+	// `task.completed` or `task.reopened` and what happens to the leg and the offer where that follows.
 	// Errors: NOT_FOUND; ABORTED for a stale etag; INVALID_ARGUMENT for a state that goes while tasks are in it and `moves` does
 	// not say where to, and for the rules of Project.workflow; FAILED_PRECONDITION (TOO_MANY_TASKS) when more than 1000 tasks
 	// would move.

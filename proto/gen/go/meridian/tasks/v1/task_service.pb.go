@@ -83,7 +83,8 @@ type ListTasksRequest struct {
 	// AIP-160 over `project`, `space`, `team` (names), `holder` and `reporter` (a name, "me", or "" for nobody), `state`, `category`,
 	// `priority`, `label`, `key`, `due_date` (as 2026-12-01), `due_time`, `create_time`, `update_time`, with =, !=, <, <=, >, >= and AND.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// `create_time`, `update_time`, `priority` or `due_time`, with `desc` for the other way. `create_time desc` when empty.
+	// `create_time`, `update_time`, `priority` or `due_time`, with `desc` for the other way. `create_time desc` when empty. By
+	// `due_time` a `due_date` stands at its end in UTC, and what is not due stands after all that is.
 	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -25,7 +25,8 @@ const (
 // Somebody asked something of others, with a message. Due times follow with `ask.due_changed`.
 type AskOpened struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it.
+	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
+	// 32 KiB together theirs alone: GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -107,7 +108,8 @@ func (x *AskOpened) GetUrgentReason() string {
 // An ask was answered, by a reply or without one.
 type AskAnswered struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it.
+	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
+	// 32 KiB together theirs alone: GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -189,7 +191,8 @@ func (x *AskAnswered) GetSettledMembers() []string {
 // Somebody declined an ask.
 type AskDeclined struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it.
+	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
+	// 32 KiB together theirs alone: GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -271,7 +274,8 @@ func (x *AskDeclined) GetReason() string {
 // Somebody handed an ask to another.
 type AskReassigned struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it.
+	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
+	// 32 KiB together theirs alone: GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -371,7 +375,8 @@ func (x *AskReassigned) GetExcerpt() string {
 // The due times of some of those asked became known, or followed a change of their working time.
 type AskDueChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it.
+	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
+	// 32 KiB together theirs alone: GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -444,7 +449,8 @@ func (x *AskDueChanged) GetMembers() []string {
 // The windows of some of those asked are over, and it still waits for them. They can still answer.
 type AskOverdue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it.
+	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
+	// 32 KiB together theirs alone: GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
@@ -517,7 +523,8 @@ func (x *AskOverdue) GetMembers() []string {
 // An ask was taken back, or its message was deleted.
 type AskWithdrawn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ask after it.
+	// The ask after it. Of more than 200 recipients it shows those whom the event is about, and of comments of more than
+	// 32 KiB together theirs alone: GetAsk has the rest.
 	Ask *Ask `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The space that holds the thread.
 	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`

@@ -79,8 +79,8 @@ type ListAsksRequest struct {
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The `next_page_token` of the page before, of a request that is otherwise the same.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 over `recipient` (a member's name, or "me": those it still waits for), `asker` (the same), `thread`, `message`
-	// (names), `state` (OPEN, SETTLED, WITHDRAWN) and `kind`, with = and AND.
+	// AIP-160 over `recipient` (whom it still waits for: a member's name, or "me"), `asker` (a member's name, or "me"),
+	// `thread`, `message` (names), `state` (OPEN, SETTLED, WITHDRAWN) and `kind`, with = and AND.
 	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

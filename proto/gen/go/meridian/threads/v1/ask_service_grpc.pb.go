@@ -33,6 +33,8 @@ const (
 //
 // AskService is what people are asked in threads. An ask is made with its message (MessageService.CreateMessage).
 //
+// In an ARCHIVED thread nothing new is asked: an ask can be answered, declined and withdrawn there, but handed to nobody.
+//
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role, scope or right on
 // the space is too small, and NOT_FOUND for what the caller may not read.
 type AskServiceClient interface {
@@ -55,11 +57,13 @@ type AskServiceClient interface {
 	// Side effects: publishes `ask.declined`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED).
 	DeclineAsk(ctx context.Context, in *DeclineAskRequest, opts ...grpc.CallOption) (*Ask, error)
-	// Hands an ask to another member, whose window begins now. Where they are asked already, it only ends for the caller.
+	// Hands an ask to another member, whose window begins now. Where it waits for them already, or they have answered it, it
+	// only ends for the caller; who declined it or handed it on is asked again. One of a team hands on their place in it.
 	//
 	// Side effects: publishes `ask.reassigned`.
-	// Errors: NOT_FOUND; INVALID_ARGUMENT for a member who may not read the space or has not joined; PERMISSION_DENIED
-	// (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED).
+	// Errors: NOT_FOUND; INVALID_ARGUMENT for the caller, the asker, and a member who may not read the space or has not
+	// joined; PERMISSION_DENIED (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED; THREAD_ARCHIVED;
+	// TOO_LARGE when the ask has had 600 recipients).
 	ReassignAsk(ctx context.Context, in *ReassignAskRequest, opts ...grpc.CallOption) (*Ask, error)
 	// Takes an ask back from all whom it still waits for.
 	//
@@ -143,6 +147,8 @@ func (c *askServiceClient) WithdrawAsk(ctx context.Context, in *WithdrawAskReque
 //
 // AskService is what people are asked in threads. An ask is made with its message (MessageService.CreateMessage).
 //
+// In an ARCHIVED thread nothing new is asked: an ask can be answered, declined and withdrawn there, but handed to nobody.
+//
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role, scope or right on
 // the space is too small, and NOT_FOUND for what the caller may not read.
 type AskServiceServer interface {
@@ -165,11 +171,13 @@ type AskServiceServer interface {
 	// Side effects: publishes `ask.declined`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED).
 	DeclineAsk(context.Context, *DeclineAskRequest) (*Ask, error)
-	// Hands an ask to another member, whose window begins now. Where they are asked already, it only ends for the caller.
+	// Hands an ask to another member, whose window begins now. Where it waits for them already, or they have answered it, it
+	// only ends for the caller; who declined it or handed it on is asked again. One of a team hands on their place in it.
 	//
 	// Side effects: publishes `ask.reassigned`.
-	// Errors: NOT_FOUND; INVALID_ARGUMENT for a member who may not read the space or has not joined; PERMISSION_DENIED
-	// (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED).
+	// Errors: NOT_FOUND; INVALID_ARGUMENT for the caller, the asker, and a member who may not read the space or has not
+	// joined; PERMISSION_DENIED (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED; THREAD_ARCHIVED;
+	// TOO_LARGE when the ask has had 600 recipients).
 	ReassignAsk(context.Context, *ReassignAskRequest) (*Ask, error)
 	// Takes an ask back from all whom it still waits for.
 	//

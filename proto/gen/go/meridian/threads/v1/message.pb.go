@@ -123,9 +123,10 @@ type Message struct {
 	// the role that the workspace lets use it.
 	Urgency v1.Notification_Urgency `protobuf:"varint,19,opt,name=urgency,proto3,enum=meridian.notifications.v1.Notification_Urgency" json:"urgency,omitempty"`
 	// Why the message is URGENT, in words: 1 to 500 characters, not all blank. It is kept on record and shown to those it
-	// interrupts. Given with URGENT, and only with it.
+	// interrupts. Given with URGENT, and only with it. Empty in a tombstone.
 	UrgentReason string `protobuf:"bytes,20,opt,name=urgent_reason,json=urgentReason,proto3" json:"urgent_reason,omitempty"`
-	// What the message asks of whom, at most 10.
+	// What the message asks of whom, at most 10 asks of at most 500 people together. A tombstone shows none: its open asks
+	// are withdrawn.
 	Asks          []*Ask `protobuf:"bytes,21,rep,name=asks,proto3" json:"asks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -116,7 +116,7 @@ func (x *MessagePosted) GetThreadTitle() string {
 // The body of a message was replaced.
 type MessageEdited struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The message after the edit.
+	// The message after the edit. Its asks show their recipients where these are at most 100 together.
 	Message *Message `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
 	// The thread that holds it.
 	Thread string `protobuf:"bytes,2,opt,name=thread,proto3" json:"thread,omitempty"`

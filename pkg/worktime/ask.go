@@ -1,0 +1,182 @@
+package worktime
+
+import (
+	"iter"
+	"time"
+)
+
+// Kind says what a stretch of time is.
+type Kind int
+
+const (
+	// Off is outside the weekly hours.
+	Off Kind = iota
+	// Working is working time.
+	Working
+	// Away is time off that would have been working time.
+	Away
+)
+
+// Stretch is an interval of one kind.
+type Stretch struct {
+	Interval
+	Kind Kind
+}
+
+// Stretches are all of the time from start until end, without gaps, each as long as it can be. They come one by one: who
+// stops early has not reckoned the rest.
+func (c *Calendar) Stretches(start, end time.Time) iter.Seq[Stretch] {
+	return func(yield func(Stretch) bool) {
+		var next Stretch // what is told as soon as it is known where it ends
+		told, at := true, start
+		add := func(s Stretch) bool {
+			if !s.Start.Before(s.End) {
+				return true
+			}
+			if !told && next.Kind == s.Kind {
+				next.End = s.End
+				return true
+			}
+			if !told && !yield(next) {
+				return false
+			}
+			next, told = s, false
+			return true
+		}
+		for piece, works := range c.pieces(start, end) {
+			kind := Away
+			if works {
+				kind = Working
+			}
+			if !add(Stretch{Interval{at, piece.Start}, Off}) || !add(Stretch{piece, kind}) {
+				return
+			}
+			at = piece.End
+		}
+		if add(Stretch{Interval{at, end}, Off}) && !told {
+			yield(next)
+		}
+	}
+}
+
+// Working are the working intervals from start until end, one by one.
+func (c *Calendar) Working(start, end time.Time) iter.Seq[Interval] {
+	return func(yield func(Interval) bool) {
+		var next Interval
+		some := false
+		for piece, works := range c.pieces(start, end) {
+			switch {
+			case !works:
+			case some && next.End.Equal(piece.Start):
+				next.End = piece.End
+			case some && !yield(next):
+				return
+			default:
+				next, some = piece, true
+			}
+		}
+		if some {
+			yield(next)
+		}
+	}
+}
+
+// Deadline is the instant at which so much working time has passed since from; of none it is the next working instant.
+// Where a working interval ends just then, it is that end. It is false when not reached within the Horizon.
+func (c *Calendar) Deadline(from time.Time, working time.Duration) (time.Time, bool) {
+	for piece, works := range c.pieces(from, from.Add(Horizon)) {
+		if !works {
+			continue
+		}
+		if working <= 0 {
+			return piece.Start, true
+		}
+		if length := piece.Length(); length < working {
+			working -= length
+			continue
+		}
+		return piece.Start.Add(working), true
+	}
+	return time.Time{}, false
+}
+
+// DeadlineDays is the end of the n-th working day that begins after from: a day under way at from is no further one. It
+// is false when not reached within the Horizon.
+func (c *Calendar) DeadlineDays(from time.Time, n int) (time.Time, bool) {
+	limit := from.Add(Horizon)
+	end := from
+	for day := range c.days(from, limit) {
+		end = later(end, day.End) // a day may lie within the night shift of the one before
+		if n--; n <= 0 {
+			return end, !end.After(limit)
+		}
+	}
+	return time.Time{}, false
+}
+
+// Next is the working interval at an instant, from that instant on, else the next one. It ends at the Horizon where it
+// would be longer, and is false where there is none within it.
+func (c *Calendar) Next(at time.Time) (Interval, bool) {
+	for interval := range c.Working(at, at.Add(Horizon)) {
+		return interval, true
+	}
+	return Interval{}, false
+}
+
+// Day is a working day. It belongs to the local date on which its first window starts; Start is its first working instant
+// and End its last, so that a night shift ends on the next date.
+type Day struct {
+	Interval
+	Date Date
+}
+
+// NextDay is the next working day that starts after an instant; false where there is none within the Horizon.
+func (c *Calendar) NextDay(at time.Time) (Day, bool) {
+	for day := range c.days(at, at.Add(Horizon)) {
+		return day, true
+	}
+	return Day{}, false
+}
+
+// days are the working days that start after lo and before hi, in order, each whole.
+func (c *Calendar) days(lo, hi time.Time) iter.Seq[Day] {
+	// All windows of a day start on one date, so none of a day that starts after lo, or before hi, is further away.
+	const longest = 48 * time.Hour
+	return func(yield func(Day) bool) {
+		var next Day
+		some := false
+		tell := func() bool { return !some || !next.Start.After(lo) || yield(next) }
+		for s := range c.shifts(lo.Add(-longest), hi.Add(longest)) {
+			worked, ok := s.worked()
+			if !ok {
+				continue
+			}
+			if some && next.Date == s.day {
+				next.Start, next.End = earlier(next.Start, worked.Start), later(next.End, worked.End)
+				continue
+			}
+			if !tell() {
+				return
+			}
+			if some = worked.Start.Before(hi); !some {
+				return
+			}
+			next = Day{Interval: worked, Date: s.day}
+		}
+		tell()
+	}
+}
+
+// worked is the shift from its first working instant to its last; false when all of it is time off.
+func (s shift) worked() (Interval, bool) {
+	worked := s.Interval
+	if is, until := away(s.off, worked.Start); is {
+		worked.Start = until
+	}
+	for i := len(s.off) - 1; i >= 0; i-- {
+		if !s.off[i].End.Before(worked.End) && s.off[i].Start.Before(worked.End) {
+			worked.End = s.off[i].Start
+		}
+	}
+	return worked, worked.Start.Before(worked.End)
+}

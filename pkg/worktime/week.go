@@ -1,0 +1,88 @@
+package worktime
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Window is a stretch of local civil time that repeats on some days of every week.
+type Window struct {
+	// Days are those on which it starts.
+	Days []time.Weekday
+	// Start is from 0 to before DayEnd, End from 0 to DayEnd. An end that is not after the start is on the next day.
+	Start, End Clock
+}
+
+// WindowError says what is wrong with a window.
+type WindowError struct {
+	// Index is the window's place, Part one of "days", "start" and "end", Rule what holds for it.
+	Index      int
+	Part, Rule string
+}
+
+// Error implements error.
+func (e *WindowError) Error() string {
+	return "worktime: window " + strconv.Itoa(e.Index) + ": its " + e.Part + " " + e.Rule
+}
+
+// Week is a week's windows. The zero Week has none: nobody works.
+type Week struct{ days [7][]hours }
+
+// hours are a window's seconds from the midnight of the day it starts on.
+type hours struct{ start, end int64 }
+
+// NewWeek makes a week of windows, which may touch and overlap. Its error is a *WindowError.
+func NewWeek(windows []Window) (Week, error) {
+	var week Week
+	for i, w := range windows {
+		if err := w.check(i); err != nil {
+			return Week{}, err
+		}
+		h := hours{start: int64(w.Start) * 60, end: int64(w.End) * 60}
+		if w.End <= w.Start {
+			h.end += daySeconds
+		}
+		for _, day := range w.Days {
+			week.days[day] = append(week.days[day], h)
+		}
+	}
+	for _, day := range week.days {
+		slices.SortFunc(day, func(a, b hours) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
+	}
+	return week, nil
+}
+
+func (w Window) check(i int) error {
+	var seen [7]bool
+	if len(w.Days) == 0 {
+		return &WindowError{i, "days", "must name at least one day"}
+	}
+	for _, day := range w.Days {
+		if day < time.Sunday || day > time.Saturday {
+			return &WindowError{i, "days", "must be days of the week"}
+		}
+		if seen[day] {
+			return &WindowError{i, "days", "must not name a day twice"}
+		}
+		seen[day] = true
+	}
+	switch {
+	case w.Start < 0 || w.Start >= DayEnd:
+		return &WindowError{i, "start", "must be from 00:00 to 23:59"}
+	case w.End < 0 || w.End > DayEnd:
+		return &WindowError{i, "end", "must be from 00:00 to 24:00"}
+	}
+	return nil
+}
+
+// empty says that the week has no windows.
+func (w *Week) empty() bool {
+	for _, day := range w.days {
+		if len(day) > 0 {
+			return false
+		}
+	}
+	return true
+}

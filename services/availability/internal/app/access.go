@@ -1,0 +1,143 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+)
+
+// Access is the projection of the directory that the store reads members from.
+type Access interface {
+	// Confirm asks the directory about a member and corrects the projection. It fails only when the projection cannot be
+	// trusted and the directory cannot be asked.
+	Confirm(ctx context.Context, ws, member, space uuid.UUID) error
+	// Current is nil while the projection is known to follow the directory, for the workspace of the caller.
+	Current(ctx context.Context) error
+}
+
+// caller returns who calls, once the projection is known to be current. A service belongs to no workspace: for it the
+// projection's is that of what it asks about.
+func (a *App) caller(ctx context.Context, ws uuid.UUID) (auth.Caller, error) {
+	caller, err := auth.Require(ctx)
+	if err != nil {
+		return auth.Caller{}, err
+	}
+	if caller.Service != "" {
+		asking := caller
+		asking.Workspace = ws
+		ctx = auth.NewContext(ctx, asking)
+	}
+	return caller, a.access.Current(ctx)
+}
+
+// seesReasons says whether a caller may know why a member is off: the member, and administrators.
+func seesReasons(caller auth.Caller, member uuid.UUID) bool {
+	return caller.Member == member || caller.Role >= auth.Admin
+}
+
+// Fresh tells whether a resource is at the revision that the caller has seen; nil asks nothing.
+type Fresh func(revision int64) error
+
+func (f Fresh) check(revision int64) error {
+	if f == nil {
+		return nil
+	}
+	return f(revision)
+}
+
+// stranger is the refusal of a member whom the projection does not have, which the directory may know better.
+type stranger struct{ fault error }
+
+func (s *stranger) Error() string { return s.fault.Error() }
+func (s *stranger) Unwrap() error { return s.fault }
+
+// known makes a NotFound of a member a stranger.
+func known(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return &stranger{fault: err}
+	}
+	return err
+}
+
+// confirmed runs what may not know the member. Such a refusal is put to the directory, and what was refused is tried once
+// more.
+func (a *App) confirmed(ctx context.Context, ws, member uuid.UUID, try func() error) error {
+	err := try()
+	if _, ok := errors.AsType[*stranger](err); !ok {
+		return err
+	}
+	if err := a.access.Confirm(ctx, ws, member, uuid.Nil); err != nil {
+		return err
+	}
+	err = try()
+	if refusal, ok := errors.AsType[*stranger](err); ok {
+		return refusal.fault
+	}
+	return err
+}
+
+// mostConfirmed is about how many members one question asks the directory. Beyond it the projection decides alone: a
+// client that makes up members must not be able to make that many calls of one.
+const mostConfirmed = 20
+
+// people are the members of a workspace with their layers, as far as they matter between two instants. Those who seem not to
+// be there, or not to be active, are asked about first.
+func (a *App) people(ctx context.Context, ws uuid.UUID, members []uuid.UUID, from, until time.Time) (map[uuid.UUID]domain.Person, error) {
+	// Working days begin before the instant that is asked about, in zones that are ahead and behind.
+	const margin = 4 * 24 * time.Hour
+	from, until = from.Add(-margin), until.Add(margin)
+	records, err := a.store.Records(ctx, ws, members, from, until)
+	if err != nil {
+		return nil, err
+	}
+	asked := make(map[uuid.UUID]bool)
+	for _, member := range members {
+		if !records[member].Active && len(asked) < mostConfirmed {
+			asked[member] = true
+		}
+	}
+	if len(asked) > 0 {
+		if err := a.confirmAll(ctx, ws, asked); err != nil {
+			return nil, err
+		}
+		if records, err = a.store.Records(ctx, ws, members, from, until); err != nil {
+			return nil, err
+		}
+	}
+	people := make(map[uuid.UUID]domain.Person, len(records))
+	for member, record := range records {
+		if people[member], err = record.Lay(); err != nil {
+			return nil, err
+		}
+	}
+	return people, nil
+}
+
+func (a *App) confirmAll(ctx context.Context, ws uuid.UUID, members map[uuid.UUID]bool) error {
+	var (
+		asking sync.WaitGroup
+		mu     sync.Mutex
+		failed error
+	)
+	for member := range members {
+		asking.Go(func() {
+			if err := a.access.Confirm(ctx, ws, member, uuid.Nil); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = err
+			}
+		})
+	}
+	asking.Wait()
+	return failed
+}
+
+// now is the domain's time as the database keeps it, in microseconds.
+func (a *App) now() time.Time { return a.clock.Now().UTC().Truncate(time.Microsecond) }

@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/pkg/worktime"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+)
+
+// Effective is the hours that hold for a member now, with the version of their working time.
+type Effective struct {
+	domain.Source
+	Version int64
+}
+
+// Effective returns what holds for a member now.
+func (a *App) Effective(ctx context.Context, ws, member uuid.UUID) (Effective, error) {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return Effective{}, err
+	}
+	now := a.now()
+	people, err := a.people(ctx, ws, []uuid.UUID{member}, now, now)
+	if err != nil {
+		return Effective{}, err
+	}
+	person, ok := people[member]
+	if !ok {
+		return Effective{}, fault.NotFoundName(domain.MemberName(ws, member))
+	}
+	return Effective{Source: person.In(now), Version: person.Version}, nil
+}
+
+// Schedule returns one version of a member's hours.
+func (a *App) Schedule(ctx context.Context, ws, member, schedule uuid.UUID) (domain.Schedule, error) {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return domain.Schedule{}, err
+	}
+	return a.store.Schedule(ctx, ws, member, schedule)
+}
+
+// Schedules lists the versions of a member's hours, the newest first.
+func (a *App) Schedules(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.Schedule, Cursor], error) {
+	if err := a.there(ctx, ws, member); err != nil {
+		return page.Result[domain.Schedule, Cursor]{}, err
+	}
+	return a.store.Schedules(ctx, ws, member, p)
+}
+
+// there refuses a member who is not in the workspace.
+func (a *App) there(ctx context.Context, ws, member uuid.UUID) error {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return err
+	}
+	return a.confirmed(ctx, ws, member, func() error { return known(a.store.Member(ctx, ws, member)) })
+}
+
+// NewHours is what hours are asked to be: a member's, or without a zone the workspace's.
+type NewHours struct {
+	Zone    string
+	Windows []domain.Window
+	// EffectiveDate is the first local date; nil for today.
+	EffectiveDate *worktime.Date
+}
+
+// CreateSchedule sets a member's hours from a date on.
+func (a *App) CreateSchedule(ctx context.Context, ws, member uuid.UUID, in NewHours) (domain.Schedule, error) {
+	id, err := newID()
+	if err != nil {
+		return domain.Schedule{}, err
+	}
+	var made domain.Schedule
+	prior, err := a.changeTime(ctx, ws, member, domain.ScheduleName(ws, member, id),
+		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
+			s, events, err := domain.NewSchedule(domain.Schedule{
+				Workspace: ws, Member: member, ID: id, Zone: in.Zone, Windows: in.Windows,
+			}, in.EffectiveDate, m, now)
+			if err != nil {
+				return nil, err
+			}
+			made = s
+			return events, tx.AddSchedule(ctx, s)
+		})
+	if err != nil || prior == "" {
+		return made, err
+	}
+	if id, err = madeBefore(prior); err != nil {
+		return domain.Schedule{}, err
+	}
+	return a.store.Schedule(ctx, ws, member, id)
+}
+
+// DefaultSchedule returns one version of the workspace's hours.
+func (a *App) DefaultSchedule(ctx context.Context, ws, schedule uuid.UUID) (domain.DefaultSchedule, error) {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return domain.DefaultSchedule{}, err
+	}
+	return a.store.DefaultSchedule(ctx, ws, schedule)
+}
+
+// DefaultSchedules lists the versions of the workspace's hours, the newest first.
+func (a *App) DefaultSchedules(ctx context.Context, ws uuid.UUID, p Page) (page.Result[domain.DefaultSchedule, Cursor], error) {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return page.Result[domain.DefaultSchedule, Cursor]{}, err
+	}
+	return a.store.DefaultSchedules(ctx, ws, p)
+}
+
+// CreateDefaultSchedule sets the workspace's hours from a date on.
+func (a *App) CreateDefaultSchedule(ctx context.Context, ws uuid.UUID, in NewHours) (domain.DefaultSchedule, error) {
+	caller, err := a.caller(ctx, ws)
+	if err != nil {
+		return domain.DefaultSchedule{}, err
+	}
+	id, err := newID()
+	if err != nil {
+		return domain.DefaultSchedule{}, err
+	}
+	var (
+		made  domain.DefaultSchedule
+		prior string
+	)
+	err = a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
+		w, err := tx.LockWorkspace(ctx)
+		if err != nil {
+			return err
+		}
+		var replayed bool
+		if prior, replayed, err = tx.Replay(ctx, domain.DefaultScheduleName(ws, id)); err != nil || replayed {
+			return err
+		}
+		now := a.now()
+		d, events, err := domain.NewDefaultSchedule(domain.DefaultSchedule{Workspace: ws, ID: id, Windows: in.Windows}, in.EffectiveDate, &w, now)
+		if err != nil {
+			return err
+		}
+		made = d
+		if err := tx.AddDefaultSchedule(ctx, d); err != nil {
+			return err
+		}
+		if err := tx.SaveWorkspaceTime(ctx, w); err != nil {
+			return err
+		}
+		return publish(ctx, tx, caller, now, events)
+	})
+	if err != nil || prior == "" {
+		return made, err
+	}
+	if id, err = madeBefore(prior); err != nil {
+		return domain.DefaultSchedule{}, err
+	}
+	return a.store.DefaultSchedule(ctx, ws, id)
+}

@@ -1,0 +1,86 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+)
+
+// Store is the service's database. Every method is confined to the workspace it is given.
+type Store interface {
+	// Records returns what is known of the working time of members between two instants, those that are not there left out,
+	// in a fixed number of statements.
+	Records(ctx context.Context, ws uuid.UUID, members []uuid.UUID, from, until time.Time) (map[uuid.UUID]domain.Record, error)
+	// Response returns how long people have to answer in the workspace.
+	Response(ctx context.Context, ws uuid.UUID) (domain.Windows, error)
+	// Member is nil for a member of the workspace, else NotFound.
+	Member(ctx context.Context, ws, member uuid.UUID) error
+
+	// Schedule returns one version of a member's hours, Schedules them all, the newest first.
+	Schedule(ctx context.Context, ws, member, schedule uuid.UUID) (domain.Schedule, error)
+	Schedules(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.Schedule, Cursor], error)
+	// DefaultSchedule returns one version of the workspace's hours, DefaultSchedules them all, the newest first.
+	DefaultSchedule(ctx context.Context, ws, schedule uuid.UUID) (domain.DefaultSchedule, error)
+	DefaultSchedules(ctx context.Context, ws uuid.UUID, p Page) (page.Result[domain.DefaultSchedule, Cursor], error)
+	// TimeOff returns a time off of a member, TimeOffs them all, the newest first.
+	TimeOff(ctx context.Context, ws, member, timeOff uuid.UUID) (domain.TimeOff, error)
+	TimeOffs(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
+
+	// ZoneSeen is the version of the member at which their zone was last followed; 0 for never.
+	ZoneSeen(ctx context.Context, ws, member uuid.UUID) (int64, error)
+	// InTx runs fn in one transaction of the workspace, again when the database asks for it. What fn writes is sent when
+	// it returns, with the commit.
+	InTx(ctx context.Context, ws uuid.UUID, fn func(ctx context.Context, tx Tx) error) error
+}
+
+// Page is a page of a list in the order of ids, the newest first.
+type Page = page.Request[Cursor]
+
+// Cursor is where a page ends.
+type Cursor struct {
+	ID uuid.UUID `json:"i"`
+}
+
+// Tx is a transaction under way. Reads happen at once; writes are gathered and sent together at its end.
+type Tx interface {
+	// LockMember locks the row of a member's working time; NotFound for a member who is not in the workspace.
+	LockMember(ctx context.Context, member uuid.UUID) (domain.MemberTime, error)
+	// LockTime is LockMember also for a member of whom the projection has not heard yet.
+	LockTime(ctx context.Context, member uuid.UUID) (domain.MemberTime, error)
+	// SaveMemberTime keeps what a locked one has become.
+	SaveMemberTime(ctx context.Context, m domain.MemberTime) error
+	// LockWorkspace locks the row of the workspace's default hours, SaveWorkspaceTime keeps what it has become.
+	LockWorkspace(ctx context.Context) (domain.WorkspaceTime, error)
+	SaveWorkspaceTime(ctx context.Context, w domain.WorkspaceTime) error
+
+	// Record is Store.Records of one member.
+	Record(ctx context.Context, member uuid.UUID, from, until time.Time) (domain.Record, error)
+	// AddSchedule adds a version of a member's hours, and cuts those before it where it starts.
+	AddSchedule(ctx context.Context, s domain.Schedule) error
+	// AddDefaultSchedule adds a version of the workspace's hours.
+	AddDefaultSchedule(ctx context.Context, d domain.DefaultSchedule) error
+	// AddTimeOff adds a time off, SaveTimeOff keeps what it has become.
+	AddTimeOff(ctx context.Context, t domain.TimeOff) error
+	SaveTimeOff(ctx context.Context, t domain.TimeOff) error
+	// TimeOff returns a time off of a locked member.
+	TimeOff(ctx context.Context, member, timeOff uuid.UUID) (domain.TimeOff, error)
+
+	// OpenZone returns the zone that the profile of a locked member has now; false for none yet.
+	OpenZone(ctx context.Context, member uuid.UUID) (domain.ZonePeriod, bool, error)
+	// SeeZone notes the version at which the directory said the open zone again.
+	SeeZone(ctx context.Context, member uuid.UUID, seen int64) error
+	// MoveZone ends the open zone, if there is one, where the next starts, and begins that.
+	MoveZone(ctx context.Context, member uuid.UUID, next domain.ZonePeriod) error
+
+	// Replay claims the request for the resource of that name, at once. replayed says that the same request was made
+	// before, for the resource prior.
+	Replay(ctx context.Context, name string) (prior string, replayed bool, err error)
+	// First claims the event under way for its consumer; false says that its effect was made before.
+	First(ctx context.Context) (bool, error)
+	// Publish publishes events with the transaction, in their order. Their aggregates' rows must be locked by it.
+	Publish(ctx context.Context, at time.Time, actor string, events ...domain.Event) error
+}

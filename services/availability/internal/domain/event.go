@@ -1,0 +1,70 @@
+package domain
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Event is a fact that follows from a change, to be published with it. Version is the aggregate's after it.
+type Event interface{ event() }
+
+// ScheduleChanged says that a member's weekly hours were set. Its aggregate is the member's working time.
+type ScheduleChanged struct {
+	Schedule Schedule
+	Version  int64
+}
+
+// DefaultScheduleChanged says that a workspace's default hours were set. Its aggregate is the workspace's.
+type DefaultScheduleChanged struct {
+	Schedule DefaultSchedule
+	Version  int64
+}
+
+// WorkingTimeChanged says that a member's working time changed from Start until End; zero is all that follows.
+type WorkingTimeChanged struct {
+	Workspace, Member uuid.UUID
+	Start, End        time.Time
+	Version           int64
+}
+
+// TimeOffApproved says that a time off counts from now on. Its aggregate is the member's working time.
+type TimeOffApproved struct {
+	TimeOff TimeOff
+	Version int64
+}
+
+// TimeOffCancelled says that a time off was taken back. Its aggregate is the member's working time.
+type TimeOffCancelled struct {
+	TimeOff TimeOff
+	Version int64
+}
+
+func (ScheduleChanged) event()        {}
+func (DefaultScheduleChanged) event() {}
+func (WorkingTimeChanged) event()     {}
+func (TimeOffApproved) event()        {}
+func (TimeOffCancelled) event()       {}
+
+// MemberTime counts the changes of a member's working time: the aggregate of all that changes it.
+type MemberTime struct {
+	Workspace, Member uuid.UUID
+	Version           int64
+}
+
+// Next counts one more change.
+func (m *MemberTime) Next() int64 {
+	m.Version++
+	return m.Version
+}
+
+// changed is the event of a change of the working time from start until end, and counts it.
+func (m *MemberTime) changed(start, end time.Time) WorkingTimeChanged {
+	return WorkingTimeChanged{Workspace: m.Workspace, Member: m.Member, Start: start, End: end, Version: m.Next()}
+}
+
+// WorkspaceTime counts the changes of a workspace's default hours: their aggregate.
+type WorkspaceTime struct {
+	Workspace uuid.UUID
+	Version   int64
+}

@@ -1,0 +1,36 @@
+package domain
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// WorkspaceName is the resource name of a workspace.
+func WorkspaceName(ws uuid.UUID) string { return "workspaces/" + ws.String() }
+
+// MemberName is the resource name of a member.
+func MemberName(ws, member uuid.UUID) string {
+	return WorkspaceName(ws) + "/members/" + member.String()
+}
+
+// ScheduleName is the resource name of a member's hours.
+func ScheduleName(ws, member, schedule uuid.UUID) string {
+	return MemberName(ws, member) + "/workingSchedules/" + schedule.String()
+}
+
+// EffectiveName is the resource name of what holds for a member.
+func EffectiveName(ws, member uuid.UUID) string { return MemberName(ws, member) + "/effectiveSchedule" }
+
+// DefaultScheduleName is the resource name of a workspace's default hours.
+func DefaultScheduleName(ws, schedule uuid.UUID) string {
+	return WorkspaceName(ws) + "/defaultSchedules/" + schedule.String()
+}
+
+// TimeOffName is the resource name of a time off.
+func TimeOffName(ws, member, timeOff uuid.UUID) string {
+	return MemberName(ws, member) + "/timeOffs/" + timeOff.String()
+}
+
+// LastID is the last part of a resource name.
+func LastID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

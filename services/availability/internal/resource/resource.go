@@ -1,0 +1,92 @@
+// Package resource writes hours and times off as the resources of the API, for answers and for events alike, and reads
+// what both sides give: windows, dates and times of day.
+//
+// It promises that an event shows a thing exactly as a Get by its member would.
+package resource
+
+import (
+	"time"
+
+	"google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/genproto/googleapis/type/dayofweek"
+	"google.golang.org/genproto/googleapis/type/timeofday"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/meridianhq/meridian/pkg/etag"
+	"github.com/meridianhq/meridian/pkg/worktime"
+	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+)
+
+// Schedule is the resource of a version of a member's hours.
+func Schedule(s domain.Schedule) *availabilityv1.WorkingSchedule {
+	return &availabilityv1.WorkingSchedule{
+		Name: domain.ScheduleName(s.Workspace, s.Member, s.ID), Uid: s.ID.String(), TimeZone: s.Zone, Windows: Windows(s.Windows),
+		EffectiveDate: Date(s.EffectiveDate), StartTime: Timestamp(s.Start), EndTime: Timestamp(s.End),
+		CreateTime: Timestamp(s.CreateTime),
+	}
+}
+
+// DefaultSchedule is the resource of a version of a workspace's hours.
+func DefaultSchedule(d domain.DefaultSchedule) *availabilityv1.DefaultSchedule {
+	return &availabilityv1.DefaultSchedule{
+		Name: domain.DefaultScheduleName(d.Workspace, d.ID), Uid: d.ID.String(), Windows: Windows(d.Windows),
+		EffectiveDate: Date(d.EffectiveDate), CreateTime: Timestamp(d.CreateTime),
+	}
+}
+
+// TimeOff is the resource of a time off.
+func TimeOff(t domain.TimeOff) *availabilityv1.TimeOff {
+	out := &availabilityv1.TimeOff{
+		Name: domain.TimeOffName(t.Workspace, t.Member, t.ID), Uid: t.ID.String(),
+		Kind:  availabilityv1.TimeOff_Kind(availabilityv1.TimeOff_Kind_value[string(t.Kind)]),
+		Note:  t.Note,
+		State: availabilityv1.TimeOff_State(availabilityv1.TimeOff_State_value[string(t.State)]),
+		Etag:  etag.Of(t.Revision), CreateTime: Timestamp(t.CreateTime), UpdateTime: Timestamp(t.UpdateTime),
+	}
+	if t.AllDay {
+		out.StartDate, out.EndDate = Date(t.First), Date(t.Last)
+	} else {
+		out.StartTime, out.EndTime = Timestamp(t.Start), Timestamp(t.End)
+	}
+	return out
+}
+
+// Windows are the resources of weekly windows.
+func Windows(windows []domain.Window) []*availabilityv1.WeeklyWindow {
+	var out []*availabilityv1.WeeklyWindow
+	for _, w := range windows {
+		window := &availabilityv1.WeeklyWindow{StartTime: clock(w.Start), EndTime: clock(w.End)}
+		for _, day := range w.Days {
+			window.Days = append(window.Days, weekday(day))
+		}
+		out = append(out, window)
+	}
+	return out
+}
+
+// weekday is the API's day of the week: from 1 for Monday to 7 for Sunday.
+func weekday(day time.Weekday) dayofweek.DayOfWeek {
+	if day == time.Sunday {
+		return dayofweek.DayOfWeek_SUNDAY
+	}
+	return dayofweek.DayOfWeek(day)
+}
+
+func clock(c worktime.Clock) *timeofday.TimeOfDay {
+	return &timeofday.TimeOfDay{Hours: int32(c / 60), Minutes: int32(c % 60)}
+}
+
+// Date is the API's date.
+func Date(d worktime.Date) *date.Date {
+	year, month, day := d.Parts()
+	return &date.Date{Year: int32(year), Month: int32(month), Day: int32(day)}
+}
+
+// Timestamp is nil for the zero time, which is none.
+func Timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}

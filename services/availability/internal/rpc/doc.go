@@ -1,0 +1,18 @@
+// Package rpc is the gRPC side of availability: it reads requests into use cases and writes what they return.
+//
+// It promises to decide nothing: names, windows, dates and page tokens are checked here for their form alone.
+package rpc
+
+import (
+	"google.golang.org/grpc"
+
+	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
+	"github.com/meridianhq/meridian/services/availability/internal/app"
+)
+
+// Register puts the service's RPCs on a server.
+func Register(server grpc.ServiceRegistrar, a *app.App) {
+	availabilityv1.RegisterAvailabilityServiceServer(server, &availability{app: a})
+	availabilityv1.RegisterScheduleServiceServer(server, &schedules{app: a})
+	availabilityv1.RegisterTimeOffServiceServer(server, &timeOffs{app: a})
+}

@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/meridianhq/meridian/pkg/eventbus"
+	"github.com/meridianhq/meridian/pkg/inbox"
+	"github.com/meridianhq/meridian/pkg/outbox"
+	"github.com/meridianhq/meridian/pkg/pgtest"
+	"github.com/meridianhq/meridian/pkg/postgres"
+	"github.com/meridianhq/meridian/pkg/projection"
+	"github.com/meridianhq/meridian/pkg/replay"
+	"github.com/meridianhq/meridian/services/availability/internal/app"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+)
+
+// statements notes every statement that a pool runs.
+type statements struct {
+	mu   sync.Mutex
+	seen []call
+}
+
+type call struct {
+	sql  string
+	args []any
+}
+
+func (s *statements) note(sql string, args []any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = append(s.seen, call{sql, args})
+}
+
+func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	s.note(data.SQL, data.Args)
+	return ctx
+}
+
+func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return ctx
+}
+
+func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	s.note(data.SQL, data.Args)
+}
+
+func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+// take are the calls since the last look.
+func (s *statements) take() []call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := s.seen
+	s.seen = nil
+	return seen
+}
+
+// seeded is a database with enough in it that a plan which reads all of it would be a mistake.
+type seeded struct {
+	db      *pgtest.DB
+	store   *Store
+	traced  *statements
+	ws      uuid.UUID
+	members []uuid.UUID
+}
+
+// sets are all that the service's schema holds.
+func sets() []postgres.Set {
+	return []postgres.Set{outbox.Set(), inbox.Set(), replay.Set(), eventbus.Set(), projection.Set(), Set()}
+}
+
+// seedID is an id made of numbers, so that SQL can make it: workspace, member.
+func seedID(workspace, number int) uuid.UUID {
+	var id uuid.UUID
+	id[0], id[14], id[15] = byte(workspace), byte(number>>8), byte(number)
+	return id
+}
+
+// Every member has 20 former schedules and one that holds, 10 zones, and 40 times off over ten years.
+const seedSQL = `
+INSERT INTO members SELECT s.ws, s.id, 'M', 'm' || s.n, 'UTC', 2, 2, 1, 1 FROM seed_ids s;
+INSERT INTO member_times SELECT ws, id, 5 FROM seed_ids;
+INSERT INTO workspace_times SELECT gen_random_uuid(), 1 FROM generate_series(1, 20000);
+INSERT INTO members SELECT gen_random_uuid(), gen_random_uuid(), 'M', 'm', '', 2, 2, 1, 1 FROM generate_series(1, 60000);
+INSERT INTO member_times SELECT gen_random_uuid(), gen_random_uuid(), 1 FROM generate_series(1, 60000);
+INSERT INTO working_schedules SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '[]', '2020-01-01',
+		'2020-01-01'::timestamptz + v * interval '90 days', CASE WHEN v < 20 THEN '2020-01-01'::timestamptz + (v + 1) * interval '90 days' END,
+		'2020-01-01' FROM seed_ids s, generate_series(0, 20) v;
+INSERT INTO member_zones SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '2020-01-01'::timestamptz + v * interval '180 days',
+		CASE WHEN v < 9 THEN '2020-01-01'::timestamptz + (v + 1) * interval '180 days' END, 1 FROM seed_ids s, generate_series(0, 9) v;
+INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
+		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
+INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
+		FROM (SELECT DISTINCT ws FROM seed_ids) w, generate_series(1, 500) v;
+INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
+		FROM (SELECT gen_random_uuid() AS ws FROM generate_series(1, 500)) w, generate_series(1, 20) v;
+ANALYZE;
+`
+
+func seed(t *testing.T) *seeded {
+	t.Helper()
+	s := &seeded{db: pgtest.New(t, "availability", sets()...), traced: &statements{}, ws: seedID(1, 0)}
+	var workspaces, ids []uuid.UUID
+	var numbers []int
+	for w := 1; w <= 3; w++ {
+		for n := range 1000 {
+			workspaces, ids, numbers = append(workspaces, seedID(w, 0)), append(ids, seedID(w, n+1)), append(numbers, n)
+		}
+	}
+	s.members = ids[:1000]
+	owner := s.db.Owner.Pool()
+	_, err := owner.Exec(t.Context(), `CREATE TABLE seed_ids (ws uuid, id uuid, n int)`)
+	require.NoError(t, err)
+	_, err = owner.Exec(t.Context(), `INSERT INTO seed_ids SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[])`, workspaces, ids, numbers)
+	require.NoError(t, err)
+	_, err = owner.Exec(t.Context(), seedSQL)
+	require.NoError(t, err)
+	pool, err := postgres.Open(t.Context(), s.db.AppURL, postgres.Options{Tracer: s.traced})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	s.store = New(pool, outbox.New(func() {}), func(context.Context, time.Time, string, domain.Event) (outbox.Message, error) {
+		return outbox.Message{ID: uuid.Must(uuid.NewV7()), Workspace: s.ws, Aggregate: "a", Version: 1, Subject: "evt.x"}, nil
+	})
+	return s
+}
+
+// growing are the tables that grow with use. None of them may ever be read from end to end.
+func growing() []string {
+	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs"}
+}
+
+// requireIndexPlans explains every statement that was run on a growing table.
+func (s *seeded) requireIndexPlans(t *testing.T) {
+	t.Helper()
+	explained := 0
+	for _, c := range s.traced.take() {
+		verb, _, _ := strings.Cut(strings.TrimSpace(stripComments(c.sql)), " ")
+		if !slices.Contains([]string{"SELECT", "UPDATE", "INSERT"}, strings.ToUpper(verb)) || strings.Contains(c.sql, "set_config") {
+			continue
+		}
+		var text []byte
+		err := pgx.BeginFunc(t.Context(), s.db.App.Pool(), func(tx pgx.Tx) error {
+			if _, err := tx.Exec(t.Context(), `SELECT set_config('app.ws', $1, true)`, s.ws.String()); err != nil {
+				return err
+			}
+			return tx.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+c.sql, c.args...).Scan(&text)
+		})
+		require.NoError(t, err, c.sql)
+		var plans []struct{ Plan map[string]any }
+		require.NoError(t, json.Unmarshal(text, &plans))
+		requireNoScan(t, plans[0].Plan, c.sql, string(text))
+		explained++
+	}
+	require.Positive(t, explained)
+}
+
+func stripComments(sql string) string {
+	var kept []string
+	for line := range strings.SplitSeq(sql, "\n") {
+		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+func requireNoScan(t *testing.T, node map[string]any, sql, plan string) {
+	t.Helper()
+	relation, _ := node["Relation Name"].(string)
+	if slices.Contains(growing(), relation) {
+		require.NotEqual(t, "Seq Scan", node["Node Type"], "%s\nreads all of %s:\n%s", sql, relation, plan)
+	}
+	children, _ := node["Plans"].([]any)
+	for _, child := range children {
+		requireNoScan(t, child.(map[string]any), sql, plan)
+	}
+}
+
+var (
+	from  = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	until = time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// No statement of the store reads a growing table from end to end.
+func TestIndexPlans(t *testing.T) {
+	t.Parallel()
+	s := seed(t)
+	ctx, member := t.Context(), s.members[7]
+	for _, members := range [][]uuid.UUID{{member}, s.members[:50]} {
+		found, err := s.store.Records(ctx, s.ws, members, from, until)
+		require.NoError(t, err)
+		require.Len(t, found, len(members))
+		require.Len(t, found[member].Schedules, 1, "what is over is not read")
+		require.Len(t, found[member].Zones, 1)
+		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
+		require.Len(t, found[member].Defaults, 1)
+		s.requireIndexPlans(t)
+	}
+	require.NoError(t, s.store.Member(ctx, s.ws, member))
+	for _, after := range []*app.Cursor{nil, {ID: uuid.Max}} {
+		schedules, err := s.store.Schedules(ctx, s.ws, member, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, schedules.Items, 5)
+		_, err = s.store.Schedule(ctx, s.ws, member, schedules.Items[0].ID)
+		require.NoError(t, err)
+		offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, offs.Items, 5)
+		defaults, err := s.store.DefaultSchedules(ctx, s.ws, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, defaults.Items, 5)
+		_, err = s.store.DefaultSchedule(ctx, s.ws, defaults.Items[0].ID)
+		require.NoError(t, err)
+	}
+	_, err := s.store.ZoneSeen(ctx, s.ws, member)
+	require.NoError(t, err)
+	s.requireIndexPlans(t)
+	s.writes(t, member)
+	s.requireIndexPlans(t)
+}
+
+func (s *seeded) writes(t *testing.T, member uuid.UUID) {
+	t.Helper()
+	require.NoError(t, s.store.InTx(t.Context(), s.ws, func(ctx context.Context, tx app.Tx) error {
+		m, err := tx.LockMember(ctx, member)
+		require.NoError(t, err)
+		require.EqualValues(t, 5, m.Version)
+		_, err = tx.LockTime(ctx, member)
+		require.NoError(t, err)
+		w, err := tx.LockWorkspace(ctx)
+		require.NoError(t, err)
+		schedule := domain.Schedule{Member: member, ID: uuid.Must(uuid.NewV7()), Zone: "UTC", Start: from, CreateTime: from}
+		off := domain.TimeOff{Member: member, ID: uuid.Must(uuid.NewV7()), Kind: domain.Sick, State: domain.Approved, AllDay: true, CreateTime: from, UpdateTime: from}
+		for _, step := range []error{
+			tx.AddSchedule(ctx, schedule), tx.AddTimeOff(ctx, off), tx.SaveTimeOff(ctx, off), tx.SeeZone(ctx, member, 9),
+			tx.MoveZone(ctx, member, domain.ZonePeriod{Zone: "UTC", Start: from, Seen: 10}),
+			tx.AddDefaultSchedule(ctx, domain.DefaultSchedule{ID: uuid.Must(uuid.NewV7()), Version: 1000, CreateTime: from}),
+			tx.SaveMemberTime(ctx, m), tx.SaveWorkspaceTime(ctx, w),
+			tx.Publish(ctx, from, "a", domain.ScheduleChanged{Schedule: schedule}),
+		} {
+			require.NoError(t, step)
+		}
+		return nil
+	}))
+}
+
+// What is known of a thousand members costs as many statements as what is known of one.
+func TestTheCostOfManyMembers(t *testing.T) {
+	t.Parallel()
+	s := seed(t)
+	var cost []int
+	for _, n := range []int{1, 10, 1000} {
+		s.traced.take()
+		found, err := s.store.Records(t.Context(), s.ws, s.members[:n], from, until)
+		require.NoError(t, err)
+		require.Len(t, found, n)
+		cost = append(cost, len(s.traced.take()))
+	}
+	require.Equal(t, cost[0], cost[1])
+	require.Equal(t, cost[0], cost[2])
+}

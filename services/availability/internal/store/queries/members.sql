@@ -1,0 +1,62 @@
+-- name: People :many
+-- Members with the version of their working time.
+SELECT m.member_id, m.display_name, m.time_zone, (m.state = 2)::boolean AS active,
+       coalesce(t.version, 0)::bigint AS version, coalesce(w.time_zone, '')::text AS workspace_zone
+FROM members m
+LEFT JOIN member_times t ON t.workspace_id = m.workspace_id AND t.member_id = m.member_id
+LEFT JOIN workspaces w ON w.workspace_id = m.workspace_id
+WHERE m.workspace_id = @workspace_id AND m.member_id = ANY (@member_ids::uuid[]);
+
+-- name: MemberThere :one
+SELECT EXISTS (SELECT FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id);
+
+-- name: Response :one
+SELECT w.low_seconds, w.normal_seconds, w.high_seconds, w.urgent_seconds FROM workspaces w WHERE w.workspace_id = @workspace_id;
+
+-- name: LockMember :one
+-- Locks the row of a member's working time, laid where it is missing. No row: no such member.
+INSERT INTO member_times (workspace_id, member_id)
+SELECT m.workspace_id, m.member_id FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id
+ON CONFLICT (workspace_id, member_id) DO UPDATE SET version = member_times.version
+RETURNING version;
+
+-- name: LockTime :one
+-- The same, whether the member is known or not.
+INSERT INTO member_times (workspace_id, member_id) VALUES (@workspace_id, @member_id)
+ON CONFLICT (workspace_id, member_id) DO UPDATE SET version = member_times.version
+RETURNING version;
+
+-- name: SaveMemberTime :exec
+UPDATE member_times SET version = @version WHERE workspace_id = @workspace_id AND member_id = @member_id;
+
+-- name: ZonesFrom :many
+-- The zones of members' profiles that hold at or after an instant, in order.
+SELECT z.member_id, z.time_zone, z.start_time, z.end_time, z.seen
+FROM member_zones z
+WHERE z.workspace_id = @workspace_id AND z.member_id = ANY (@member_ids::uuid[])
+  AND (z.end_time IS NULL OR z.end_time > @from_time AND z.end_time > z.start_time)
+ORDER BY z.member_id, z.start_time;
+
+-- name: OpenZone :one
+SELECT z.time_zone, z.start_time, z.seen FROM member_zones z
+WHERE z.workspace_id = @workspace_id AND z.member_id = @member_id AND z.end_time IS NULL;
+
+-- name: SeeZone :exec
+UPDATE member_zones SET seen = @seen WHERE workspace_id = @workspace_id AND member_id = @member_id AND end_time IS NULL;
+
+-- name: EndZone :exec
+UPDATE member_zones SET end_time = greatest(start_time, @end_time)
+WHERE workspace_id = @workspace_id AND member_id = @member_id AND end_time IS NULL;
+
+-- name: InsertZone :exec
+INSERT INTO member_zones (workspace_id, member_id, zone_id, time_zone, start_time, seen)
+VALUES (@workspace_id, @member_id, @zone_id, @time_zone, @start_time, @seen);
+
+-- name: LayZones :exec
+-- Lays the first zone of members of whom none was noted, in all workspaces: they were there before this service was.
+INSERT INTO member_zones (workspace_id, member_id, zone_id, time_zone, start_time, seen)
+SELECT m.workspace_id, m.member_id, gen_random_uuid(), m.time_zone, @since, m.version
+FROM members m
+WHERE m.time_zone <> ''
+  AND NOT EXISTS (SELECT FROM member_zones z WHERE z.workspace_id = m.workspace_id AND z.member_id = m.member_id)
+ON CONFLICT (workspace_id, member_id) WHERE end_time IS NULL DO NOTHING;

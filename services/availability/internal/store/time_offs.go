@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/pkg/postgres"
+	"github.com/meridianhq/meridian/services/availability/internal/app"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+	"github.com/meridianhq/meridian/services/availability/internal/store/db"
+)
+
+// TimeOff implements app.Store.
+func (s *Store) TimeOff(ctx context.Context, ws, member, timeOff uuid.UUID) (domain.TimeOff, error) {
+	return timeOffBy(ctx, s.queries(ws), ws, member, timeOff)
+}
+
+// TimeOff implements app.Tx.
+func (t *tx) TimeOff(ctx context.Context, member, timeOff uuid.UUID) (domain.TimeOff, error) {
+	return timeOffBy(ctx, t.now, t.ws, member, timeOff)
+}
+
+func timeOffBy(ctx context.Context, q *db.Queries, ws, member, timeOff uuid.UUID) (domain.TimeOff, error) {
+	row, err := q.TimeOff(ctx, db.TimeOffParams{WorkspaceID: ws, MemberID: member, TimeOffID: timeOff})
+	if postgres.IsNoRows(err) {
+		return domain.TimeOff{}, fault.NotFoundName(domain.TimeOffName(ws, member, timeOff))
+	}
+	if err != nil {
+		return domain.TimeOff{}, fmt.Errorf("read a time off: %w", err)
+	}
+	return timeOffOf(row.TimeOff), nil
+}
+
+// TimeOffs implements app.Store.
+func (s *Store) TimeOffs(ctx context.Context, ws, member uuid.UUID, p app.Page) (page.Result[domain.TimeOff, app.Cursor], error) {
+	found, err := s.queries(ws).ListTimeOffs(ctx, db.ListTimeOffsParams{
+		WorkspaceID: ws, MemberID: member, Before: before(p), MaxRows: rows(p),
+	})
+	if err != nil {
+		return page.Result[domain.TimeOff, app.Cursor]{}, fmt.Errorf("list a member's times off: %w", err)
+	}
+	items := make([]domain.TimeOff, len(found))
+	for i, row := range found {
+		items[i] = timeOffOf(row.TimeOff)
+	}
+	return page.Cut(items, p.Size, func(t domain.TimeOff) app.Cursor { return app.Cursor{ID: t.ID} }), nil
+}
+
+// AddTimeOff implements app.Tx.
+func (t *tx) AddTimeOff(ctx context.Context, d domain.TimeOff) error {
+	lower, upper := d.Reaches()
+	row := db.InsertTimeOffParams{
+		WorkspaceID: t.ws, MemberID: d.Member, TimeOffID: d.ID, Kind: string(d.Kind), Note: d.Note, State: string(d.State),
+		Revision: d.Revision, CreateTime: d.CreateTime, UpdateTime: d.UpdateTime, LowerTime: lower, UpperTime: upper,
+	}
+	if d.AllDay {
+		first, last := dayOf(d.First), dayOf(d.Last)
+		row.FirstDate, row.LastDate = &first, &last
+	} else {
+		row.StartTime, row.EndTime = &d.Start, &d.End
+	}
+	return t.writes.InsertTimeOff(ctx, row)
+}
+
+// SaveTimeOff implements app.Tx.
+func (t *tx) SaveTimeOff(ctx context.Context, d domain.TimeOff) error {
+	_, upper := d.Reaches()
+	return t.writes.SaveTimeOff(ctx, db.SaveTimeOffParams{
+		WorkspaceID: t.ws, MemberID: d.Member, TimeOffID: d.ID, State: string(d.State), Revision: d.Revision,
+		UpdateTime: d.UpdateTime, CancelTime: nullable(d.CancelTime), UpperTime: upper,
+	})
+}

@@ -1,0 +1,40 @@
+package wire
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/meridianhq/meridian/pkg/eventbus"
+	"github.com/meridianhq/meridian/pkg/resname"
+	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
+	"github.com/meridianhq/meridian/services/availability/internal/app"
+)
+
+var memberPattern = resname.MustPattern("workspaces/{workspace}/members/{member}")
+
+// React has the router hand what the directory tells of members to the use case that follows their zones.
+func React(r *eventbus.Router, a *app.App) {
+	eventbus.On(r, onMember[*directoryv1.MemberInvited](a))
+	eventbus.On(r, onMember[*directoryv1.MemberActivated](a))
+	eventbus.On(r, onMember[*directoryv1.MemberUpdated](a))
+}
+
+// aboutMember is what the events of a member have in common: the member as it is now.
+type aboutMember interface {
+	proto.Message
+	GetMember() *directoryv1.Member
+}
+
+func onMember[T aboutMember](a *app.App) func(context.Context, eventbus.Event[T]) error {
+	return func(ctx context.Context, e eventbus.Event[T]) error {
+		m := e.Payload.GetMember()
+		ids, err := memberPattern.ParseUUIDs("member.name", m.GetName())
+		if err != nil {
+			return err
+		}
+		return a.OnProfile(ctx, app.ProfileZone{
+			Workspace: e.Workspace, Member: ids[1], Zone: m.GetTimeZone(), Version: m.GetVersion(),
+		})
+	}
+}

@@ -1,0 +1,43 @@
+package wire
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+)
+
+func TestEveryEventIsEncoded(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+	ws, member, id := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
+	schedule := domain.Schedule{Workspace: ws, Member: member, ID: id, Zone: "UTC", Start: at, CreateTime: at}
+	off := domain.TimeOff{Workspace: ws, Member: member, ID: id, Kind: domain.Sick, State: domain.Approved, AllDay: true, Revision: 1, CreateTime: at, UpdateTime: at}
+	encode := Encoder("meridian.test")
+	for kind, event := range map[string]domain.Event{
+		"schedule.changed":         domain.ScheduleChanged{Schedule: schedule, Version: 3},
+		"default_schedule.changed": domain.DefaultScheduleChanged{Schedule: domain.DefaultSchedule{Workspace: ws, ID: id, CreateTime: at}, Version: 3},
+		"working_time.changed":     domain.WorkingTimeChanged{Workspace: ws, Member: member, Start: at, Version: 3},
+		"time_off.approved":        domain.TimeOffApproved{TimeOff: off, Version: 3},
+		"time_off.cancelled":       domain.TimeOffCancelled{TimeOff: off, Version: 3},
+	} {
+		message, err := encode(t.Context(), at, domain.MemberName(ws, member), event)
+		require.NoError(t, err, kind)
+		root, aggregate := "evt.", domain.MemberName(ws, member)
+		if strings.HasPrefix(kind, "time_off.") {
+			root = "own."
+		}
+		if strings.HasPrefix(kind, "default_schedule.") {
+			aggregate = domain.WorkspaceName(ws)
+		}
+		require.Equal(t, root+ws.String()+".availability."+kind, message.Subject)
+		require.Equal(t, aggregate, message.Aggregate, kind)
+		require.EqualValues(t, 3, message.Version, kind)
+	}
+	_, err := encode(t.Context(), at, "", nil)
+	require.Error(t, err, "an event without a message is a mistake that shows")
+}

@@ -1,0 +1,86 @@
+package availability
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/rpctest"
+	"github.com/meridianhq/meridian/pkg/window"
+	"github.com/meridianhq/meridian/pkg/workingtime"
+	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+)
+
+// While the projection of members is not known to follow the directory, no method answers from it.
+func TestAStaleProjectionServesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, ana, ben := w.team()
+	parent, member := domain.WorkspaceName(ws), ben.name()
+	schedule := w.set(ana, member, "UTC", "").GetName()
+	off := w.off(ben, "2026-12-02", "2026-12-03").GetName()
+	made, err := w.schedules.CreateDefaultSchedule(ana.ctx, &availabilityv1.CreateDefaultScheduleRequest{Parent: parent, DefaultSchedule: &availabilityv1.DefaultSchedule{}})
+	require.NoError(t, err)
+	requests := []proto.Message{
+		&availabilityv1.QueryAvailabilityRequest{Parent: parent, Members: []string{member}, StartTime: stamp("2026-12-01T00:00:00Z"), EndTime: stamp("2026-12-02T00:00:00Z")},
+		&availabilityv1.ComputeDeadlinesRequest{Parent: parent, Queries: []*availabilityv1.DeadlineQuery{{Member: member, StartTime: stamp("2026-12-01T00:00:00Z"), Window: workingtime.Proto(window.Days(1))}}},
+		&availabilityv1.NextReachableRequest{Parent: parent, Members: []string{member}},
+		&availabilityv1.ResolveExpectationRequest{Parent: parent, Members: []string{member}},
+		&availabilityv1.GetEffectiveScheduleRequest{Name: member + "/effectiveSchedule"},
+		&availabilityv1.GetWorkingScheduleRequest{Name: schedule},
+		&availabilityv1.ListWorkingSchedulesRequest{Parent: member},
+		&availabilityv1.CreateWorkingScheduleRequest{Parent: member, WorkingSchedule: &availabilityv1.WorkingSchedule{TimeZone: "UTC"}},
+		&availabilityv1.GetDefaultScheduleRequest{Name: made.GetName()},
+		&availabilityv1.ListDefaultSchedulesRequest{Parent: parent},
+		&availabilityv1.CreateDefaultScheduleRequest{Parent: parent, DefaultSchedule: &availabilityv1.DefaultSchedule{}},
+		&availabilityv1.GetTimeOffRequest{Name: off},
+		&availabilityv1.ListTimeOffsRequest{Parent: member},
+		&availabilityv1.CreateTimeOffRequest{Parent: member, TimeOff: &availabilityv1.TimeOff{Kind: availabilityv1.TimeOff_SICK, StartDate: day("2026-12-02"), EndDate: day("2026-12-02")}},
+		&availabilityv1.CancelTimeOffRequest{Name: off},
+	}
+	byName := map[protoreflect.FullName]proto.Message{}
+	for _, r := range requests {
+		byName[r.ProtoReflect().Descriptor().FullName()] = r
+	}
+	for _, m := range methods() {
+		require.NotNil(t, byName[m.Input().FullName()], "a request of %s", m.FullName())
+	}
+	w.directory.stale = fault.New(fault.Unavailable, fault.ReasonUnavailable, "the directory is away")
+	for _, m := range methods() {
+		err := w.invoke(ana.ctx, m, byName[m.Input().FullName()])
+		rpctest.Failed(t, err, codes.Unavailable, fault.ReasonUnavailable)
+	}
+	// As it is while it follows, every one of the requests is a good one.
+	w.directory.stale = nil
+	for _, m := range methods() {
+		require.NoError(t, w.invoke(ana.ctx, m, byName[m.Input().FullName()]), m.FullName())
+	}
+}
+
+// methods are all that the service serves.
+func methods() (all []protoreflect.MethodDescriptor) {
+	protoregistry.GlobalFiles.RangeFilesByPackage("meridian.availability.v1", func(fd protoreflect.FileDescriptor) bool {
+		for i := range fd.Services().Len() {
+			of := fd.Services().Get(i).Methods()
+			for j := range of.Len() {
+				all = append(all, of.Get(j))
+			}
+		}
+		return true
+	})
+	return all
+}
+
+func (w *world) invoke(ctx context.Context, m protoreflect.MethodDescriptor, req proto.Message) error {
+	output, err := protoregistry.GlobalTypes.FindMessageByName(m.Output().FullName())
+	require.NoError(w.t, err)
+	return w.conn.Invoke(ctx, fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name()), req, output.New().Interface())
+}

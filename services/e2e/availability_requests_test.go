@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/genproto/googleapis/type/dayofweek"
+	"google.golang.org/genproto/googleapis/type/timeofday"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
+)
+
+// walked is a range of which every answer is short.
+func walked() (start, end *timestamppb.Timestamp) {
+	return timestamppb.New(time.Date(2027, 1, 4, 0, 0, 0, 0, time.UTC)), timestamppb.New(time.Date(2027, 1, 5, 0, 0, 0, 0, time.UTC))
+}
+
+func officeHours() []*availabilityv1.WeeklyWindow {
+	return []*availabilityv1.WeeklyWindow{{
+		Days:      []dayofweek.DayOfWeek{dayofweek.DayOfWeek_MONDAY, dayofweek.DayOfWeek_TUESDAY},
+		StartTime: &timeofday.TimeOfDay{Hours: 9}, EndTime: &timeofday.TimeOfDay{Hours: 17},
+	}}
+}
+
+// newHours sets hours of a principal's own member, or of the owner.
+func newHours(t *testing.T, w *world, p principal) *availabilityv1.WorkingSchedule {
+	t.Helper()
+	made, err := availabilityv1.NewScheduleServiceClient(w.conn).CreateWorkingSchedule(as(t.Context(), w.owner.token),
+		&availabilityv1.CreateWorkingScheduleRequest{
+			Parent: own(w, p), WorkingSchedule: &availabilityv1.WorkingSchedule{TimeZone: "Europe/Lisbon", Windows: officeHours()},
+		})
+	require.NoError(t, err)
+	return made
+}
+
+func newDefaultHours(t *testing.T, w *world) *availabilityv1.DefaultSchedule {
+	t.Helper()
+	made, err := availabilityv1.NewScheduleServiceClient(w.conn).CreateDefaultSchedule(as(t.Context(), w.owner.token),
+		&availabilityv1.CreateDefaultScheduleRequest{Parent: w.workspace, DefaultSchedule: &availabilityv1.DefaultSchedule{Windows: officeHours()}})
+	require.NoError(t, err)
+	return made
+}
+
+// aWeekOff is a time off long after now, whatever the clock of the server says.
+func aWeekOff() *availabilityv1.TimeOff {
+	return &availabilityv1.TimeOff{
+		Kind: availabilityv1.TimeOff_VACATION, StartDate: &date.Date{Year: 2060, Month: 7, Day: 1}, EndDate: &date.Date{Year: 2060, Month: 7, Day: 7},
+	}
+}
+
+func newTimeOff(t *testing.T, w *world, p principal) *availabilityv1.TimeOff {
+	t.Helper()
+	made, err := availabilityv1.NewTimeOffServiceClient(w.conn).CreateTimeOff(as(t.Context(), w.owner.token),
+		&availabilityv1.CreateTimeOffRequest{Parent: own(w, p), TimeOff: aWeekOff()})
+	require.NoError(t, err)
+	return made
+}
+
+func availabilityRequests() map[string]request {
+	return map[string]request{
+		"QueryAvailability": func(_ *testing.T, w *world, _ principal) proto.Message {
+			start, end := walked()
+			return &availabilityv1.QueryAvailabilityRequest{Parent: w.workspace, Members: []string{w.owner.member}, StartTime: start, EndTime: end}
+		},
+		"ComputeDeadlines": func(_ *testing.T, w *world, _ principal) proto.Message {
+			start, _ := walked()
+			return &availabilityv1.ComputeDeadlinesRequest{Parent: w.workspace, Queries: []*availabilityv1.DeadlineQuery{{
+				Member: w.owner.member, StartTime: start,
+				Window: &availabilityv1.ResponseWindow{Window: &availabilityv1.ResponseWindow_WorkingTime{WorkingTime: durationpb.New(8 * time.Hour)}},
+			}}}
+		},
+		"NextReachable": func(_ *testing.T, w *world, _ principal) proto.Message {
+			return &availabilityv1.NextReachableRequest{Parent: w.workspace, Members: []string{w.owner.member}}
+		},
+		"ResolveExpectation": func(_ *testing.T, w *world, _ principal) proto.Message {
+			return &availabilityv1.ResolveExpectationRequest{Parent: w.workspace, Members: []string{w.owner.member}}
+		},
+
+		"GetEffectiveSchedule": func(_ *testing.T, w *world, p principal) proto.Message {
+			return &availabilityv1.GetEffectiveScheduleRequest{Name: own(w, p) + "/effectiveSchedule"}
+		},
+		"GetWorkingSchedule": func(t *testing.T, w *world, p principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.GetWorkingScheduleRequest{Name: newHours(t, w, p).GetName()}
+		},
+		"ListWorkingSchedules": func(_ *testing.T, w *world, p principal) proto.Message {
+			return &availabilityv1.ListWorkingSchedulesRequest{Parent: own(w, p)}
+		},
+		"CreateWorkingSchedule": func(_ *testing.T, w *world, p principal) proto.Message {
+			return &availabilityv1.CreateWorkingScheduleRequest{
+				Parent: own(w, p), WorkingSchedule: &availabilityv1.WorkingSchedule{TimeZone: "Europe/Lisbon", Windows: officeHours()},
+			}
+		},
+		"GetDefaultSchedule": func(t *testing.T, w *world, _ principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.GetDefaultScheduleRequest{Name: newDefaultHours(t, w).GetName()}
+		},
+		"ListDefaultSchedules": onWorkspace(func(n string) proto.Message { return &availabilityv1.ListDefaultSchedulesRequest{Parent: n} }),
+		"CreateDefaultSchedule": onWorkspace(func(n string) proto.Message {
+			return &availabilityv1.CreateDefaultScheduleRequest{Parent: n, DefaultSchedule: &availabilityv1.DefaultSchedule{Windows: officeHours()}}
+		}),
+
+		"GetTimeOff": func(t *testing.T, w *world, p principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.GetTimeOffRequest{Name: newTimeOff(t, w, p).GetName()}
+		},
+		"ListTimeOffs": func(_ *testing.T, w *world, p principal) proto.Message {
+			return &availabilityv1.ListTimeOffsRequest{Parent: own(w, p)}
+		},
+		"CreateTimeOff": func(_ *testing.T, w *world, p principal) proto.Message {
+			return &availabilityv1.CreateTimeOffRequest{Parent: own(w, p), TimeOff: aWeekOff()}
+		},
+		"CancelTimeOff": func(t *testing.T, w *world, p principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.CancelTimeOffRequest{Name: newTimeOff(t, w, p).GetName()}
+		},
+	}
+}

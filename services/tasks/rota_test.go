@@ -1,0 +1,140 @@
+package tasks
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/window"
+	"github.com/meridianhq/meridian/pkg/workingtime"
+)
+
+// rota stands for availability: people with the same hours every day, in UTC, who may be away until an instant.
+type rota struct {
+	mu    sync.Mutex
+	hours map[uuid.UUID]hours
+	down  bool
+	asked int
+	// asking is called with each question, outside of the lock.
+	asking func()
+}
+
+// hours are from the one to the other hour of every day.
+type hours struct {
+	from, to int
+	away     time.Time
+	never    bool
+}
+
+func newRota() *rota { return &rota{hours: map[uuid.UUID]hours{}} }
+
+// nineToFive are the hours of who has no others.
+var nineToFive = hours{from: 9, to: 17}
+
+func (r *rota) set(p person, h hours) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hours[p.Member] = h
+}
+
+func (r *rota) setDown(down bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = down
+}
+
+func (r *rota) questions() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked
+}
+
+// answer notes a question and returns everybody's hours.
+func (r *rota) answer() (func(member uuid.UUID) hours, error) {
+	r.mu.Lock()
+	asking := r.asking
+	r.mu.Unlock()
+	if asking != nil {
+		asking()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked++
+	if r.down {
+		return nil, fault.New(fault.Unavailable, fault.ReasonUnavailable, "availability is away")
+	}
+	all := make(map[uuid.UUID]hours, len(r.hours))
+	for member, h := range r.hours {
+		all[member] = h
+	}
+	return func(member uuid.UUID) hours {
+		if h, ok := all[member]; ok {
+			return h
+		}
+		return nineToFive
+	}, nil
+}
+
+// Deadlines implements app.WorkingTime.
+func (r *rota) Deadlines(_ context.Context, _ uuid.UUID, queries []workingtime.Query) ([]workingtime.Deadline, error) {
+	of, err := r.answer()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]workingtime.Deadline, len(queries))
+	for i, q := range queries {
+		due, ok := of(q.Member).deadline(q.From, q.Window)
+		if !ok {
+			out[i].Reason = workingtime.NoWorkingTime
+			continue
+		}
+		out[i].Due = due
+	}
+	return out, nil
+}
+
+// Reaches implements app.WorkingTime.
+func (r *rota) Reaches(_ context.Context, _ uuid.UUID, members []uuid.UUID, at time.Time) ([]workingtime.Reach, error) {
+	of, err := r.answer()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]workingtime.Reach, len(members))
+	for i, m := range members {
+		reached, ok := of(m).deadline(at, window.Working(0))
+		if !ok {
+			out[i].Reason = workingtime.NoWorkingTime
+			continue
+		}
+		out[i].At, out[i].Working = reached, reached.Equal(at)
+	}
+	return out, nil
+}
+
+// deadline walks the days; none within 90 is none.
+func (h hours) deadline(from time.Time, w window.Window) (time.Time, bool) {
+	if w.Unit == window.ElapsedTime {
+		return from.Add(w.Time), true
+	}
+	left := w.Time
+	day := from.Truncate(24 * time.Hour)
+	for range 90 {
+		start, end := day.Add(time.Duration(h.from)*time.Hour), day.Add(time.Duration(h.to)*time.Hour)
+		for _, least := range []time.Time{from, h.away} {
+			if start.Before(least) {
+				start = least
+			}
+		}
+		if !h.never && start.Before(end) {
+			if end.Sub(start) >= left && (left > 0 || start.Before(end)) {
+				return start.Add(left), true
+			}
+			left -= end.Sub(start)
+		}
+		day = day.Add(24 * time.Hour)
+	}
+	return time.Time{}, false
+}
