@@ -97,12 +97,14 @@ func (w *world) something(c chance, n night, thread *thread, to person) {
 	}
 }
 
-// release ends every lease, as the time of machines does.
+// release ends every lease of what is held, as the time of machines does: nothing is on its way meanwhile.
 func (w *world) release() {
 	w.settle()
+	w.crew.stop()
 	for _, table := range []string{"deliveries", "digests", "digest_plans", "waits", "notifications"} {
 		w.exec(`UPDATE ` + table + ` SET lease_until = NULL WHERE lease_until IS NOT NULL`)
 	}
+	w.crew = w.startCrew(w.app)
 	w.settle()
 }
 

@@ -129,11 +129,15 @@ func newWorld(t *testing.T) *world {
 
 // useCases wires the use cases as the service does, over what the test plays.
 func (w *world) useCases() *app.App {
+	return w.useCasesOver(store.New(w.db.App, w.db.Owner, outbox.New(nil), wire.Encoder("meridian.test")))
+}
+
+func (w *world) useCasesOver(s app.Store) *app.App {
 	w.t.Helper()
 	mail, err := email.New(email.Config{URL: w.post.url, From: "Meridian <meridian@meridian.test>", PublicURL: "https://meridian.test"})
 	require.NoError(w.t, err)
 	return app.New(app.Deps{
-		Store: store.New(w.db.App, w.db.Owner, outbox.New(nil), wire.Encoder("meridian.test")), Access: w.directory,
+		Store: s, Access: w.directory,
 		Clock: w.clock, Machine: clock.Machine(), WorkingTime: w.office, Sources: w.desk, Channels: channel.All(mail), Digests: mail,
 	})
 }

@@ -375,7 +375,7 @@ func TestManyAreAskedAtOnce(t *testing.T) {
 	w := newWorld(t)
 	n := w.night()
 	w.exec(`INSERT INTO members (workspace_id, member_id, display_name, handle, time_zone, role, state, kind, version, email)
-		SELECT $1, ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 'M' || i, 'm' || i, 'UTC', 2, 2, 1, 1, '' FROM generate_series(1, 500) i`, n.ws)
+		SELECT $1, ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 'M' || i, 'm' || i, 'UTC', 2, 2, 1, 1, 'm' || i || '@meridian.test' FROM generate_series(1, 500) i`, n.ws)
 	a := w.thread(n.ws, n.space).ask(n.ana, normal)
 	for i := 1; i <= 500; i++ {
 		id := uuid.MustParse("00000000-0000-7000-8000-" + pad(i))
@@ -390,9 +390,12 @@ func TestManyAreAskedAtOnce(t *testing.T) {
 	require.NoError(t, w.db.Owner.Pool().QueryRow(w.ctx, `SELECT count(*) FROM deliveries WHERE state = 'PENDING' AND decision = 'DEFERRED'`).Scan(&rows))
 	require.Equal(t, 500, rows)
 	require.Equal(t, 1, w.office.asked-asked, "working time is asked for once")
+	// As one person more is asked by events of their own, so that it can be compared.
+	few := w.thread(n.ws, n.space).ask(n.ana, normal, n.ben)
+	require.Equal(t, w.statementsOf(few.opened()), w.statementsOf(a.opened()), "in as many statements as one")
 	a.withdraw(n.ana)
 	w.settle()
-	require.NoError(t, w.db.Owner.Pool().QueryRow(w.ctx, `SELECT count(*) FROM notifications WHERE waiting`).Scan(&rows))
+	require.NoError(t, w.db.Owner.Pool().QueryRow(w.ctx, `SELECT count(*) FROM notifications WHERE waiting AND source = $1`, a.GetName()).Scan(&rows))
 	require.Zero(t, rows)
 	require.Len(t, w.events("NotificationCancelled"), 500)
 }
