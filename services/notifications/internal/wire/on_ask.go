@@ -29,6 +29,7 @@ func onAskReassigned(a *app.App) func(context.Context, eventbus.Event[*threadsv1
 		if err != nil {
 			return err
 		}
+		ask.UrgentReason = e.Payload.GetUrgentReason()
 		to, err := idOf("to", e.Payload.GetTo())
 		if err != nil {
 			return err
@@ -90,6 +91,7 @@ func onAskOverdue(a *app.App) func(context.Context, eventbus.Event[*threadsv1.As
 		if err != nil {
 			return err
 		}
+		ask.UrgentReason = e.Payload.GetUrgentReason()
 		members, err := idsOf("members", e.Payload.GetMembers())
 		if err != nil {
 			return err
