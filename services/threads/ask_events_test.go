@@ -78,7 +78,7 @@ func TestEveryEventOfAnAsk(t *testing.T) {
 		case e.Type == "meridian.threads.v1.UrgentUsed":
 			require.Equal(t, eventbus.AudienceServices, e.Audience)
 			require.Equal(t, m.GetName(), e.Subject)
-			require.EqualValues(t, max(version, 1), e.Version, "the message is of version 1, the ask as handed on")
+			require.Equal(t, max(version, 1), e.Version, "the message is of version 1, the ask as handed on")
 		case e.Aggregate == name:
 			version++
 			require.Equal(t, version, e.Version)

@@ -65,8 +65,10 @@ func TestEveryEventTellsWhatHappened(t *testing.T) {
 	hear(&threadsv1.MessagePosted{Message: m, Thread: name, Space: in, ThreadVersion: 3, ThreadTitle: "Two"}, nil)
 
 	m, err = w.edit(ada, m.GetName(), "hello @ada", "")
-	hear(&threadsv1.MessageEdited{Message: m, Thread: name, Space: in, ThreadVersion: 4, ThreadTitle: "Two", AddedMentions: []string{ada.name()},
-		AddedUrgency: notificationsv1.Notification_NORMAL}, err)
+	hear(&threadsv1.MessageEdited{
+		Message: m, Thread: name, Space: in, ThreadVersion: 4, ThreadTitle: "Two", AddedMentions: []string{ada.name()},
+		AddedUrgency: notificationsv1.Notification_NORMAL,
+	}, err)
 
 	_, err = w.messages.AddReaction(boss.ctx, &threadsv1.AddReactionRequest{Name: m.GetName(), Emoji: "👍"})
 	hear(&threadsv1.ReactionAdded{
