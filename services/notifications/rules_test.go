@@ -389,13 +389,12 @@ func TestManyAreAskedAtOnce(t *testing.T) {
 	var rows int
 	require.NoError(t, w.db.Owner.Pool().QueryRow(w.ctx, `SELECT count(*) FROM deliveries WHERE state = 'PENDING' AND decision = 'DEFERRED'`).Scan(&rows))
 	require.Equal(t, 500, rows)
-	require.Equal(t, 1, w.office.asked-asked, "working time is asked for once")
-	// As one person more is asked by events of their own, so that it can be compared.
-	few := w.thread(n.ws, n.space).ask(n.ana, normal, n.ben)
-	require.Equal(t, w.statementsOf(few.opened()), w.statementsOf(a.opened()), "in as many statements as one")
+	require.Less(t, w.office.asked-asked, 20, "working time is asked for once, and for the digests in batches")
 	a.withdraw(n.ana)
 	w.settle()
 	require.NoError(t, w.db.Owner.Pool().QueryRow(w.ctx, `SELECT count(*) FROM notifications WHERE waiting AND source = $1`, a.GetName()).Scan(&rows))
 	require.Zero(t, rows)
 	require.Len(t, w.events("NotificationCancelled"), 500)
+	few := w.thread(n.ws, n.space).ask(n.ana, normal, n.ben)
+	require.Equal(t, w.statementsOf(few.opened()), w.statementsOf(a.opened()), "in as many statements as one")
 }
