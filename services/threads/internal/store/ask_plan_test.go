@@ -161,10 +161,14 @@ func TestAskWritesAreIndexPlansInFewStatements(t *testing.T) {
 	})
 	require.LessOrEqual(t, s.ran()-before, 5, "ten asks of many take as many statements as one")
 	write(func(ctx context.Context, tx app.Tx) error {
-		require.NoError(t, tx.MarkMemberDues(ctx, s.member, now, now.Add(time.Hour)))
-		return tx.MarkWorkspaceDues(ctx)
+		return tx.MarkMemberDues(ctx, s.member, now, now.Add(time.Hour))
 	})
 	s.requireIndexPlans(t)
+	// Of a whole workspace all that is open is touched: how it is joined hangs on how much of the table that is, which the
+	// planner estimates from a sample. That it is one statement is what counts.
+	before = s.ran()
+	write(func(ctx context.Context, tx app.Tx) error { return tx.MarkWorkspaceDues(ctx) })
+	require.LessOrEqual(t, s.ran()-before, 4, "one statement within its transaction")
 }
 
 func TestWhatIsDueIsFoundByIndex(t *testing.T) {
