@@ -44,7 +44,7 @@ func (r *raw) call(t *testing.T, method, token, timeout string) *status.Status {
 		req.Header.Set("TE", "trailers")
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Grpc-Timeout", timeout)
-		resp, err = r.client.Do(req) //nolint:bodyclose // it is closed below
+		resp, err = r.client.Do(req)
 		if err != nil && try < 1000 && strings.Contains(err.Error(), "CANCEL; received from peer") {
 			continue
 		}
