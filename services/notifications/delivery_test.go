@@ -205,7 +205,7 @@ func TestWorkingTimeChanges(t *testing.T) {
 	w.settle()
 	require.Len(t, w.delivered(n.ben), 2, "he works by now")
 	require.Equal(t, local(chicago, 1, 9, 30), w.delivered(n.ben)[0].at)
-	require.Len(t, w.post.letters(), 1)
+	require.Len(t, w.post.letters(), 2, "the HIGH one, and the digest of his day, which has begun")
 	w.audit()
 }
 
