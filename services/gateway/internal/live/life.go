@@ -45,14 +45,15 @@ func (l *life) follow(ctx context.Context) error {
 	return l.reader.follow(ctx, reading{
 		subjects: []string{"evt.>", "own.>"},
 		after:    l.position.Load(),
-		opened:   func(uint64) error { return nil },
+		opened:   func(uint64) error { return l.sameStream(ctx) },
 		handle:   func(msg jetstream.Msg, at *jetstream.MsgMetadata) error { return l.deal(ctx, msg, at) },
-	}, l.sameStream, func(err error) {
+	}, func(err error) {
 		l.log.WarnContext(ctx, "live events: reading again", slog.Any("error", err))
 	})
 }
 
-// sameStream makes sure, ahead of each consumer, that what was dealt out is still the beginning of the stream.
+// sameStream makes sure that what was dealt out is still the beginning of the stream. Asked once a consumer stands: asked
+// before, it could be made on a stream that was replaced in between, and nothing would ever tell.
 func (l *life) sameStream(ctx context.Context) error {
 	state, err := l.reader.state(ctx)
 	switch {

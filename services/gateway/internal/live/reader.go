@@ -142,8 +142,8 @@ func (r reader) untilReconnect(ctx context.Context) (context.Context, context.Ca
 }
 
 // follow reads for ever, each time behind the last message handled, and only ends with the context or with an
-// error that is not the broker's. before is called ahead of each attempt.
-func (r reader) follow(ctx context.Context, what reading, before func(ctx context.Context) error, failed func(error)) error {
+// error that is not the broker's.
+func (r reader) follow(ctx context.Context, what reading, failed func(error)) error {
 	const least, most = 100 * time.Millisecond, 5 * time.Second
 	handle, pause := what.handle, least
 	what.handle = func(msg jetstream.Msg, at *jetstream.MsgMetadata) error {
@@ -154,10 +154,7 @@ func (r reader) follow(ctx context.Context, what reading, before func(ctx contex
 		return nil
 	}
 	for {
-		err := before(ctx)
-		if err == nil {
-			err = r.read(ctx, what)
-		}
+		err := r.read(ctx, what)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -337,6 +338,9 @@ func TestAReplacedStreamEndsEveryWatcher(t *testing.T) {
 	s := w.watch(w.hub, w.member)
 	token := s.started()
 	w.publish("threads", w.post(w.open))
+	// The broker takes an account's folder away with its last stream, and may do so while the next one is made.
+	_, err := w.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "BESIDE", Subjects: []string{"beside"}})
+	require.NoError(t, err)
 	stream, err := w.js.Stream(t.Context(), "EVENTS")
 	require.NoError(t, err)
 	cfg := stream.CachedInfo().Config
