@@ -134,7 +134,7 @@ func seed(t *testing.T) *seeded {
 
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
-	return []string{"threads", "thread_activity", "messages", "message_revisions", "message_reactions", "read_states", "imported_messages", "imported_conversations", "asks", "ask_recipients"}
+	return []string{"threads", "thread_activity", "messages", "message_revisions", "message_reactions", "read_states", "imported_messages", "imported_conversations", "asks", "ask_recipients", "replay"}
 }
 
 // requireIndexPlans explains every statement that was run on a growing table.
@@ -259,7 +259,7 @@ func (s *seeded) writes(t *testing.T) {
 		require.Len(t, mentions, 2)
 		m, events, err := thread.Post(domain.Draft{ID: uuid.Must(uuid.NewV7()), Author: s.member, Body: "x", Mentions: mentions}, now)
 		require.NoError(t, err)
-		require.NoError(t, tx.AddMessage(ctx, m))
+		require.NoError(t, tx.AddMessages(ctx, now, m))
 		require.NoError(t, tx.Activity(ctx, s.thread, now))
 		return tx.Publish(ctx, now, "a", events...)
 	})
