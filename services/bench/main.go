@@ -70,7 +70,13 @@ func measurements() []measurement {
 	return []measurement{
 		{"post", (*part.Bench).Post},
 		{"hot-thread", (*part.Bench).HotThread},
+		{"http", (*part.Bench).HTTP},
 		{"latency", (*part.Bench).Latency},
+		{"relay", (*part.Bench).Relay},
+		{"consumer", (*part.Bench).Consumer},
+		{"fanout", (*part.Bench).FanOut},
+		{"read", (*part.Bench).Read},
+		{"memory", (*part.Bench).Memory},
 	}
 }
 
@@ -110,6 +116,9 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 		if _, err := io.WriteString(os.Stdout, measured.Report()); err != nil {
 			return err
 		}
+	}
+	if err := bench.Profiles(ctx); err != nil {
+		return err
 	}
 	if _, err := io.WriteString(os.Stdout, figure.Table(result.Parts)); err != nil {
 		return err

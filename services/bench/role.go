@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 
+	"github.com/meridianhq/meridian/services/bench/internal/alone"
 	"github.com/meridianhq/meridian/services/bench/internal/bare"
 	"github.com/meridianhq/meridian/services/bench/internal/proc"
 	"github.com/meridianhq/meridian/services/bench/internal/world"
@@ -30,6 +31,12 @@ func (c *roleCmd) Run(ctx context.Context) error {
 		return proc.Play(ctx, os.Stdin, os.Stdout, bare.Serve)
 	case bare.RoleDrain:
 		return proc.Play(ctx, os.Stdin, os.Stdout, bare.Drain)
+	case bare.RoleConsume:
+		return proc.Play(ctx, os.Stdin, os.Stdout, bare.Consume)
+	case alone.RoleRelay:
+		return proc.Play(ctx, os.Stdin, os.Stdout, alone.Relay)
+	case alone.RoleConsumer:
+		return proc.Play(ctx, os.Stdin, os.Stdout, alone.Consume)
 	}
 	return errRole
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/services/bench/internal/job"
 )
 
 const (
@@ -24,35 +25,25 @@ const (
 	relayPoll = 50 * time.Millisecond
 )
 
-// Broker is where the broker is, and as whom to connect.
-type Broker struct{ URL, User, Password string }
-
-func (b Broker) connect() (*nats.Conn, jetstream.JetStream, error) {
-	conn, err := nats.Connect(b.URL, nats.UserInfo(b.User, b.Password))
-	if err != nil {
-		return nil, nil, fmt.Errorf("connect to the broker: %w", err)
-	}
-	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(2*batch))
-	return conn, js, err
-}
-
 // relay reads rows, publishes them and deletes them.
 type relay struct {
 	db   *pgxpool.Pool
 	conn *nats.Conn
 	js   jetstream.JetStream
 	kick chan struct{}
+	// outbox is the table.
+	outbox string
 }
 
-func newRelay(ctx context.Context, db *pgxpool.Pool, broker Broker) (*relay, error) {
-	conn, js, err := broker.connect()
+func newRelay(ctx context.Context, db *pgxpool.Pool, broker job.Broker, outbox string) (*relay, error) {
+	conn, js, err := broker.Connect()
 	if err != nil {
 		return nil, err
 	}
 	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: Stream, Subjects: []string{Subject}, Storage: jetstream.FileStorage, MaxBytes: maxStream, Discard: jetstream.DiscardOld,
 	})
-	return &relay{db: db, conn: conn, js: js, kick: make(chan struct{}, 1)}, err
+	return &relay{db: db, conn: conn, js: js, kick: make(chan struct{}, 1), outbox: outbox}, err
 }
 
 func (r *relay) close() { r.conn.Close() }
@@ -86,7 +77,7 @@ func (r *relay) run(ctx context.Context) error {
 
 // round relays one batch and returns how many rows that were.
 func (r *relay) round(ctx context.Context) (int, error) {
-	rows, err := r.db.Query(ctx, `SELECT id, aggregate, payload FROM bench.outbox ORDER BY id LIMIT $1`, batch)
+	rows, err := r.db.Query(ctx, `SELECT id, aggregate, payload FROM `+r.outbox+` ORDER BY id LIMIT $1`, batch)
 	if err != nil {
 		return 0, err
 	}
@@ -109,44 +100,31 @@ func (r *relay) round(ctx context.Context) (int, error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	_, err = r.db.Exec(ctx, `DELETE FROM bench.outbox WHERE id = ANY ($1)`, ids)
+	_, err = r.db.Exec(ctx, `DELETE FROM `+r.outbox+` WHERE id = ANY ($1)`, ids)
 	return len(ids), err
 }
 
 // RoleDrain relays what stands in the outbox and ends.
 const RoleDrain = "bare-drain"
 
-// Drained is how long it took to relay so many rows.
-type Drained struct {
-	Rows int
-	Took time.Duration
-}
-
-// DrainConfig is what RoleDrain is told: how many rows to put into the outbox before it begins.
-type DrainConfig struct {
-	DatabaseURL string
-	Broker      Broker
-	Rows        int
-}
-
 // Drain plays RoleDrain.
-func Drain(ctx context.Context, cfg DrainConfig) (any, func(context.Context) error, error) {
+func Drain(ctx context.Context, cfg job.Config) (any, func(context.Context) error, error) {
 	db, err := open(ctx, cfg.DatabaseURL)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer db.Close()
-	r, err := newRelay(ctx, db, cfg.Broker)
+	r, err := newRelay(ctx, db, cfg.Broker, "bench.ready")
 	if err != nil {
 		return nil, nil, err
 	}
 	defer r.close()
-	_, err = db.Exec(ctx, `INSERT INTO bench.outbox (aggregate, payload) SELECT i % 1000, $1 FROM generate_series(1, $2::int) i`, eventBytes(), cfg.Rows)
+	_, err = db.Exec(ctx, `INSERT INTO bench.ready (aggregate, payload) SELECT i % 1000, $1 FROM generate_series(1, $2::int) i`, eventBytes(), cfg.Events)
 	if err != nil {
 		return nil, nil, err
 	}
 	machine := clock.Machine()
-	start, drained := machine.Now(), Drained{}
+	start, drained := machine.Now(), job.Done{}
 	for {
 		n, err := r.round(ctx)
 		if err != nil {
@@ -155,7 +133,7 @@ func Drain(ctx context.Context, cfg DrainConfig) (any, func(context.Context) err
 		if n == 0 {
 			break
 		}
-		drained.Rows += n
+		drained.Events += n
 	}
 	drained.Took = machine.Now().Sub(start)
 	return drained, nil, nil

@@ -30,8 +30,9 @@ CREATE TABLE bench.messages (workspace uuid, thread int, sequence bigint, author
 	create_time timestamptz NOT NULL, PRIMARY KEY (workspace, thread, sequence));
 CREATE TABLE bench.outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, aggregate text NOT NULL, payload bytea NOT NULL) WITH (
 	autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
-CREATE TABLE bench.unread (LIKE bench.outbox INCLUDING ALL);
 ALTER TABLE bench.outbox ALTER COLUMN payload SET STORAGE EXTERNAL;
+CREATE TABLE bench.unread (LIKE bench.outbox INCLUDING ALL);
+CREATE TABLE bench.ready (LIKE bench.outbox INCLUDING ALL);
 CREATE TABLE bench.inbox (consumer text, event_id uuid, PRIMARY KEY (consumer, event_id));
 CREATE TABLE bench.effects (id bigint PRIMARY KEY, body text NOT NULL);
 INSERT INTO bench.threads SELECT '{workspace}', i, 0 FROM generate_series(1, {threads}) i;

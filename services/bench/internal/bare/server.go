@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
+	"github.com/meridianhq/meridian/services/bench/internal/job"
 )
 
 // RoleServer is a gRPC server around the one statement, with its own relay to JetStream.
@@ -24,19 +25,13 @@ const RoleServer = "bare"
 // poolSize is as many connections as the clients of most sides.
 const poolSize = 32
 
-// ServerConfig is what the bare server is told.
-type ServerConfig struct {
-	DatabaseURL string
-	Broker      Broker
-}
-
 // Serve plays RoleServer; its answer is its address.
-func Serve(ctx context.Context, cfg ServerConfig) (any, func(context.Context) error, error) {
+func Serve(ctx context.Context, cfg job.Config) (any, func(context.Context) error, error) {
 	db, err := open(ctx, cfg.DatabaseURL)
 	if err != nil {
 		return nil, nil, err
 	}
-	relay, err := newRelay(ctx, db, cfg.Broker)
+	relay, err := newRelay(ctx, db, cfg.Broker, "bench.outbox")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -4,14 +4,15 @@ package part
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
 
+	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 	"github.com/meridianhq/meridian/services/bench/internal/bare"
@@ -28,6 +29,8 @@ const (
 	connections = 8
 	// bodies is how many texts the messages are drawn from.
 	bodies = 2048
+	// rest is how long a process has to come to rest.
+	rest = 3 * time.Second
 )
 
 // Settings are how long and how often each side is measured.
@@ -52,6 +55,10 @@ type Bench struct {
 	ours    []*grpc.ClientConn // to the threads service
 	threads []string
 
+	// idle is what Meridian took of the memory before anything was asked of it, profiled how many profiles were written.
+	idle     int64
+	profiled int
+
 	server   *proc.Process // the bare one
 	bare     []*grpc.ClientConn
 	plain    *bare.Plain
@@ -61,12 +68,21 @@ type Bench struct {
 // New makes everything that the parts need. What it starts ends with the world.
 func New(ctx context.Context, w *world.World, cfg Settings) (*Bench, error) {
 	b := &Bench{cfg: cfg, world: w, bodies: load.NewBodies(bodies, bare.BodySize)}
-	for _, step := range []func(context.Context) error{b.invite, b.prepareLimits} {
+	for _, step := range []func(context.Context) error{b.weigh, b.invite, b.prepareLimits} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return b, nil
+}
+
+// weigh reads the memory of Meridian at rest.
+func (b *Bench) weigh(ctx context.Context) (err error) {
+	if err := clock.Sleep(ctx, rest); err != nil {
+		return err
+	}
+	b.idle, _, err = proc.Memory(b.world.MeridianPID())
+	return err
 }
 
 func (b *Bench) invite(ctx context.Context) (err error) {
@@ -87,12 +103,8 @@ func (b *Bench) prepareLimits(ctx context.Context) (err error) {
 	if b.programs, err = b.world.Programs(); err != nil {
 		return err
 	}
-	broker, err := b.world.BrokerAddress()
-	if err != nil {
-		return err
-	}
 	var addr string
-	b.server, addr, err = proc.Start[string](ctx, bare.RoleServer, bare.ServerConfig{DatabaseURL: b.world.DatabaseURL(), Broker: bare.Broker(broker)})
+	b.server, addr, err = proc.Start[string](ctx, bare.RoleServer, b.world.Job(0))
 	if err != nil {
 		return err
 	}
@@ -166,8 +178,12 @@ func (b *Bench) run(ctx context.Context, c closed, d time.Duration) (figure.Roun
 	if err != nil {
 		return figure.Round{}, err
 	}
+	wait := func() error { return nil }
+	if c.who == figure.Meridian {
+		wait = b.profiling(ctx, d)
+	}
 	sample, err := load.Closed(ctx, c.clients, d, call)
-	if err != nil {
+	if err := errors.Join(err, wait()); err != nil {
 		return figure.Round{}, err
 	}
 	if c.stream != "" {
@@ -175,7 +191,7 @@ func (b *Bench) run(ctx context.Context, c closed, d time.Duration) (figure.Roun
 			return figure.Round{}, err
 		}
 	}
-	elapsed := machineSince(sample.Start)
+	elapsed := clock.Machine().Now().Sub(sample.Start)
 	after, err := b.world.Costs(c.who, c.server)
 	if err != nil {
 		return figure.Round{}, err
@@ -209,19 +225,29 @@ func (b *Bench) settled(ctx context.Context, c closed, round figure.Round, befor
 
 // posts is a side that posts to the threads service over gRPC: each client a member of their own.
 func (b *Bench) posts(clients, threads int) closed {
+	return b.postsTo(b.ours, b.world.MeridianPID(), clients, threads)
+}
+
+// postsTo is posts to a server of one's own choice.
+func (b *Bench) postsTo(conns []*grpc.ClientConn, server, clients, threads int) closed {
 	return closed{
-		clients: clients, server: b.world.MeridianPID(), who: figure.Meridian, settle: true,
-		stream: eventbus.Stream, subject: threadsv1.MessagePostedSubject(strings.TrimPrefix(b.people.Workspace, "workspaces/")),
+		clients: clients, server: server, who: figure.Meridian, settle: true,
+		stream: eventbus.Stream, subject: threadsv1.MessagePostedSubject(b.people.WorkspaceID()),
 		prepare: func(ctx context.Context) (load.Call, error) {
 			signed, err := b.people.SignIn(ctx)
 			return func(_ context.Context, client int, random *rand.Rand) error {
-				_, err := threadsv1.NewMessageServiceClient(b.ours[client%len(b.ours)]).CreateMessage(signed[client], &threadsv1.CreateMessageRequest{
-					Parent: b.threads[random.IntN(threads)], RequestId: uuid.NewString(), Message: &threadsv1.Message{Body: b.bodies.Draw(random)},
-				})
-				return err
+				return b.post(signed[client], conns[client%len(conns)], b.threads[random.IntN(threads)], random)
 			}, err
 		},
 	}
+}
+
+// post posts one message.
+func (b *Bench) post(ctx context.Context, conn *grpc.ClientConn, thread string, random *rand.Rand) error {
+	_, err := threadsv1.NewMessageServiceClient(conn).CreateMessage(ctx, &threadsv1.CreateMessageRequest{
+		Parent: thread, RequestId: uuid.NewString(), Message: &threadsv1.Message{Body: b.bodies.Draw(random)},
+	})
+	return err
 }
 
 // barePosts is the same against the bare server.
@@ -230,10 +256,7 @@ func (b *Bench) barePosts(clients, threads int) closed {
 		clients: clients, server: b.server.PID(), who: figure.Bare, stream: bare.Stream, subject: bare.Subject,
 		prepare: func(context.Context) (load.Call, error) {
 			return func(ctx context.Context, client int, random *rand.Rand) error {
-				_, err := threadsv1.NewMessageServiceClient(b.bare[client%len(b.bare)]).CreateMessage(ctx, &threadsv1.CreateMessageRequest{
-					Parent: bare.Thread(1 + random.IntN(threads)), RequestId: uuid.NewString(), Message: &threadsv1.Message{Body: b.bodies.Draw(random)},
-				})
-				return err
+				return b.post(ctx, b.bare[client%len(b.bare)], bare.Thread(1+random.IntN(threads)), random)
 			}, nil
 		},
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -111,7 +110,7 @@ func (b *Bench) watch(ctx context.Context, d time.Duration) (fromAnswer, fromReq
 // consume watches the stream as a consumer of its own.
 func (b *Bench) consume(ctx context.Context, w *watched) (stop func(), err error) {
 	consumer, err := b.world.JS.OrderedConsumer(ctx, eventbus.Stream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{threadsv1.MessagePostedSubject(strings.TrimPrefix(b.people.Workspace, "workspaces/"))},
+		FilterSubjects: []string{threadsv1.MessagePostedSubject(b.people.WorkspaceID())},
 		DeliverPolicy:  jetstream.DeliverNewPolicy,
 	})
 	if err != nil {

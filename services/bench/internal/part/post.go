@@ -4,15 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"time"
 
-	"github.com/meridianhq/meridian/pkg/clock"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 	"github.com/meridianhq/meridian/services/bench/internal/figure"
 	"github.com/meridianhq/meridian/services/bench/internal/load"
 )
-
-func machineSince(start time.Time) time.Duration { return clock.Machine().Now().Sub(start) }
 
 // Post measures posting over gRPC by many clients in many threads, and by one client alone, against all limits.
 func (b *Bench) Post(ctx context.Context) (figure.Part, error) {

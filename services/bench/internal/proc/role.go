@@ -70,18 +70,13 @@ func Start[Answer any](ctx context.Context, role string, config any, env ...stri
 	return p, answer, err
 }
 
-// Run runs a role to its end and returns its answer and the processor time it used from its start to its end.
-func Run[Answer any](ctx context.Context, role string, config any) (Answer, time.Duration, error) {
-	var answer Answer
-	p, err := start(ctx, role, config, &answer, nil)
+// Run runs a role to its end and returns its answer.
+func Run[Answer any](ctx context.Context, role string, config any) (Answer, error) {
+	p, answer, err := Start[Answer](ctx, role, config)
 	if err != nil {
-		return answer, 0, err
+		return answer, err
 	}
-	if err := p.Stop(); err != nil {
-		return answer, 0, err
-	}
-	state := p.cmd.ProcessState
-	return answer, state.UserTime() + state.SystemTime(), nil
+	return answer, p.Stop()
 }
 
 // PID is the role's process.

@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -31,6 +32,12 @@ type People struct {
 
 	gateway *grpc.ClientConn
 }
+
+// ID is what stands at the end of a resource's name.
+func ID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+// WorkspaceID is the workspace's id.
+func (p *People) WorkspaceID() string { return ID(p.Workspace) }
 
 // As is a context that calls with a token.
 func As(ctx context.Context, token string) context.Context {

@@ -94,3 +94,19 @@ func (w *World) Settle(ctx context.Context) (time.Duration, error) {
 	}
 	return idle.Sub(start), nil
 }
+
+// NextStored returns what tells when the next event of a subject was stored.
+func (w *World) NextStored(ctx context.Context, subject string) (func(context.Context) (time.Time, error), error) {
+	stream, err := w.JS.Stream(ctx, eventbus.Stream)
+	if err != nil {
+		return nil, fmt.Errorf("the event stream: %w", err)
+	}
+	next := stream.CachedInfo().State.LastSeq + 1
+	return func(ctx context.Context) (time.Time, error) {
+		event, err := stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject))
+		if err != nil {
+			return time.Time{}, fmt.Errorf("the first event: %w", err)
+		}
+		return event.Time, nil
+	}, nil
+}

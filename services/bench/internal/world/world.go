@@ -16,13 +16,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/meridianhq/meridian/pkg/devpg"
 	"github.com/meridianhq/meridian/pkg/natsd"
+	"github.com/meridianhq/meridian/services/bench/internal/job"
 	"github.com/meridianhq/meridian/services/bench/internal/proc"
 	"github.com/meridianhq/meridian/services/meridian/stack"
 )
@@ -52,10 +52,9 @@ type World struct {
 	postgres    *devpg.Server
 	postgresPID int
 	broker      *proc.Process
-	natsURL     string
+	access      job.Broker
 	meridian    *proc.Process
 	sink        *http.Server
-	nats        *nats.Conn
 	closers     []func() error
 }
 
@@ -118,17 +117,19 @@ func (w *World) startBroker(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w.broker, w.natsURL, err = proc.Start[string](ctx, RoleBroker, BrokerConfig{Data: w.data(), Store: filepath.Join(w.folder, "streams")})
+	w.broker, w.access.URL, err = proc.Start[string](ctx, RoleBroker, BrokerConfig{Data: w.data(), Store: filepath.Join(w.folder, "streams")})
 	if err != nil {
 		return err
 	}
 	w.closers = append(w.closers, w.broker.Stop)
-	if w.nats, err = nats.Connect(w.natsURL, nats.UserInfo(credentials.User, credentials.Password)); err != nil {
-		return fmt.Errorf("connect to the broker: %w", err)
+	w.access.User, w.access.Password = credentials.User, credentials.Password
+	conn, js, err := w.access.Connect()
+	if err != nil {
+		return err
 	}
-	w.closers = append(w.closers, func() error { w.nats.Close(); return nil })
-	w.JS, err = jetstream.New(w.nats)
-	return err
+	w.JS = js
+	w.closers = append(w.closers, func() error { conn.Close(); return nil })
+	return nil
 }
 
 // startSink listens for the traces and drops them.
@@ -148,7 +149,7 @@ func (w *World) startSink(ctx context.Context) error {
 
 func (w *World) startMeridian(ctx context.Context) (err error) {
 	w.meridian, w.At, err = proc.Start[Addresses](ctx, RoleMeridian, MeridianConfig{
-		Data: w.data(), DatabaseURL: w.postgres.URL(), NATSURL: w.natsURL, Contention: w.cfg.Contention,
+		Data: w.data(), DatabaseURL: w.postgres.URL(), NATSURL: w.access.URL, Contention: w.cfg.Contention,
 	}, w.traced()...)
 	if err == nil {
 		w.closers = append(w.closers, w.meridian.Stop)
@@ -178,13 +179,9 @@ func (w *World) Programs() (string, error) {
 	return filepath.Dir(program), err
 }
 
-// BrokerAddress is what another process needs to reach the broker.
-type BrokerAddress struct{ URL, User, Password string }
-
-// BrokerAddress is where the broker is, and as whom to connect.
-func (w *World) BrokerAddress() (BrokerAddress, error) {
-	credentials, err := natsd.LoadCredentials(stack.CredentialsFile(w.data()))
-	return BrokerAddress{URL: w.natsURL, User: credentials.User, Password: credentials.Password}, err
+// Job is what a role beside Meridian is told to do.
+func (w *World) Job(events int) job.Config {
+	return job.Config{DatabaseURL: w.DatabaseURL(), Broker: w.access, Events: events}
 }
 
 // Connect opens connections to an address; they are closed with the world.
