@@ -21,9 +21,12 @@ const groupLockLimit = 250 * time.Millisecond
 
 const (
 	// lockPosted locks the threads that are posted to, in the order in which threads are locked. It stands before
-	// placePosts so that this one sees what the locks have waited for.
+	// placePosts so that this one sees what the locks have waited for. LATERAL here and there keeps the plan to one look
+	// into the primary key a thread, whatever the planner thought of the tables when it made the plan.
 	lockPosted = `
-		SELECT FROM threads WHERE workspace_id = $1 AND thread_id = ANY ($2) ORDER BY thread_id FOR UPDATE`
+		SELECT FROM (SELECT DISTINCT unnest($2::uuid[]) AS thread_id ORDER BY 1) n
+		CROSS JOIN LATERAL (
+			SELECT FROM threads t WHERE t.workspace_id = $1 AND t.thread_id = n.thread_id FOR UPDATE) locked`
 
 	// placePosts judges posts, claims their requests, and takes the sequences and versions of those that stand. The
 	// names that the requests are claimed for hold the sequences; so a claim that turns out to be a twin's under way
@@ -36,7 +39,8 @@ const (
 		), found AS MATERIALIZED (
 			SELECT a.*, t.space_id, t.title, t.state, t.reopen_on_message, t.imported_count, t.last_sequence, t.version
 			FROM asked a
-			JOIN threads t ON t.workspace_id = $1 AND t.thread_id = a.thread_id
+			CROSS JOIN LATERAL (
+				SELECT * FROM threads x WHERE x.workspace_id = $1 AND x.thread_id = a.thread_id LIMIT 1) t
 		), rights AS MATERIALIZED (
 			SELECT d.member_id, d.space_id, space_right($1, d.member_id, d.space_id) AS have
 			FROM (SELECT DISTINCT f.member_id, f.space_id FROM found f) d

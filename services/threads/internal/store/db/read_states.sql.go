@@ -164,14 +164,17 @@ func (q *Queries) LockReadStates(ctx context.Context, arg LockReadStatesParams) 
 
 const readOwnPosts = `-- name: ReadOwnPosts :exec
 WITH touched AS MATERIALIZED (
-    SELECT s.member_id, s.thread_id, n.sequence, n.imported, s.last_read_sequence - s.imported_before = n.posted AS all_read
+    SELECT n.member_id, n.thread_id, n.sequence, n.imported, n.posted, s.all_read
     FROM (SELECT unnest($3::uuid[]) AS member_id, unnest($4::uuid[]) AS thread_id,
                  unnest($5::bigint[]) AS sequence, unnest($6::bigint[]) AS imported,
-                 unnest($7::bigint[]) AS posted) n
-    JOIN read_states s ON s.workspace_id = $2 AND s.member_id = n.member_id AND s.thread_id = n.thread_id
-    WHERE NOT s.followed OR s.last_read_sequence - s.imported_before = n.posted
-    ORDER BY s.member_id, s.thread_id
-    FOR UPDATE OF s
+                 unnest($7::bigint[]) AS posted
+          ORDER BY 1, 2) n
+    CROSS JOIN LATERAL (
+        SELECT r.last_read_sequence - r.imported_before = n.posted AS all_read
+        FROM read_states r
+        WHERE r.workspace_id = $2 AND r.member_id = n.member_id AND r.thread_id = n.thread_id
+          AND (NOT r.followed OR r.last_read_sequence - r.imported_before = n.posted)
+        FOR UPDATE) s
 )
 UPDATE read_states r
 SET last_read_sequence = CASE WHEN touched.all_read THEN touched.sequence ELSE r.last_read_sequence END,

@@ -69,14 +69,17 @@ FROM (SELECT unnest(@thread_ids::uuid[]) AS thread_id, unnest(@sequences::bigint
 -- Has the authors of new messages follow their threads, and moves their pointers to these where they had read all before
 -- them: where as many messages are left to read as were imported. The rows have been laid by AddReadStates.
 WITH touched AS MATERIALIZED (
-    SELECT s.member_id, s.thread_id, n.sequence, n.imported, s.last_read_sequence - s.imported_before = n.posted AS all_read
+    SELECT n.*, s.all_read
     FROM (SELECT unnest(@member_ids::uuid[]) AS member_id, unnest(@thread_ids::uuid[]) AS thread_id,
                  unnest(@sequences::bigint[]) AS sequence, unnest(@imported_counts::bigint[]) AS imported,
-                 unnest(@posteds::bigint[]) AS posted) n
-    JOIN read_states s ON s.workspace_id = @workspace_id AND s.member_id = n.member_id AND s.thread_id = n.thread_id
-    WHERE NOT s.followed OR s.last_read_sequence - s.imported_before = n.posted
-    ORDER BY s.member_id, s.thread_id
-    FOR UPDATE OF s
+                 unnest(@posteds::bigint[]) AS posted
+          ORDER BY 1, 2) n
+    CROSS JOIN LATERAL (
+        SELECT r.last_read_sequence - r.imported_before = n.posted AS all_read
+        FROM read_states r
+        WHERE r.workspace_id = @workspace_id AND r.member_id = n.member_id AND r.thread_id = n.thread_id
+          AND (NOT r.followed OR r.last_read_sequence - r.imported_before = n.posted)
+        FOR UPDATE) s
 )
 UPDATE read_states r
 SET last_read_sequence = CASE WHEN touched.all_read THEN touched.sequence ELSE r.last_read_sequence END,
