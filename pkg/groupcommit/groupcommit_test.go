@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
 	"pgregory.net/rapid"
 
 	"github.com/meridianhq/meridian/pkg/groupcommit"
@@ -336,4 +337,27 @@ func TestSizesAreObserved(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "meridian_group_size", families[0].GetName())
 	require.EqualValues(t, 1, families[0].GetMetric()[0].GetHistogram().GetSampleCount())
+}
+
+func TestAGroupIsInASampledTrace(t *testing.T) {
+	t.Parallel()
+	under := make(chan trace.TraceID, 2)
+	g := newGate()
+	c := &calls{t: t, c: groupcommit.New(groupcommit.Config[string, int, int]{
+		Run: func(ctx context.Context, key string, items []int) ([]groupcommit.Outcome[int], error) {
+			under <- trace.SpanContextFromContext(ctx).TraceID()
+			return g.run(ctx, key, items)
+		},
+	})}
+	traced := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{7}, SpanID: trace.SpanID{7}, TraceFlags: trace.FlagsSampled})
+	c.crew.Go(func() { _, _ = c.c.Do(t.Context(), "a", 1) })
+	<-g.begun
+	c.start(t.Context(), "a", 2)
+	c.start(trace.ContextWithSpanContext(t.Context(), traced), "a", 3)
+	g.on <- struct{}{}
+	<-g.begun
+	g.on <- struct{}{}
+	c.crew.Wait()
+	require.Zero(t, <-under)
+	require.Equal(t, traced.TraceID(), <-under)
 }
