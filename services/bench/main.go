@@ -28,6 +28,7 @@ import (
 // commands are what the program can be asked for.
 type commands struct {
 	Run     runCmd     `cmd:"" default:"withargs" help:"Measure parts, or all of them."`
+	Scale   scaleCmd   `cmd:"" help:"Measure reads in worlds of few and of many messages."`
 	Compare compareCmd `cmd:"" help:"Say how a second result differs from a first one."`
 	Role    roleCmd    `cmd:"" hidden:"" help:"Play a role in a process of its own."`
 }
