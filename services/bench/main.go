@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -114,14 +113,14 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 		result.Parts = append(result.Parts, measured)
-		if _, err := io.WriteString(os.Stdout, measured.Report()); err != nil {
+		if _, err := os.Stdout.WriteString(measured.Report()); err != nil {
 			return err
 		}
 	}
 	if err := bench.Profiles(ctx); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(os.Stdout, figure.Table(result.Parts)); err != nil {
+	if _, err := os.Stdout.WriteString(figure.Table(result.Parts)); err != nil {
 		return err
 	}
 	return result.Save(c.JSON)
@@ -147,6 +146,6 @@ func (c *compareCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(os.Stdout, figure.Compare(a, b))
+	_, err = os.Stdout.WriteString(figure.Compare(a, b))
 	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -40,7 +39,7 @@ func (c *scaleCmd) Run(ctx context.Context) error {
 		return err
 	}
 	result.Parts = []figure.Part{measured}
-	if _, err := io.WriteString(os.Stdout, measured.Report()+figure.Table(result.Parts)); err != nil {
+	if _, err := os.Stdout.WriteString(measured.Report() + figure.Table(result.Parts)); err != nil {
 		return err
 	}
 	return result.Save(c.JSON)

@@ -60,7 +60,7 @@ func parsePgbench(out string) (done int, perSecond float64, err error) {
 	if tps == nil || all == nil {
 		return 0, 0, fmt.Errorf("pgbench says no rate:\n%s", out)
 	}
-	if bad != nil && bad[1] != "0" {
+	if len(bad) > 1 && bad[1] != "0" {
 		return 0, 0, fmt.Errorf("pgbench: %s transactions failed", bad[1])
 	}
 	if done, err = strconv.Atoi(all[1]); err != nil {

@@ -97,7 +97,7 @@ func (b *Bench) invite(ctx context.Context) (err error) {
 }
 
 func (b *Bench) prepareLimits(ctx context.Context) (err error) {
-	if err = bare.Prepare(ctx, b.world.DB, b.cfg.Threads); err != nil {
+	if err := bare.Prepare(ctx, b.world.DB, b.cfg.Threads); err != nil {
 		return err
 	}
 	if b.programs, err = b.world.Programs(); err != nil {

@@ -31,7 +31,7 @@ func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 	}
 	var asked, mentioned []float64
 	for range b.cfg.Rounds {
-		took, err := b.fan(ctx, func(ctx context.Context, thread int) (*threadsv1.Message, bool) {
+		took, err := b.fan(ctx, func(_ context.Context, thread int) (*threadsv1.Message, bool) {
 			if thread == len(teams) {
 				return nil, false
 			}

@@ -62,7 +62,8 @@ func newReader(ctx context.Context, w *world.World, c contents) (*reader, error)
 	if err := r.signIn(ctx); err != nil {
 		return nil, err
 	}
-	return r, r.walk(ctx)
+	err := r.walk(ctx)
+	return r, err
 }
 
 // signIn exchanges the reader's token, which has to be done every few minutes.

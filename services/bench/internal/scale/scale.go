@@ -54,16 +54,10 @@ func ParseSize(text string) (int, error) {
 // Measure fills the worlds that are not filled yet, starts all of them and measures every read in all of them in turns.
 func Measure(ctx context.Context, cfg Settings) (part figure.Part, err error) {
 	part = figure.Part{Name: "scale", About: fmt.Sprintf("reads over gRPC by one client, in %d threads of a workspace with %d beside it", threads, beside)}
-	var readers []*reader
-	for _, size := range cfg.Sizes {
-		w, r, err := open(ctx, cfg, size)
-		if w != nil {
-			defer func() { err = errors.Join(err, w.Stop()) }()
-		}
-		if err != nil {
-			return part, fmt.Errorf("%d messages: %w", size, err)
-		}
-		readers = append(readers, r)
+	readers, stop, err := openAll(ctx, cfg)
+	defer func() { err = errors.Join(err, stop()) }()
+	if err != nil {
+		return part, err
 	}
 	for i, read := range readers[0].reads() {
 		sides := make([]figure.Side, len(readers))
@@ -85,13 +79,38 @@ func Measure(ctx context.Context, cfg Settings) (part figure.Part, err error) {
 	return part, nil
 }
 
+// openAll starts the worlds of all sizes; stop stops those that were started, also when one was not.
+func openAll(ctx context.Context, cfg Settings) (readers []*reader, stop func() error, err error) {
+	var worlds []*world.World
+	stop = func() error {
+		var errs []error
+		for _, w := range worlds {
+			errs = append(errs, w.Stop())
+		}
+		return errors.Join(errs...)
+	}
+	for _, size := range cfg.Sizes {
+		w, r, err := open(ctx, cfg, size)
+		if w != nil {
+			worlds = append(worlds, w)
+		}
+		if err != nil {
+			return nil, stop, fmt.Errorf("%d messages: %w", size, err)
+		}
+		readers = append(readers, r)
+	}
+	return readers, stop, nil
+}
+
 // rows judge a read by its growth, and a search by what it takes in the last world as well.
 func rows(r read, sides []figure.Side) []figure.Row {
 	first, last := sides[0], sides[len(sides)-1]
 	if r.search {
 		return []figure.Row{figure.Absolute(last.Name+", p99", "ms", last.Of(figure.P99), figure.Under, searchMust, searchMust)}
 	}
-	return []figure.Row{figure.Against(last.Name+", p50", "ms", last, first, figure.P50, figure.AtMost, growth, 1)}
+	row := figure.Against(last.Name+", p50", "ms", last, first, figure.P50, figure.AtMost, growth, 1)
+	row.Limit = "the same in the first world"
+	return []figure.Row{row}
 }
 
 // open starts the world of a size, filled.

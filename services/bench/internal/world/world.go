@@ -175,7 +175,7 @@ func (w *World) DatabaseURL() string { return w.postgres.URL() }
 
 // Programs is the folder of the server's own programs, among which pgbench is.
 func (w *World) Programs() (string, error) {
-	program, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(w.postgresPID), "exe"))
+	program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", w.postgresPID))
 	return filepath.Dir(program), err
 }
 
