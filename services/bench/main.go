@@ -51,7 +51,7 @@ type runCmd struct {
 	Rounds     int           `default:"3" help:"Rounds of each side, in turns."`
 	Time       time.Duration `default:"5s" help:"How long one side of one round runs."`
 	Warm       time.Duration `default:"2s" help:"How long each side runs before that."`
-	Clients    int           `default:"32" help:"Clients at once, 64 at most."`
+	Clients    int           `default:"32" help:"Clients at once, each a member; twice as many in one part of hot-thread."`
 	Threads    int           `default:"1000" help:"Threads that are posted to."`
 	Rate       int           `default:"200" help:"Messages a second, for latency."`
 	JSON       string        `name:"json" default:"bin/bench.json" help:"Where the result goes as JSON." placeholder:"FILE"`

@@ -207,11 +207,6 @@ func (w *World) OwnerToken() (string, error) {
 	return strings.TrimSpace(string(token)), err
 }
 
-// StartThreads starts one more replica of the threads service in a process of its own and returns it with its address.
-func (w *World) StartThreads(ctx context.Context) (*proc.Process, string, error) {
-	return proc.Start[string](ctx, RoleThreads, w.At.Threads, w.traced()...)
-}
-
 // MeridianPID is the process of all services.
 func (w *World) MeridianPID() int { return w.meridian.PID() }
 
