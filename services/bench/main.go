@@ -104,6 +104,13 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 	result := figure.Result{Time: clock.Machine().Now(), Machine: machine(), Settings: map[string]string{
 		"rounds": fmt.Sprint(c.Rounds), "time": c.Time.String(), "clients": fmt.Sprint(c.Clients), "threads": fmt.Sprint(c.Threads),
 	}}
+	failed := c.measure(ctx, bench, &result)
+	_, err = os.Stdout.WriteString(figure.Table(result.Parts))
+	return errors.Join(failed, err, result.Save(c.JSON))
+}
+
+// measure adds the parts that are asked for to the result, up to one that fails.
+func (c *runCmd) measure(ctx context.Context, bench *part.Bench, result *figure.Result) error {
 	for _, m := range measurements() {
 		if !slices.Contains(c.Parts, m.name) && !slices.Contains(c.Parts, "all") {
 			continue
@@ -117,13 +124,7 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := bench.Profiles(ctx); err != nil {
-		return err
-	}
-	if _, err := os.Stdout.WriteString(figure.Table(result.Parts)); err != nil {
-		return err
-	}
-	return result.Save(c.JSON)
+	return bench.Profiles(ctx)
 }
 
 func machine() string {
