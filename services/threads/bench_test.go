@@ -48,6 +48,7 @@ func BenchmarkOnPosted(b *testing.B) {
 			exec(`INSERT INTO thread_activity SELECT workspace_id, thread_id, space_id, create_time FROM threads`)
 			exec(`INSERT INTO read_states (workspace_id, member_id, thread_id, followed, told)
 				SELECT workspace_id, creator_id, thread_id, true, false FROM threads`)
+			exec(`ANALYZE`)
 			var ids []uuid.UUID
 			require.NoError(b, db.Owner.Pool().QueryRow(b.Context(), `SELECT array_agg(thread_id) FROM threads`).Scan(&ids))
 			body := strings.Repeat("word and other words ", 24)
