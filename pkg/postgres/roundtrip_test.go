@@ -193,7 +193,10 @@ func TestAhead(t *testing.T) {
 			var n int
 			return tx.QueryRow(ctx, countNotes).Scan(&n)
 		},
-		func(ctx context.Context, tx *postgres.Tx) error { require.NoError(t, add(ctx, tx, 6)); return errRefused },
+		func(ctx context.Context, tx *postgres.Tx) error {
+			require.NoError(t, add(ctx, tx, 6))
+			return errRefused
+		},
 	} {
 		_, err = run(fn)
 		require.Error(t, err)
