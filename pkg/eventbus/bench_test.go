@@ -43,7 +43,8 @@ func BenchmarkDecode(b *testing.B) {
 func effects() postgres.Set {
 	return postgres.Set{Name: "effects", FS: fstest.MapFS{"00001_effects.sql": {Data: []byte(`
 -- +goose Up
-CREATE TABLE effects (workspace_id uuid NOT NULL, event_id uuid NOT NULL, version bigint NOT NULL, body text NOT NULL);
+CREATE TABLE effects (workspace_id uuid NOT NULL, event_id uuid NOT NULL, version bigint NOT NULL, body text NOT NULL,
+	place bigint GENERATED ALWAYS AS IDENTITY);
 `)}}}
 }
 
@@ -98,7 +99,7 @@ func (c *consumption) run(register func(r *eventbus.Router, handled func(n int))
 	require.NoError(c, <-stopped)
 }
 
-const insertEffects = `INSERT INTO effects SELECT $1, * FROM unnest($2::uuid[], $3::bigint[], $4::text[])`
+const insertEffects = `INSERT INTO effects (workspace_id, event_id, version, body) SELECT $1, * FROM unnest($2::uuid[], $3::bigint[], $4::text[])`
 
 // effect makes the effect of events, those that are fresh.
 func (c *consumption) effect(ctx context.Context, events []event) error {
