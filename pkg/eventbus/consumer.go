@@ -11,69 +11,8 @@ import (
 	"github.com/meridianhq/meridian/pkg/clock"
 )
 
-const (
-	// fetchWait bounds one request for events, and so how long a lost broker goes unnoticed and a stop waits.
-	fetchWait = time.Second
-	// brokerDelayMax bounds the wait between attempts while the broker is away.
-	brokerDelayMax = 5 * time.Second
-	// idlePoll is how often Idle looks.
-	idlePoll = 5 * time.Millisecond
-)
-
-// fetchAll asks the broker for as many events as there is room for, until ctx is done.
-func (r *Router) fetchAll(ctx context.Context, crew *crew) {
-	var consumer jetstream.Consumer
-	var failures int
-	for ctx.Err() == nil {
-		err := r.fetchOnce(ctx, &consumer, crew)
-		if err == nil {
-			failures = 0
-			continue
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		failures++
-		consumer = nil
-		r.cfg.Log.WarnContext(ctx, "consumer cannot reach the broker",
-			"consumer", r.cfg.Durable, "failures", failures, "error", err)
-		delay := min(100*time.Millisecond<<min(failures-1, 10), brokerDelayMax)
-		if clock.Sleep(ctx, delay) != nil {
-			return
-		}
-	}
-}
-
-// fetchOnce makes the consumer where it is not known yet, waits for room and for dependencies, and takes what one
-// request brings.
-func (r *Router) fetchOnce(ctx context.Context, consumer *jetstream.Consumer, crew *crew) error {
-	if *consumer == nil {
-		made, err := r.ensure(ctx)
-		if err != nil {
-			return err
-		}
-		*consumer = made
-	}
-	if err := r.outage.wait(ctx); err != nil {
-		return err
-	}
-	room, err := r.held.room(ctx)
-	if err != nil {
-		return err
-	}
-	// Not FetchContext: what is on its way when it is cancelled is lost until AckWait has passed.
-	batch, err := (*consumer).Fetch(room, jetstream.FetchMaxWait(fetchWait))
-	if err != nil {
-		return fmt.Errorf("fetch: %w", err)
-	}
-	for msg := range batch.Messages() {
-		crew.take(msg)
-	}
-	if err := batch.Error(); err != nil {
-		return fmt.Errorf("fetch: %w", err)
-	}
-	return nil
-}
+// idlePoll is how often Idle looks.
+const idlePoll = 5 * time.Millisecond
 
 // ensure makes the durable consumer, or brings its settings up to date where it is there: where it began, and what
 // it has read, stay.

@@ -2,25 +2,26 @@ package eventbus
 
 import (
 	"context"
-	"hash/maphash"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/meridianhq/meridian/pkg/clock"
 )
 
-// stopGrace is how long handlers may go on after the router was told to stop.
-const stopGrace = 10 * time.Second
+const (
+	// stopGrace is how long handlers may go on after the router was told to stop.
+	stopGrace = 10 * time.Second
+	// mostTogether is how many events are handled in one batch at most.
+	mostTogether = 128
+)
 
-// crew is a router's workers. Each has a queue; events of one aggregate go to one queue.
+// crew is a router's workers.
 type crew struct {
 	router *Router
-	queues []chan item
-	seed   maphash.Seed
-	// stopping ends the taking of further events from the queues; the handlers' own context ends later.
+	queue  *queue
+	// stopping ends the taking of further events from the queue; the handlers' own context ends later.
 	stopping context.Context //nolint:containedctx // The crew's life is one Run, and this is its end.
 	endWork  context.CancelFunc
 	workers  sync.WaitGroup
@@ -28,30 +29,19 @@ type crew struct {
 	stopKeep context.CancelFunc
 }
 
-// item is one event on its way through a worker.
-type item struct {
-	msg jetstream.Msg
-	at  *jetstream.MsgMetadata
-}
-
 func newCrew(ctx context.Context, r *Router) *crew {
 	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
 	keep, stopKeep := context.WithCancel(context.WithoutCancel(ctx))
-	c := &crew{
-		router: r, seed: maphash.MakeSeed(), stopping: ctx, endWork: endWork, stopKeep: stopKeep,
-		queues: make([]chan item, r.cfg.Workers),
-	}
-	for i := range c.queues {
-		// As long as all that can be held, so that taking never waits for a slow worker.
-		c.queues[i] = make(chan item, r.cfg.Held)
-		c.workers.Go(func() { c.serve(work, c.queues[i]) })
+	c := &crew{router: r, queue: newQueue(mostTogether), stopping: ctx, endWork: endWork, stopKeep: stopKeep}
+	for range r.cfg.Workers {
+		c.workers.Go(func() { c.serve(work) })
 	}
 	c.keeper.Go(func() { _ = clock.Every(keep, r.cfg.AckWait/3, c.keepAlive) })
 	return c
 }
 
-// take holds a message and puts it into its aggregate's queue.
-func (c *crew) take(msg jetstream.Msg) {
+// take holds a message and has it wait for a worker.
+func (c *crew) take(msg *nats.Msg) {
 	at, err := msg.Metadata()
 	if err != nil {
 		// Not from the stream: there is nothing to acknowledge.
@@ -61,27 +51,42 @@ func (c *crew) take(msg jetstream.Msg) {
 	if !c.router.held.add(at.Sequence.Stream, msg) {
 		return
 	}
-	key := maphash.String(c.seed, headerOf(msg.Headers(), headerPartitionKey))
-	c.queues[key%uint64(len(c.queues))] <- item{msg: msg, at: at}
+	it := item{msg: msg, at: at, aggregate: msg.Header.Get(headerPartitionKey)}
+	// One that came before may be the one that had its batch fail: it fails nobody a second time.
+	if at.NumDelivered == 1 && c.router.handlers[msg.Header.Get(headerType)].many {
+		it.kind = kind{eventType: msg.Header.Get(headerType), workspace: msg.Header.Get(headerWorkspace)}
+	}
+	c.queue.put(it)
 }
 
-// serve handles a queue's events one after the other until the router stops; what is left then goes back.
-func (c *crew) serve(ctx context.Context, queue <-chan item) {
-	for next := range queue {
-		if c.stopping.Err() != nil {
-			c.giveBack(next)
-			continue
+// serve handles what waits until the router stops; what is left then goes back.
+func (c *crew) serve(ctx context.Context) {
+	for {
+		batch := c.queue.take()
+		if len(batch) == 0 {
+			return
 		}
-		c.router.process(ctx, c.stopping, next)
-		c.router.held.remove(next.at.Sequence.Stream)
+		again := false
+		switch {
+		case c.stopping.Err() != nil:
+			for _, it := range batch {
+				c.router.nak(it)
+			}
+		case len(batch) == 1:
+			c.router.process(ctx, c.stopping, batch[0])
+		default:
+			again = !c.router.together(ctx, batch)
+		}
+		if !again {
+			c.router.held.remove(batch)
+		}
+		c.queue.done(batch, again)
 	}
 }
 
 // finish waits for the workers, and ends their handlers' context after the grace.
 func (c *crew) finish() {
-	for _, queue := range c.queues {
-		close(queue)
-	}
+	c.queue.close()
 	grace := time.AfterFunc(stopGrace, c.endWork)
 	c.workers.Wait()
 	grace.Stop()
@@ -94,14 +99,6 @@ func (c *crew) finish() {
 func (c *crew) keepAlive(context.Context) {
 	for _, msg := range c.router.held.all() {
 		// Without it the event comes again, which the inbox and the held list bear.
-		_ = msg.InProgress()
+		_ = c.router.conn.Publish(msg.Reply, []byte("+WPI"))
 	}
 }
-
-func (c *crew) giveBack(next item) {
-	_ = next.msg.Nak()
-	c.router.held.remove(next.at.Sequence.Stream)
-}
-
-// headerOf reads a header written in the exact case, which is all a queue's choice needs.
-func headerOf(h nats.Header, name string) string { return h.Get(name) }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
 
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/postgres"
@@ -56,7 +57,7 @@ func (d *DeadLetters) Redrive(ctx context.Context, id uuid.UUID) error {
 		return fault.New(fault.Precondition, ReasonConsumerUnknown, "consumer %s is not one of this service's",
 			letter.Consumer)
 	}
-	if err := router.handle(ctx, letter.Headers, letter.Subject, letter.Payload, letter.Stream); err != nil {
+	if err := router.handle(ctx, &nats.Msg{Header: letter.Headers, Subject: letter.Subject, Data: letter.Payload}, letter.Stream); err != nil {
 		if noted := d.letters.failedAgain(ctx, id, err); noted != nil {
 			router.cfg.Log.ErrorContext(ctx, "re-drive's failure not noted", "letter", id, "error", noted)
 		}

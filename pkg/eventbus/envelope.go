@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/meridianhq/meridian/pkg/fault"
@@ -74,6 +75,14 @@ type Meta struct {
 	Audience Audience
 	// Stream is the event's sequence in the stream when it was received from there, else zero.
 	Stream uint64
+
+	span trace.SpanContext // of its handling
+}
+
+// Because returns ctx with the event as the cause of what is published under it, in the event's trace. The router has
+// done so for handlers of one event.
+func (m Meta) Because(ctx context.Context) context.Context {
+	return WithCause(trace.ContextWithSpanContext(ctx, m.span), m.ID.String(), m.Correlation)
 }
 
 // Encode makes the outbox's message of an event that happened at the given domain time. Everything but host,

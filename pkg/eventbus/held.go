@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 )
 
 // held is what a replica has taken from the broker and not finished, bounded, by stream sequence. An event the
@@ -14,12 +14,12 @@ type held struct {
 	limit int
 
 	mu    sync.Mutex
-	msgs  map[uint64]jetstream.Msg
+	msgs  map[uint64]*nats.Msg
 	freed chan struct{}
 }
 
 func newHeld(limit int) *held {
-	return &held{limit: limit, msgs: map[uint64]jetstream.Msg{}, freed: make(chan struct{}, 1)}
+	return &held{limit: limit, msgs: map[uint64]*nats.Msg{}, freed: make(chan struct{}, 1)}
 }
 
 // room waits until a quarter is free and says how much is: asking for single events would cost a round trip each.
@@ -38,7 +38,7 @@ func (h *held) room(ctx context.Context) (int, error) {
 }
 
 // add keeps a message, or says that it is held already.
-func (h *held) add(sequence uint64, msg jetstream.Msg) bool {
+func (h *held) add(sequence uint64, msg *nats.Msg) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, twice := h.msgs[sequence]; twice {
@@ -48,9 +48,11 @@ func (h *held) add(sequence uint64, msg jetstream.Msg) bool {
 	return true
 }
 
-func (h *held) remove(sequence uint64) {
+func (h *held) remove(finished []item) {
 	h.mu.Lock()
-	delete(h.msgs, sequence)
+	for _, it := range finished {
+		delete(h.msgs, it.at.Sequence.Stream)
+	}
 	h.mu.Unlock()
 	select {
 	case h.freed <- struct{}{}:
@@ -64,10 +66,10 @@ func (h *held) size() int {
 	return len(h.msgs)
 }
 
-func (h *held) all() []jetstream.Msg {
+func (h *held) all() []*nats.Msg {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	msgs := make([]jetstream.Msg, 0, len(h.msgs))
+	msgs := make([]*nats.Msg, 0, len(h.msgs))
 	for _, msg := range h.msgs {
 		msgs = append(msgs, msg)
 	}

@@ -68,7 +68,7 @@ func (l *letterbox) write(ctx context.Context, consumer string, next item, reaso
 		return fmt.Errorf("eventbus: dead letter's id: %w", err)
 	}
 	msg := next.msg
-	headers, err := json.Marshal(storable(msg.Headers()))
+	headers, err := json.Marshal(storable(msg.Header))
 	if err != nil {
 		return fmt.Errorf("eventbus: dead letter's headers: %w", err)
 	}
@@ -82,9 +82,9 @@ func (l *letterbox) write(ctx context.Context, consumer string, next item, reaso
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (consumer, stream_sequence, event_id) DO UPDATE
 		SET reason = excluded.reason, detail = excluded.detail, deliveries = excluded.deliveries`,
-		workspaceOf(msg.Subject()), id, consumer, int64(next.at.Sequence.Stream),
-		clean(msg.Headers().Get(headerID)), clean(msg.Headers().Get(headerType)), clean(msg.Subject()), headers,
-		nonNil(msg.Data()), why.Reason, clean(why.Error()), int64(next.at.NumDelivered),
+		workspaceOf(msg.Subject), id, consumer, int64(next.at.Sequence.Stream),
+		clean(msg.Header.Get(headerID)), clean(msg.Header.Get(headerType)), clean(msg.Subject), headers,
+		nonNil(msg.Data), why.Reason, clean(why.Error()), int64(next.at.NumDelivered),
 		l.machine.Now())
 	if err != nil {
 		return fmt.Errorf("eventbus: write dead letter: %w", err)
@@ -118,8 +118,8 @@ func (l *letterbox) forgetFaults(ctx context.Context, consumer string, next item
 
 func faultKey(consumer string, next item) []any {
 	return []any{
-		workspaceOf(next.msg.Subject()), consumer, int64(next.at.Sequence.Stream),
-		clean(next.msg.Headers().Get(headerID)),
+		workspaceOf(next.msg.Subject), consumer, int64(next.at.Sequence.Stream),
+		clean(next.msg.Header.Get(headerID)),
 	}
 }
 

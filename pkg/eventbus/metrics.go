@@ -14,6 +14,7 @@ type metrics struct {
 	durable      attribute.KeyValue
 	results      metric.Int64Counter
 	outages      metric.Int64Counter
+	batches      metric.Int64Histogram
 	registration metric.Registration
 }
 
@@ -27,6 +28,9 @@ func newMetrics(r *Router) *metrics {
 		metric.WithDescription("Events by what became of them: ok, retry, dead."))
 	m.outages, _ = meter.Int64Counter("meridian.consumer.outages",
 		metric.WithDescription("Attempts that met a dependency that was down."))
+	m.batches, _ = meter.Int64Histogram("meridian.consumer.batch",
+		metric.WithDescription("Events that were handled together, by whether that succeeded."),
+		metric.WithExplicitBucketBoundaries(2, 4, 8, 16, 32, 64, 128))
 	lag, _ := meter.Int64ObservableGauge("meridian.consumer.lag",
 		metric.WithDescription("Events not finished: not delivered, or delivered and not acknowledged."))
 	heldNow, _ := meter.Int64ObservableGauge("meridian.consumer.held",
@@ -43,11 +47,15 @@ func newMetrics(r *Router) *metrics {
 	return m
 }
 
-func (m *metrics) handled(ctx context.Context, result string) {
-	m.results.Add(ctx, 1, metric.WithAttributes(m.durable, attribute.String("result", result)))
+func (m *metrics) handled(ctx context.Context, events int, result string) {
+	m.results.Add(ctx, int64(events), metric.WithAttributes(m.durable, attribute.String("result", result)))
 }
 
 func (m *metrics) outage(ctx context.Context) { m.outages.Add(ctx, 1, m.consumer) }
+
+func (m *metrics) together(ctx context.Context, events int, ok bool) {
+	m.batches.Record(ctx, int64(events), metric.WithAttributes(m.durable, attribute.Bool("ok", ok)))
+}
 
 func (m *metrics) close() {
 	if m.registration != nil {

@@ -3,22 +3,16 @@ package eventbus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/nats-io/nats.go"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/fault"
-	"github.com/meridianhq/meridian/pkg/inbox"
 )
 
 // pingWait bounds the question whether the database is there.
@@ -34,12 +28,12 @@ func (r *Router) process(ctx, stopping context.Context, next item) {
 		}
 		r.outage.shut()
 		r.cfg.Log.WarnContext(ctx, "consumer waits for a dependency",
-			"consumer", r.cfg.Durable, "subject", next.msg.Subject(), "attempt", attempt+1, "error", err)
+			"consumer", r.cfg.Durable, "subject", next.msg.Subject, "attempt", attempt+1, "error", err)
 		r.metrics.outage(ctx)
 		waited := clock.Sleep(stopping, r.cfg.OutageDelays[min(attempt, len(r.cfg.OutageDelays)-1)])
 		r.outage.open()
 		if waited != nil {
-			_ = next.msg.Nak()
+			r.nak(next)
 			return
 		}
 	}
@@ -48,12 +42,12 @@ func (r *Router) process(ctx, stopping context.Context, next item) {
 // settle runs the handler once and does with the event what its answer asks for. It returns an error only when a
 // dependency is down.
 func (r *Router) settle(ctx context.Context, next item) error {
-	err := r.handle(ctx, next.msg.Headers(), next.msg.Subject(), next.msg.Data(), next.at.Sequence.Stream)
+	err := r.handle(ctx, next.msg, next.at.Sequence.Stream)
 	if err == nil {
-		r.metrics.handled(ctx, "ok")
+		r.metrics.handled(ctx, 1, "ok")
 		r.forgetFaults(ctx, next)
 		// A lost acknowledgement brings the event again, and the inbox stops it.
-		_ = next.msg.Ack()
+		r.ack(next)
 		return nil
 	}
 	if r.isOutage(ctx, err) {
@@ -81,9 +75,9 @@ func (r *Router) retry(ctx context.Context, next item, reason error) (given bool
 	}
 	delay := r.cfg.Delays[faults-1]
 	r.cfg.Log.WarnContext(ctx, "consumer tries an event again", "consumer", r.cfg.Durable,
-		"subject", next.msg.Subject(), "faults", faults, "delay", delay, "error", reason)
-	r.metrics.handled(ctx, "retry")
-	_ = next.msg.NakWithDelay(delay)
+		"subject", next.msg.Subject, "faults", faults, "delay", delay, "error", reason)
+	r.metrics.handled(ctx, 1, "retry")
+	r.nakAfter(next, delay)
 	return true, nil
 }
 
@@ -95,7 +89,7 @@ func (r *Router) forgetFaults(ctx context.Context, next item) {
 	if err := r.letters.forgetFaults(ctx, r.cfg.Durable, next); err != nil {
 		// The row stays and counts for nothing: the event does not come again.
 		r.cfg.Log.WarnContext(ctx, "consumer cannot forget an event's faults", "consumer", r.cfg.Durable,
-			"subject", next.msg.Subject(), "error", err)
+			"subject", next.msg.Subject, "error", err)
 	}
 }
 
@@ -103,7 +97,7 @@ func (r *Router) forgetFaults(ctx context.Context, next item) {
 // crash between makes all of it happen again, and the row is written once.
 func (r *Router) bury(ctx context.Context, next item, reason error) error {
 	if r.cfg.Buried != nil {
-		if err := r.cfg.Buried(ctx, workspaceOf(next.msg.Subject())); err != nil {
+		if err := r.cfg.Buried(ctx, workspaceOf(next.msg.Subject)); err != nil {
 			// Not an outage, whatever it is: the other events do not wait for it.
 			r.again(ctx, next, err)
 			return nil
@@ -113,9 +107,9 @@ func (r *Router) bury(ctx context.Context, next item, reason error) error {
 		return r.later(ctx, next, err)
 	}
 	r.cfg.Log.ErrorContext(ctx, "consumer gave an event up to the dead letters", "consumer", r.cfg.Durable,
-		"subject", next.msg.Subject(), "deliveries", next.at.NumDelivered, "error", reason)
-	r.metrics.handled(ctx, "dead")
-	_ = next.msg.TermWithReason(fault.From(reason).Reason)
+		"subject", next.msg.Subject, "deliveries", next.at.NumDelivered, "error", reason)
+	r.metrics.handled(ctx, 1, "dead")
+	r.term(next, fault.From(reason).Reason)
 	return nil
 }
 
@@ -131,8 +125,8 @@ func (r *Router) later(ctx context.Context, next item, err error) error {
 // again gives back an event that can be neither handled nor given up, to come again slowly: it must not be lost.
 func (r *Router) again(ctx context.Context, next item, err error) {
 	r.cfg.Log.ErrorContext(ctx, "consumer can neither handle an event nor give it up",
-		"consumer", r.cfg.Durable, "subject", next.msg.Subject(), "error", err)
-	_ = next.msg.NakWithDelay(r.lastDelay())
+		"consumer", r.cfg.Durable, "subject", next.msg.Subject, "error", err)
+	r.nakAfter(next, r.lastDelay())
 }
 
 func (r *Router) lastDelay() time.Duration {
@@ -140,42 +134,6 @@ func (r *Router) lastDelay() time.Duration {
 		return time.Minute
 	}
 	return r.cfg.Delays[len(r.cfg.Delays)-1]
-}
-
-// handle decodes a message and runs its handler in a span that continues the trace of what caused the event.
-func (r *Router) handle(ctx context.Context, h nats.Header, subject string, data []byte, sequence uint64) (err error) {
-	meta, payload, err := Decode(h, subject, data)
-	if err != nil {
-		return err
-	}
-	meta.Stream = sequence
-	known, ok := r.handlers[meta.Type]
-	if !ok {
-		return refuse("consumer %s has no handler for %s", r.cfg.Durable, meta.Type)
-	}
-	ctx, span := tracer().Start(extractTrace(ctx, h), "process "+meta.Type,
-		trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithAttributes(
-			attribute.String("messaging.system", "nats"),
-			attribute.String("messaging.operation.type", "process"),
-			attribute.String("messaging.destination.name", subject),
-			attribute.String("messaging.consumer.group.name", r.cfg.Durable),
-			attribute.String("messaging.message.id", meta.ID.String()),
-		))
-	defer span.End()
-	ctx = inbox.NewContext(ctx, inbox.Key{Consumer: r.cfg.Durable, EventID: meta.ID})
-	ctx = WithCause(ctx, meta.ID.String(), meta.Correlation)
-	defer func() {
-		if broken := recover(); broken != nil {
-			r.cfg.Log.ErrorContext(ctx, "handler panicked", "consumer", r.cfg.Durable, "type", meta.Type,
-				"panic", fmt.Sprint(broken), "stack", string(debug.Stack()))
-			err = fault.New(fault.Internal, fault.ReasonInternal, "handler of %s panicked", meta.Type)
-		}
-		if err != nil {
-			span.SetStatus(codes.Error, fault.From(err).Reason)
-		}
-	}()
-	return known.run(ctx, meta, payload)
 }
 
 // final says that another attempt cannot help: the event does not keep the contract, or is not allowed.

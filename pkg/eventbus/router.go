@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
@@ -31,13 +32,15 @@ type RouterConfig struct {
 	StartSequence uint64
 	// Machine is the machine's clock. Nil: clock.Machine().
 	Machine clock.Clock
-	// Workers is how many events are handled at once. Events of one aggregate are handled one after the other
-	// within a replica. Zero: 16.
+	// Workers is how many events, or batches of them, are handled at once. Events of one aggregate are handled one
+	// after the other within a replica. Zero: 16.
 	Workers int
-	// Held is how many events a replica holds at most, in hand or waiting for a worker. Zero: 256.
+	// Held is how many events a replica holds at most, in hand or waiting for a worker. Zero: 512.
 	Held int
 	// AckWait is after how long without a sign of life the broker gives an event to another replica. Zero: 30 s.
 	AckWait time.Duration
+	// Patience is how long events that are handled together may take; when it is over each is handled alone. Zero: 5 s.
+	Patience time.Duration
 	// Delays are the waits before each further attempt after an event's own fault, however often it was delivered
 	// for other reasons; when they are used up it goes to the dead letters. Nil: six, from 1 s to 10 min.
 	Delays []time.Duration
@@ -61,6 +64,7 @@ type Event[T proto.Message] struct {
 // registered with On before Run. It may be run once.
 type Router struct {
 	cfg      RouterConfig
+	conn     *nats.Conn
 	handlers map[string]handler
 	broken   error
 	letters  *letterbox
@@ -70,9 +74,12 @@ type Router struct {
 	running  chan struct{}
 }
 
+// handler is what a type of event is handled by.
 type handler struct {
 	event Descriptor
-	run   func(ctx context.Context, meta Meta, payload proto.Message) error
+	// many says that run takes events of one workspace together; else it takes one.
+	many bool
+	run  func(ctx context.Context, events []received) error
 }
 
 // NewRouter makes a router with no handlers.
@@ -80,8 +87,8 @@ func NewRouter(cfg RouterConfig) *Router {
 	if cfg.Machine == nil {
 		cfg.Machine = clock.Machine()
 	}
-	cfg.Workers, cfg.Held = orDefault(cfg.Workers, 16), orDefault(cfg.Held, 256)
-	cfg.AckWait = orDefault(cfg.AckWait, 30*time.Second)
+	cfg.Workers, cfg.Held = orDefault(cfg.Workers, 16), orDefault(cfg.Held, 512)
+	cfg.AckWait, cfg.Patience = orDefault(cfg.AckWait, 30*time.Second), orDefault(cfg.Patience, 5*time.Second)
 	if cfg.Delays == nil {
 		cfg.Delays = []time.Duration{
 			time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
@@ -92,10 +99,14 @@ func NewRouter(cfg RouterConfig) *Router {
 			100 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second,
 		}
 	}
-	return &Router{
+	r := &Router{
 		cfg: cfg, handlers: map[string]handler{}, held: newHeld(cfg.Held), outage: newGate(),
 		letters: &letterbox{db: cfg.DB, machine: cfg.Machine}, running: make(chan struct{}, 1),
 	}
+	if cfg.JS != nil {
+		r.conn = cfg.JS.Conn()
+	}
+	return r
 }
 
 // On registers the handler of a type of event. The context it gets carries the inbox key, the event as the cause
@@ -104,6 +115,23 @@ func NewRouter(cfg RouterConfig) *Router {
 // fault goes to the dead letters at once; anything else is retried by the router's delays first. A mistake
 // (two handlers for a type, no event) makes Run fail.
 func On[T proto.Message](r *Router, h func(ctx context.Context, event Event[T]) error) {
+	register(r, false, func(ctx context.Context, events []Event[T]) error { return h(ctx, events[0]) })
+}
+
+// OnMany registers a handler of a type of event that takes together what has arrived together: events of one workspace,
+// each once, in the order of the stream; a lone event comes alone, at once. Its effect is that of handling them one
+// after the other, all in one transaction or none of it: where it returns an error, and where the process dies, they
+// come again, each alone, and what On says holds for each. So what would be another outcome for one event of a batch
+// (a refusal, a failing constraint) is simply the batch's error.
+//
+// The context carries the inbox keys of all events, for inbox.ClaimMany, and none of them as the cause: what follows
+// from an event is published under event.Because(ctx). The handler calls no other service and locks rows in the order
+// that is theirs, because the effects of many events stand in one transaction.
+func OnMany[T proto.Message](r *Router, h func(ctx context.Context, events []Event[T]) error) {
+	register(r, true, h)
+}
+
+func register[T proto.Message](r *Router, many bool, h func(ctx context.Context, events []Event[T]) error) {
 	var zero T
 	message := zero.ProtoReflect().Type()
 	d, err := describe(message)
@@ -115,16 +143,17 @@ func On[T proto.Message](r *Router, h func(ctx context.Context, event Event[T]) 
 		r.broken = fmt.Errorf("eventbus: consumer %s has two handlers for %s", r.cfg.Durable, d.Type)
 		return
 	}
-	r.handlers[string(d.Type)] = handler{
-		event: d,
-		run: func(ctx context.Context, meta Meta, payload proto.Message) error {
-			typed, ok := payload.(T)
+	r.handlers[string(d.Type)] = handler{event: d, many: many, run: func(ctx context.Context, all []received) error {
+		events := make([]Event[T], len(all))
+		for i, one := range all {
+			typed, ok := one.payload.(T)
 			if !ok {
-				return refuse("event %s is no %s", meta.ID, d.Type)
+				return refuse("event %s is no %s", one.meta.ID, d.Type)
 			}
-			return h(ctx, Event[T]{Meta: meta, Payload: typed})
-		},
-	}
+			events[i] = Event[T]{Meta: one.meta, Payload: typed}
+		}
+		return h(ctx, events)
+	}}
 }
 
 // Durable is the consumer's name.
@@ -158,7 +187,7 @@ func (r *Router) Run(ctx context.Context) error {
 	r.metrics = newMetrics(r)
 	defer r.metrics.close()
 	crew := newCrew(ctx, r)
-	r.fetchAll(ctx, crew)
+	r.pullAll(ctx, crew)
 	crew.finish()
 	return nil
 }

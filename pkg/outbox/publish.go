@@ -102,13 +102,10 @@ var errHeaders = errors.New("outbox: the headers are no JSON object of strings")
 // start puts a row on its way. Retries are the relay's alone: the client's own would let a later event of the
 // aggregate pass.
 func (p *publisher) start(r row) (jetstream.PubAckFuture, error) {
-	if r.Headers == nil {
+	if r.header == nil {
 		return nil, errHeaders
 	}
-	msg := &nats.Msg{Subject: r.Subject, Data: r.Payload, Header: make(nats.Header, len(r.Headers)+2)}
-	for k, v := range r.Headers {
-		msg.Header[k] = []string{v}
-	}
+	msg := &nats.Msg{Subject: r.Subject, Data: r.Payload, Header: r.header}
 	return p.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0),
 		jetstream.WithExpectStream(streamName), jetstream.WithMsgID(r.ID.String()))
 }

@@ -227,8 +227,11 @@ func (r *Relay) round(ctx context.Context, now time.Time) time.Duration {
 		return r.trouble(ctx, err)
 	}
 	r.recovered(ctx)
-	if published == 0 {
+	switch {
+	case published == 0:
 		return firstPause // all that is left waits for its next try
+	case published == len(rows) && len(rows) < batchRows:
+		return r.cfg.Poll // that was all; what was committed since the read has woken us
 	}
 	return 0
 }

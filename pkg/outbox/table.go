@@ -2,13 +2,13 @@ package outbox
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/nats-io/nats.go"
 
 	"github.com/meridianhq/meridian/pkg/postgres"
 )
@@ -17,6 +17,8 @@ import (
 type row struct {
 	id int64
 	Message
+	// header are the headers as they are published; nil where they are not ours.
+	header nats.Header
 }
 
 // table is the relay's SQL, as the owner of the schema.
@@ -106,9 +108,7 @@ func scanRow(found pgx.CollectableRow) (row, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := json.Unmarshal(headers, &r.Headers); err != nil {
-		r.Headers = nil // not ours: the publisher refuses it, and it goes to outbox_failed
-	}
+	r.header = readHeader(headers) // where there is none the publisher refuses it, and it goes to outbox_failed
 	return r, nil
 }
 

@@ -27,7 +27,7 @@ ALTER TABLE note ENABLE ROW LEVEL SECURITY;
 CREATE POLICY note_workspace ON note USING (workspace_id = (SELECT nullif(current_setting('app.ws', true), '')::uuid));
 `)}}}
 
-func newNotes(t *testing.T) *pgtest.DB {
+func newNotes(t testing.TB) *pgtest.DB {
 	t.Helper()
 	return pgtest.New(t, "notes", notes)
 }

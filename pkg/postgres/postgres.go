@@ -76,7 +76,10 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		cfg.MaxConns = defaultMaxConns
 	}
 	cfg.MaxConnLifetime, cfg.MaxConnLifetimeJitter, cfg.MaxConnIdleTime = maxConnLife, maxConnLife/10, maxConnIdle
-	cfg.AfterConnect = registerUUIDs
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		plainUUIDs(conn.TypeMap())
+		return nil
+	}
 	conn := cfg.ConnConfig
 	if conn.ConnectTimeout == 0 {
 		conn.ConnectTimeout = connectTimeout

@@ -149,3 +149,57 @@ func TestTheConnectionIsFreeAfterEachKindOfFirstStatement(t *testing.T) {
 		})
 	}
 }
+
+// What goes ahead travels with what follows it, and is undone with it.
+func TestAhead(t *testing.T) {
+	t.Parallel()
+	ws := uuid.New()
+	fixture := newNotes(t)
+	wire, url := newWire(t, fixture.AppURL)
+	db := open(t, url, postgres.Options{MaxConns: 1})
+	add := func(ctx context.Context, tx *postgres.Tx, id int) error { tx.Ahead(addNote, ws, id); return ctx.Err() }
+	count := func(ctx context.Context, tx *postgres.Tx) (n int) {
+		require.NoError(t, tx.QueryRow(ctx, countNotes).Scan(&n))
+		return n
+	}
+	run := func(fn func(ctx context.Context, tx *postgres.Tx) error) (int, error) {
+		for range 2 { // the second time all is prepared
+			wire.take()
+			if err := db.InTx(t.Context(), ws, fn); err != nil {
+				return 0, err
+			}
+		}
+		return wire.take(), nil
+	}
+	trips, err := run(func(ctx context.Context, tx *postgres.Tx) error {
+		require.NoError(t, add(ctx, tx, 1))
+		require.NoError(t, add(ctx, tx, 2))
+		require.GreaterOrEqual(t, count(ctx, tx), 2, "they have run before the next statement")
+		require.NoError(t, add(ctx, tx, 3))
+		require.GreaterOrEqual(t, count(ctx, tx), 3)
+		return add(ctx, tx, 4)
+	})
+	require.NoError(t, err)
+	require.Equal(t, 3, trips, "two questions and the commit")
+	trips, err = run(func(ctx context.Context, tx *postgres.Tx) error { return add(ctx, tx, 5) })
+	require.NoError(t, err)
+	require.Equal(t, 1, trips, "all in one")
+	requireNotes(t, fixture.App, ws, 5)
+	for _, fn := range []func(ctx context.Context, tx *postgres.Tx) error{
+		func(_ context.Context, tx *postgres.Tx) error { tx.Ahead("SELECT 1/0"); return nil },
+		func(ctx context.Context, tx *postgres.Tx) error {
+			require.NoError(t, add(ctx, tx, 6))
+			tx.Ahead("SELECT 1/0")
+			var n int
+			return tx.QueryRow(ctx, countNotes).Scan(&n)
+		},
+		func(ctx context.Context, tx *postgres.Tx) error {
+			require.NoError(t, add(ctx, tx, 6))
+			return errRefused
+		},
+	} {
+		_, err = run(fn)
+		require.Error(t, err)
+		requireNotes(t, fixture.App, ws, 5)
+	}
+}

@@ -62,7 +62,14 @@ type Tx struct {
 	sent      bool          // COMMIT was sent
 	committed bool          // and the server has confirmed it
 	cause     error         // the first error of the database
+	ahead     lead          // what travels with the next statement
 	hooks     []func()
+}
+
+// Ahead has a statement whose result nobody needs travel before the transaction's next one, or its commit, in the same
+// round trip. Where it fails, that one fails with its error and is not run.
+func (tx *Tx) Ahead(sql string, args ...any) {
+	tx.ahead = append(tx.ahead, statement{sql: sql, args: args})
 }
 
 // AfterCommit runs hook after the commit, in the order of the calls, on the goroutine of InTx and before InTx
@@ -171,7 +178,7 @@ func (tx *Tx) CommitWith(ctx context.Context, b *pgx.Batch) error {
 	return refused
 }
 
-// open takes a connection at the first statement and returns what must go before it; later it returns nil. Where
+// open takes a connection at the first statement and returns what must go before it, nil for nothing. Where
 // the transaction has ended, or never began because its first statement did not parse, it refuses: a statement would
 // otherwise run outside of it.
 func (tx *Tx) open(ctx context.Context) (lead, error) {
@@ -182,7 +189,7 @@ func (tx *Tx) open(ctx context.Context) (lead, error) {
 		if pg := tx.conn.Conn().PgConn(); pg.TxStatus() == 'I' && !pg.IsBusy() {
 			return nil, errors.Join(errRolledBack, tx.cause)
 		}
-		return nil, nil
+		return tx.takeAhead(), nil
 	}
 	conn, err := tx.pool.Acquire(ctx)
 	if err != nil {
@@ -193,7 +200,13 @@ func (tx *Tx) open(ctx context.Context) (lead, error) {
 	if tx.locks > 0 {
 		opening[1] = setWorkspaceAndLocks(tx.ws, tx.locks)
 	}
-	return opening, nil
+	return append(opening, tx.takeAhead()...), nil
+}
+
+func (tx *Tx) takeAhead() lead {
+	ahead := tx.ahead
+	tx.ahead = nil
+	return ahead
 }
 
 // note keeps the first error of the database, which decides about another try however fn dresses it.
@@ -210,6 +223,8 @@ func (tx *Tx) run(ctx context.Context, fn func(context.Context, *Tx) error) erro
 		return err
 	}
 	switch {
+	case len(tx.ahead) > 0 && !tx.sent:
+		return tx.CommitWith(ctx, &pgx.Batch{})
 	case tx.conn == nil:
 		return tx.cause
 	case tx.committed:

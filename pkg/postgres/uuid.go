@@ -1,38 +1,73 @@
 package postgres
 
 import (
-	"context"
-
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
-	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 )
 
-// registerUUIDs has a connection send UUIDs as they are. Left alone, pgx makes text of each, one by one and by reflection
-// for a slice, which was a fifth of all that a busy service did.
-func registerUUIDs(_ context.Context, conn *pgx.Conn) error {
-	types := conn.TypeMap()
-	pgxuuid.Register(types)
-	types.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapUUIDs}, types.TryWrapEncodePlanFuncs...)
+// plainUUIDs has pgx send and read a uuid.UUID as the 16 bytes that it is. By itself it makes text of each and parses that.
+func plainUUIDs(m *pgtype.Map) {
+	m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{encodeUUID}, m.TryWrapEncodePlanFuncs...)
+	m.TryWrapScanPlanFuncs = append([]pgtype.TryWrapScanPlanFunc{scanUUID}, m.TryWrapScanPlanFuncs...)
+}
+
+// plainUUID is a uuid.UUID as pgx knows it.
+type plainUUID uuid.UUID
+
+// UUIDValue implements pgtype.UUIDValuer.
+func (u plainUUID) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: u, Valid: true}, nil }
+
+// ScanUUID implements pgtype.UUIDScanner. NULL leaves what was there, as uuid.UUID's own scanner does.
+func (u *plainUUID) ScanUUID(v pgtype.UUID) error {
+	if v.Valid {
+		*u = v.Bytes
+	}
 	return nil
 }
 
-func wrapUUIDs(value any) (plan pgtype.WrappedEncodePlanNextSetter, next any, ok bool) {
-	ids, ok := value.([]uuid.UUID)
-	if !ok {
-		return nil, nil, false
+func encodeUUID(value any) (plan pgtype.WrappedEncodePlanNextSetter, next any, ok bool) {
+	switch value := value.(type) {
+	case uuid.UUID:
+		return &encodesUUID{}, plainUUID(value), true
+	case []uuid.UUID:
+		return &encodesUUIDs{}, pgtype.FlatArray[uuid.UUID](value), true
 	}
-	return &uuidsPlan{}, pgtype.FlatArray[uuid.UUID](ids), true
+	return nil, nil, false
 }
 
-// uuidsPlan is pgtype's plan of a one-dimensional array, without reflection.
-type uuidsPlan struct{ next pgtype.EncodePlan }
+type encodesUUID struct{ next pgtype.EncodePlan }
 
-// SetNext implements pgtype.WrappedEncodePlanNextSetter.
-func (p *uuidsPlan) SetNext(next pgtype.EncodePlan) { p.next = next }
+func (p *encodesUUID) SetNext(next pgtype.EncodePlan) { p.next = next }
 
-// Encode implements pgtype.EncodePlan.
-func (p *uuidsPlan) Encode(value any, buf []byte) ([]byte, error) {
-	return p.next.Encode(pgtype.FlatArray[uuid.UUID](value.([]uuid.UUID)), buf)
+func (p *encodesUUID) Encode(value any, buf []byte) ([]byte, error) {
+	id, _ := value.(uuid.UUID) // of the type that the plan was made for
+	return p.next.Encode(plainUUID(id), buf)
+}
+
+type encodesUUIDs struct{ next pgtype.EncodePlan }
+
+func (p *encodesUUIDs) SetNext(next pgtype.EncodePlan) { p.next = next }
+
+func (p *encodesUUIDs) Encode(value any, buf []byte) ([]byte, error) {
+	ids, _ := value.([]uuid.UUID)
+	if ids == nil {
+		return nil, nil
+	}
+	return p.next.Encode(pgtype.FlatArray[uuid.UUID](ids), buf)
+}
+
+func scanUUID(target any) (plan pgtype.WrappedScanPlanNextSetter, next any, ok bool) {
+	if id, is := target.(*uuid.UUID); is {
+		return &scansUUID{}, (*plainUUID)(id), true
+	}
+	return nil, nil, false
+}
+
+type scansUUID struct{ next pgtype.ScanPlan }
+
+func (p *scansUUID) SetNext(next pgtype.ScanPlan) { p.next = next }
+
+func (p *scansUUID) Scan(src []byte, target any) error {
+	id, _ := target.(*uuid.UUID)
+	return p.next.Scan(src, (*plainUUID)(id))
 }

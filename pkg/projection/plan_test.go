@@ -52,6 +52,10 @@ func TestPlans(t *testing.T) {
 	require.NotContains(t, plan, "Function Scan", "inlined")
 	requireIndexes(t, plan)
 
+	plan = explain(t, db.App.For(ws), `SELECT r FROM space_readers($1, $2, $3) AS r`, ws, space, []uuid.UUID{member})
+	require.NotContains(t, plan, "Function Scan", "inlined")
+	requireIndexes(t, plan)
+
 	// The body of space_right, as the function runs it.
 	var body string
 	err = db.Owner.Pool().QueryRow(t.Context(), `SELECT prosrc FROM pg_proc WHERE oid = 'space_right'::regproc`).Scan(&body)

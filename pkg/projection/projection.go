@@ -8,7 +8,7 @@
 // is handled; that a right given is there, at the latest, when Confirm has returned; and that Current fails rather
 // than let a service decide from tables that nobody has confirmed for ten minutes.
 //
-// The tables and the SQL functions space_right and readable_spaces are in the migrations of Set.
+// The tables and the SQL functions space_right, readable_spaces and space_readers are in the migrations of Set.
 package projection
 
 import (

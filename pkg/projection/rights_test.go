@@ -64,6 +64,28 @@ func requireRights(t require.TestingT, db postgres.DBTX, m *model) {
 		}
 		require.ElementsMatch(t, want, readable(t, db, m, member), "member %d", member)
 	}
+	var asked []uuid.UUID
+	for member := range m.members {
+		asked = append(asked, m.id("members", member))
+	}
+	for space := range m.spaces {
+		want := []uuid.UUID{}
+		for member := range m.members {
+			if m.right(member, space) >= auth.Reader {
+				want = append(want, m.id("members", member))
+			}
+		}
+		require.ElementsMatch(t, want, readers(t, db, m, space, asked), "space %d", space)
+		require.Empty(t, readers(t, db, m, space, []uuid.UUID{uuid.New()}))
+	}
+}
+
+func readers(t require.TestingT, db postgres.DBTX, m *model, space int, asked []uuid.UUID) []uuid.UUID {
+	rows, err := db.Query(context.Background(), `SELECT r FROM space_readers($1, $2, $3) AS r`, m.workspace, m.id("spaces", space), asked)
+	require.NoError(t, err)
+	got, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	require.NoError(t, err)
+	return got
 }
 
 // tables is everything the tables hold of a workspace.

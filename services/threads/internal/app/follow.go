@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -26,7 +27,7 @@ func (a *App) OnThreadCreated(ctx context.Context, t domain.Thread) error {
 // OnEdited follows a message that was edited: its present words can be found, and whom the edit mentions anew follows
 // the thread.
 func (a *App) OnEdited(ctx context.Context, p Posted, added []domain.Mention) error {
-	f, err := a.mentioned(ctx, p.Message, added)
+	f, err := a.mentioned(ctx, p, added, maxFollowing)
 	if err != nil {
 		return err
 	}
@@ -57,17 +58,21 @@ type following struct {
 	author uuid.UUID
 	// members follow unless they stopped by hand or may not read the thread.
 	members map[uuid.UUID]bool
+	// cause is the message that did it.
+	cause Posted
 }
 
 // maxFollowing is how many come to follow a thread in one transaction.
 const maxFollowing = 500
 
 // mentioned is who comes to follow a thread by a message that mentions them; its author's clients are told what the post
-// did to their own read state. Of more than fit in one transaction the first follow here, each part in its own, and the
-// last are left to the event's: to follow again does nothing, so an event that comes twice finds them following.
-func (a *App) mentioned(ctx context.Context, m domain.Message, mentions []domain.Mention) (following, error) {
+// did to their own read state. Where they are more than there is room for in one transaction, the first follow here, each
+// part in its own, and the last are left to the event's: to follow again does nothing, so an event that comes twice finds
+// them following.
+func (a *App) mentioned(ctx context.Context, p Posted, mentions []domain.Mention, room int) (following, error) {
+	m := p.Message
 	f := following{
-		thread: m.Thread, actor: domain.MemberName(m.Workspace, m.Author), author: m.Author, members: map[uuid.UUID]bool{},
+		thread: m.Thread, actor: domain.MemberName(m.Workspace, m.Author), author: m.Author, members: map[uuid.UUID]bool{}, cause: p,
 	}
 	var teams []uuid.UUID
 	for _, mention := range mentions {
@@ -91,7 +96,7 @@ func (a *App) mentioned(ctx context.Context, m domain.Message, mentions []domain
 			f.members[member] = true
 		}
 	}
-	for len(f.members) > maxFollowing {
+	for len(f.members) > room {
 		part := f.take(maxFollowing)
 		err := a.store.InTx(ctx, m.Workspace, func(ctx context.Context, tx Tx) error { return a.follow(ctx, tx, part) })
 		if err != nil {
@@ -103,7 +108,7 @@ func (a *App) mentioned(ctx context.Context, m domain.Message, mentions []domain
 
 // take parts off so many of those who follow.
 func (f following) take(n int) following {
-	part := following{thread: f.thread, actor: f.actor, members: make(map[uuid.UUID]bool, n)}
+	part := following{thread: f.thread, actor: f.actor, members: make(map[uuid.UUID]bool, n), cause: f.cause}
 	for member := range f.members {
 		if len(part.members) == n {
 			break
@@ -114,18 +119,21 @@ func (f following) take(n int) following {
 	return part
 }
 
-// follow looks before it locks: nearly always there is nothing to do but to tell the author.
-func (a *App) follow(ctx context.Context, tx Tx, f following) error {
-	keys := f.keys()
-	seen, err := tx.SeenReadStates(ctx, keys)
+// follow looks before it locks: nearly always there is nothing to do but to tell the authors.
+func (a *App) follow(ctx context.Context, tx Tx, all ...following) error {
+	var keys []ReadStateKey
+	for _, f := range all {
+		keys = append(keys, f.keys()...)
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	now := a.now()
+	seen, err := tx.SeenReadStates(ctx, unique(keys))
 	if err != nil {
 		return err
 	}
-	now := a.now()
-	keys = slices.DeleteFunc(keys, func(key ReadStateKey) bool {
-		state, there := seen[key]
-		return !there || len(f.rule(&state, now)) == 0
-	})
+	keys, _ = apply(all, seen, now)
 	if len(keys) == 0 {
 		return nil
 	}
@@ -133,21 +141,42 @@ func (a *App) follow(ctx context.Context, tx Tx, f following) error {
 	if err != nil {
 		return err
 	}
-	var changed []domain.ReadState
-	var events []domain.Event
-	for _, key := range keys {
-		state := locked[key]
-		if news := f.rule(&state, now); len(news) > 0 {
-			changed, events = append(changed, state.ReadState), append(events, news...)
-		}
-	}
-	if len(changed) == 0 {
+	keys, news := apply(all, locked, now)
+	if len(keys) == 0 {
 		return nil
+	}
+	changed := make([]domain.ReadState, len(keys))
+	for i, key := range keys {
+		changed[i] = locked[key].ReadState
 	}
 	if err := tx.SaveReadStates(ctx, changed, now); err != nil {
 		return err
 	}
-	return tx.Publish(ctx, now, f.actor, events...)
+	for i, f := range all {
+		if err := tx.Publish(f.cause.because(ctx), now, f.actor, news[i]...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply has all follow who come to, one message after the other, and returns whose states changed and the events of each
+// message.
+func apply(all []following, states map[ReadStateKey]SeenReadState, now time.Time) (changed []ReadStateKey, news [][]domain.Event) {
+	news = make([][]domain.Event, len(all))
+	for i, f := range all {
+		for _, key := range f.keys() {
+			state, there := states[key]
+			if !there {
+				continue
+			}
+			if events := f.rule(&state, now); len(events) > 0 {
+				states[key] = state
+				changed, news[i] = append(changed, key), append(news[i], events...)
+			}
+		}
+	}
+	return unique(changed), news
 }
 
 // keys are of all whose read states may change, each once.
@@ -159,8 +188,15 @@ func (f following) keys() []ReadStateKey {
 	if f.author != uuid.Nil && !f.members[f.author] {
 		keys = append(keys, ReadStateKey{Member: f.author, Thread: f.thread})
 	}
-	slices.SortFunc(keys, func(a, b ReadStateKey) int { return bytes.Compare(a.Member[:], b.Member[:]) })
-	return keys
+	return unique(keys)
+}
+
+// unique sorts keys in the order in which their rows are locked, each once.
+func unique(keys []ReadStateKey) []ReadStateKey {
+	slices.SortFunc(keys, func(a, b ReadStateKey) int {
+		return cmp.Or(bytes.Compare(a.Member[:], b.Member[:]), bytes.Compare(a.Thread[:], b.Thread[:]))
+	})
+	return slices.Compact(keys)
 }
 
 func (f following) rule(state *SeenReadState, now time.Time) []domain.Event {

@@ -18,8 +18,9 @@ type Searcher interface {
 
 // SearchTx keeps what can be searched.
 type SearchTx interface {
-	// Index keeps the words of a message or, under sequence 0, of a thread's title, if they are newer than what is kept.
-	Index(ctx context.Context, e Entry) error
+	// Index keeps the words of messages or, under sequence 0, of threads' titles, each once, if they are newer than what
+	// is kept.
+	Index(ctx context.Context, entries ...Entry) error
 }
 
 // Entry is what can be searched of one message or title.

@@ -38,8 +38,6 @@ type ThreadTx interface {
 	SaveThread(ctx context.Context, t domain.Thread) error
 	// SaveThreadVersion keeps a locked thread's version alone.
 	SaveThreadVersion(ctx context.Context, t domain.Thread) error
-	// Activity moves the time at which something was last said in a thread forward, never back.
-	Activity(ctx context.Context, thread uuid.UUID, at time.Time) error
 }
 
 // ThreadQuery is what a list of threads is asked for.

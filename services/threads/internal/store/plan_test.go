@@ -260,7 +260,7 @@ func (s *seeded) writes(t *testing.T) {
 		m, events, err := thread.Post(domain.Draft{ID: uuid.Must(uuid.NewV7()), Author: s.member, Body: "x", Mentions: mentions}, now)
 		require.NoError(t, err)
 		require.NoError(t, tx.AddMessages(ctx, now, m))
-		require.NoError(t, tx.Activity(ctx, s.thread, now))
+		require.NoError(t, tx.Activity(ctx, map[uuid.UUID]time.Time{s.thread: now}))
 		return tx.Publish(ctx, now, "a", events...)
 	})
 	write(func(ctx context.Context, tx app.Tx) error {

@@ -93,10 +93,11 @@ func columnsOfKeys(keys []app.ReadStateKey) (members, threads []uuid.UUID) {
 // before may have moved the thread on as well.
 func (t *tx) LockReadStates(ctx context.Context, keys []app.ReadStateKey) (map[app.ReadStateKey]app.SeenReadState, error) {
 	members, threads := columnsOfKeys(keys)
-	if err := t.now.AddReadStates(ctx, db.AddReadStatesParams{WorkspaceID: t.ws, MemberIds: members, ThreadIds: threads}); err != nil {
+	first := db.New(ahead{t.pg}) // in one round trip with what is read
+	if err := first.AddReadStates(ctx, db.AddReadStatesParams{WorkspaceID: t.ws, MemberIds: members, ThreadIds: threads}); err != nil {
 		return nil, fmt.Errorf("lay read states: %w", err)
 	}
-	if err := t.now.LockReadStates(ctx, db.LockReadStatesParams{WorkspaceID: t.ws, MemberIds: members, ThreadIds: threads}); err != nil {
+	if err := first.LockReadStates(ctx, db.LockReadStatesParams{WorkspaceID: t.ws, MemberIds: members, ThreadIds: threads}); err != nil {
 		return nil, fmt.Errorf("lock read states: %w", err)
 	}
 	return readStates(ctx, t.now, t.ws, keys)

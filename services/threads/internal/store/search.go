@@ -177,9 +177,13 @@ func parts(marked string) []app.SnippetPart {
 }
 
 // Index implements app.SearchTx.
-func (t *tx) Index(ctx context.Context, e app.Entry) error {
-	return t.writes.IndexWords(ctx, db.IndexWordsParams{
-		WorkspaceID: t.ws, ThreadID: e.Thread, Sequence: e.Sequence, SpaceID: e.Space, AuthorID: e.Author,
-		CreateTime: e.CreateTime, Version: e.Version, Text: e.Text,
-	})
+func (t *tx) Index(ctx context.Context, entries ...app.Entry) error {
+	rows := db.IndexWordsParams{WorkspaceID: t.ws}
+	for _, e := range entries {
+		rows.ThreadIds, rows.Sequences = append(rows.ThreadIds, e.Thread), append(rows.Sequences, e.Sequence)
+		rows.SpaceIds, rows.AuthorIds = append(rows.SpaceIds, e.Space), append(rows.AuthorIds, e.Author)
+		rows.CreateTimes, rows.Versions = append(rows.CreateTimes, e.CreateTime), append(rows.Versions, e.Version)
+		rows.Texts = append(rows.Texts, e.Text)
+	}
+	return t.writes.IndexWords(ctx, rows)
 }

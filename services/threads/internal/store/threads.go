@@ -85,10 +85,3 @@ func (t *tx) SaveThreadVersion(ctx context.Context, d domain.Thread) error {
 		WorkspaceID: d.Workspace, ThreadID: d.ID, Version: d.Version,
 	})
 }
-
-// Activity implements app.ThreadTx.
-func (t *tx) Activity(ctx context.Context, thread uuid.UUID, at time.Time) error {
-	return t.writes.MoveThreadActivity(ctx, db.MoveThreadActivityParams{
-		WorkspaceID: t.ws, ThreadID: thread, ActivityTime: at,
-	})
-}

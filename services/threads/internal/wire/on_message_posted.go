@@ -14,13 +14,17 @@ import (
 	"github.com/meridianhq/meridian/services/threads/internal/domain"
 )
 
-func onMessagePosted(a *app.App) func(context.Context, eventbus.Event[*threadsv1.MessagePosted]) error {
-	return func(ctx context.Context, e eventbus.Event[*threadsv1.MessagePosted]) error {
-		posted, err := postedFrom(e.Workspace, e.Payload)
-		if err != nil {
-			return err
+func onMessagePosted(a *app.App) func(context.Context, []eventbus.Event[*threadsv1.MessagePosted]) error {
+	return func(ctx context.Context, events []eventbus.Event[*threadsv1.MessagePosted]) error {
+		posts := make([]app.Posted, len(events))
+		for i, e := range events {
+			var err error
+			if posts[i], err = postedFrom(e.Workspace, e.Payload); err != nil {
+				return err
+			}
+			posts[i].Because = e.Because
 		}
-		return a.OnPosted(ctx, posted)
+		return a.OnPosted(ctx, posts...)
 	}
 }
 

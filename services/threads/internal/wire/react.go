@@ -7,7 +7,7 @@ import (
 
 // React has the router hand events to the use cases that follow them: our own, and those of working time.
 func React(r *eventbus.Router, a *app.App) {
-	eventbus.On(r, onMessagePosted(a))
+	eventbus.OnMany(r, onMessagePosted(a))
 	eventbus.On(r, onMessageEdited(a))
 	eventbus.On(r, onMessageDeleted(a))
 	eventbus.On(r, onThreadCreated(a))

@@ -206,18 +206,16 @@ func (q *Queries) ReadableSpaces(ctx context.Context, arg ReadableSpacesParams) 
 }
 
 const readers = `-- name: Readers :many
-SELECT m.member_id, s.signal_time
-FROM members m
-LEFT JOIN signals s ON s.workspace_id = m.workspace_id AND s.recipient_id = m.member_id AND s.context = $1
-WHERE m.workspace_id = $2 AND m.member_id = ANY ($3::uuid[])
-  AND space_right(m.workspace_id, m.member_id, $4) >= 1
+SELECT r.member_id::uuid AS member_id, s.signal_time
+FROM space_readers($1, $2, $3::uuid[]) AS r(member_id)
+LEFT JOIN signals s ON s.workspace_id = $1 AND s.recipient_id = r.member_id AND s.context = $4
 `
 
 type ReadersParams struct {
-	Context     string
 	WorkspaceID uuid.UUID
-	MemberIds   []uuid.UUID
 	SpaceID     uuid.UUID
+	MemberIds   []uuid.UUID
+	Context     string
 }
 
 type ReadersRow struct {
@@ -228,10 +226,10 @@ type ReadersRow struct {
 // Those of the members who may read a space, and when a thread or task in it last signalled to them.
 func (q *Queries) Readers(ctx context.Context, arg ReadersParams) ([]ReadersRow, error) {
 	rows, err := q.db.Query(ctx, readers,
-		arg.Context,
 		arg.WorkspaceID,
-		arg.MemberIds,
 		arg.SpaceID,
+		arg.MemberIds,
+		arg.Context,
 	)
 	if err != nil {
 		return nil, err

@@ -8,11 +8,9 @@ WHERE m.workspace_id = @workspace_id AND m.member_id = ANY (@member_ids::uuid[])
 
 -- name: Readers :many
 -- Those of the members who may read a space, and when a thread or task in it last signalled to them.
-SELECT m.member_id, s.signal_time
-FROM members m
-LEFT JOIN signals s ON s.workspace_id = m.workspace_id AND s.recipient_id = m.member_id AND s.context = @context
-WHERE m.workspace_id = @workspace_id AND m.member_id = ANY (@member_ids::uuid[])
-  AND space_right(m.workspace_id, m.member_id, @space_id) >= 1;
+SELECT r.member_id::uuid AS member_id, s.signal_time
+FROM space_readers(@workspace_id, @space_id, @member_ids::uuid[]) AS r(member_id)
+LEFT JOIN signals s ON s.workspace_id = @workspace_id AND s.recipient_id = r.member_id AND s.context = @context;
 
 -- name: Standings :many
 -- Whether the recipients of notifications may read what those are about, and when that last signalled to them.

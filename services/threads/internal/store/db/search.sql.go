@@ -14,8 +14,12 @@ import (
 
 const indexWords = `-- name: IndexWords :exec
 INSERT INTO search_rows (workspace_id, thread_id, sequence, space_id, author_id, create_time, version, words)
-VALUES ($1, $2, $3, $4, $5, $6, $7,
-        to_tsvector('simple', $8::text))
+SELECT $1, n.thread_id, n.sequence, n.space_id, n.author_id, n.create_time, n.version, to_tsvector('simple', n.text)
+FROM (SELECT unnest($2::uuid[]) AS thread_id, unnest($3::bigint[]) AS sequence,
+             unnest($4::uuid[]) AS space_id, unnest($5::uuid[]) AS author_id,
+             unnest($6::timestamptz[]) AS create_time, unnest($7::bigint[]) AS version,
+             unnest($8::text[]) AS text) n
+ORDER BY n.thread_id, n.sequence
 ON CONFLICT (workspace_id, thread_id, sequence) DO UPDATE
 SET space_id = excluded.space_id, version = excluded.version, words = excluded.words
 WHERE search_rows.version < excluded.version
@@ -23,26 +27,26 @@ WHERE search_rows.version < excluded.version
 
 type IndexWordsParams struct {
 	WorkspaceID uuid.UUID
-	ThreadID    uuid.UUID
-	Sequence    int64
-	SpaceID     uuid.UUID
-	AuthorID    uuid.UUID
-	CreateTime  time.Time
-	Version     int64
-	Text        string
+	ThreadIds   []uuid.UUID
+	Sequences   []int64
+	SpaceIds    []uuid.UUID
+	AuthorIds   []uuid.UUID
+	CreateTimes []time.Time
+	Versions    []int64
+	Texts       []string
 }
 
-// Keeps the words of a text that is newer than the one kept.
+// Keeps the words of texts that are newer than those kept, in the order in which rows are locked.
 func (q *Queries) IndexWords(ctx context.Context, arg IndexWordsParams) error {
 	_, err := q.db.Exec(ctx, indexWords,
 		arg.WorkspaceID,
-		arg.ThreadID,
-		arg.Sequence,
-		arg.SpaceID,
-		arg.AuthorID,
-		arg.CreateTime,
-		arg.Version,
-		arg.Text,
+		arg.ThreadIds,
+		arg.Sequences,
+		arg.SpaceIds,
+		arg.AuthorIds,
+		arg.CreateTimes,
+		arg.Versions,
+		arg.Texts,
 	)
 	return err
 }

@@ -127,23 +127,6 @@ func (q *Queries) LockThreadFor(ctx context.Context, arg LockThreadForParams) (L
 	return i, err
 }
 
-const moveThreadActivity = `-- name: MoveThreadActivity :exec
-UPDATE thread_activity SET activity_time = $1
-WHERE workspace_id = $2 AND thread_id = $3 AND activity_time < $1
-`
-
-type MoveThreadActivityParams struct {
-	ActivityTime time.Time
-	WorkspaceID  uuid.UUID
-	ThreadID     uuid.UUID
-}
-
-// Moves a thread's activity forward, never back.
-func (q *Queries) MoveThreadActivity(ctx context.Context, arg MoveThreadActivityParams) error {
-	_, err := q.db.Exec(ctx, moveThreadActivity, arg.ActivityTime, arg.WorkspaceID, arg.ThreadID)
-	return err
-}
-
 const spaceRight = `-- name: SpaceRight :one
 SELECT space_right($1, $2, $3)::smallint AS have
 `

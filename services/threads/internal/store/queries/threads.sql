@@ -32,11 +32,6 @@ VALUES (@workspace_id, @thread_id, @space_id, @title, @type, @state, @creator_id
 INSERT INTO thread_activity (workspace_id, thread_id, space_id, activity_time)
 VALUES (@workspace_id, @thread_id, @space_id, @activity_time);
 
--- name: MoveThreadActivity :exec
--- Moves a thread's activity forward, never back.
-UPDATE thread_activity SET activity_time = @activity_time
-WHERE workspace_id = @workspace_id AND thread_id = @thread_id AND activity_time < @activity_time;
-
 -- name: UpdateThread :exec
 UPDATE threads
 SET title = @title, type = @type, state = @state, outcome = @outcome, resolver_id = @resolver_id,

@@ -1,0 +1,171 @@
+package eventbus
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// item is one event on its way through a worker.
+type item struct {
+	msg *nats.Msg
+	at  *nats.MsgMetadata
+	// aggregate is whose events keep their order; kind is with which others it is handled.
+	aggregate string
+	kind      kind
+}
+
+// kind says which events may be handled together: those of one type in one workspace, as their headers say. The zero
+// kind is handled alone.
+type kind struct{ eventType, workspace string }
+
+// queue is what waits for a worker.
+//
+// The events of an aggregate stand in its lane and leave it in their order; while some are in hand nobody takes the
+// next. The lanes whose first events are of one kind stand in a line. A worker takes the first event of a lane that is
+// handled alone, or from all lanes of a line what stands first and is of its kind. Of a kind one batch is in hand at a
+// time: what comes meanwhile is the next one. So an event that comes while nothing of its kind is in hand waits for
+// nobody, a crowd shares its transactions, and no event waits for one that is slow, unless it is of the same aggregate
+// or was taken in the same batch.
+type queue struct {
+	most int // events in a batch
+
+	mu     sync.Mutex
+	come   *sync.Cond // something is due, or the queue is closed and empty
+	lanes  map[string]*lane
+	lines  map[kind]*line
+	due    []*line // lines that a worker may take from, each once
+	closed bool
+}
+
+// lane holds the events of one aggregate that nobody has in hand. It is there as long as any waits or is in hand.
+type lane struct{ items []item }
+
+// line holds the lanes whose first event is of one kind and may be handled.
+type line struct {
+	kind  kind
+	lanes []*lane
+	due   bool // it is in queue.due
+	busy  bool // a batch of the kind is in hand
+}
+
+func newQueue(most int) *queue {
+	q := &queue{most: most, lanes: map[string]*lane{}, lines: map[kind]*line{}}
+	q.come = sync.NewCond(&q.mu)
+	return q
+}
+
+// put adds an event behind those of its aggregate.
+func (q *queue) put(it item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l, there := q.lanes[it.aggregate]
+	if !there {
+		l = &lane{}
+		q.lanes[it.aggregate] = l
+	}
+	l.items = append(l.items, it)
+	if !there {
+		q.enter(l)
+	}
+}
+
+// take waits for events to handle, in the order of the stream. None means that the queue was closed and is empty.
+// done must be called with them.
+func (q *queue) take() []item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.due) == 0 {
+		if q.closed && len(q.lanes) == 0 {
+			return nil
+		}
+		q.come.Wait()
+	}
+	l := q.due[0]
+	q.due = q.due[1:]
+	l.due = false
+	most := q.most
+	if l.kind == (kind{}) {
+		most = 1
+	} else {
+		l.busy = true
+	}
+	var batch []item
+	for len(l.lanes) > 0 && len(batch) < most {
+		first := l.lanes[0]
+		l.lanes = l.lanes[1:]
+		for len(first.items) > 0 && first.items[0].kind == l.kind && len(batch) < most {
+			batch = append(batch, first.items[0])
+			first.items = first.items[1:]
+		}
+	}
+	q.settle(l)
+	slices.SortFunc(batch, func(a, b item) int { return int(a.at.Sequence.Stream) - int(b.at.Sequence.Stream) })
+	return batch
+}
+
+// done ends the handling of what take gave. Where it is to be handled again, each event alone, it returns to the head
+// of its lane.
+func (q *queue) done(batch []item, again bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if l := q.lines[batch[0].kind]; l != nil && l.busy {
+		l.busy = false
+		defer q.settle(l)
+	}
+	inHand := map[string][]item{}
+	for _, it := range batch {
+		handled := it
+		if it.kind = (kind{}); again {
+			inHand[handled.aggregate] = append(inHand[handled.aggregate], it)
+		} else {
+			inHand[handled.aggregate] = nil
+		}
+	}
+	for aggregate, back := range inHand {
+		l := q.lanes[aggregate]
+		l.items = append(back, l.items...)
+		if len(l.items) == 0 {
+			delete(q.lanes, aggregate)
+			continue
+		}
+		q.enter(l)
+	}
+	if q.closed && len(q.lanes) == 0 {
+		q.come.Broadcast()
+	}
+}
+
+// close says that nothing more is put. What waits is still given out.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.come.Broadcast()
+}
+
+// enter puts a lane, of which nothing is in hand, into the line of its first event.
+func (q *queue) enter(l *lane) {
+	k := l.items[0].kind
+	of, there := q.lines[k]
+	if !there {
+		of = &line{kind: k}
+		q.lines[k] = of
+	}
+	of.lanes = append(of.lanes, l)
+	q.settle(of)
+}
+
+// settle has a line taken from where it can be, and forgets it where nothing is left of it.
+func (q *queue) settle(l *line) {
+	switch {
+	case l.busy || l.due:
+	case len(l.lanes) == 0:
+		delete(q.lines, l.kind)
+	default:
+		l.due = true
+		q.due = append(q.due, l)
+		q.come.Signal()
+	}
+}
