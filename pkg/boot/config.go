@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/overload"
 	"github.com/meridianhq/meridian/pkg/rpcclient"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 )
@@ -38,6 +39,8 @@ type Config struct {
 	TLSKey      string `name:"tls-key" env:"MERIDIAN_TLS_KEY" help:"File of its key, PEM."`
 	TLSClientCA string `name:"tls-client-ca" env:"MERIDIAN_TLS_CLIENT_CA" help:"File of the CA that callers' certificates must be signed by: mutual TLS."`
 	TLSServerCA string `name:"tls-server-ca" env:"MERIDIAN_TLS_SERVER_CA" help:"File of the CA that callees' certificates must be signed by. Setting it turns TLS on for calls."`
+
+	Overload overload.Limits `embed:""`
 
 	EventHost  string        `name:"event-host" env:"MERIDIAN_EVENT_HOST" default:"meridian.localhost" help:"Host in the source of events: //HOST/workspaces/..."`
 	Reflection bool          `name:"reflection" env:"MERIDIAN_REFLECTION" help:"Offer gRPC reflection; for development."`

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
@@ -100,6 +101,9 @@ type Platform struct {
 	Verifier    *auth.Verifier
 	Revocations *auth.Revocations
 
+	// Meters gets what is measured.
+	Meters metric.MeterProvider
+
 	tracer    trace.TracerProvider
 	consumers []*eventbus.Router
 	workers   []Worker
@@ -127,7 +131,10 @@ func New(ctx context.Context, name string, cfg Config, deps Deps, opts Options) 
 func newPlatform(name string, cfg Config, deps Deps) *Platform {
 	p := &Platform{
 		Name: name, Config: cfg, Log: deps.Log, Clock: deps.Clock, Machine: deps.Machine,
-		Admin: adminhttp.New(cfg.AdminAddr), tracer: deps.TracerProvider,
+		Admin: adminhttp.New(cfg.AdminAddr), Meters: deps.MeterProvider, tracer: deps.TracerProvider,
+	}
+	if p.Meters == nil {
+		p.Meters = otel.GetMeterProvider()
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
