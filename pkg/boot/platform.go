@@ -15,7 +15,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -47,9 +46,7 @@ type Deps struct {
 	// Alone says that no other process relays the events of this database, so that the relay takes up its work at
 	// once after a crash.
 	Alone bool
-	// Metrics registers the relay's metrics; nil for none.
-	Metrics prometheus.Registerer
-	// TracerProvider and MeterProvider get the telemetry of RPCs; OpenTelemetry's global ones when nil.
+	// TracerProvider gets the traces of RPCs, MeterProvider what is measured; OpenTelemetry's global ones when nil.
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
 }
@@ -106,6 +103,7 @@ type Platform struct {
 
 	tracer    trace.TracerProvider
 	consumers []*eventbus.Router
+	letters   *eventbus.DeadLetters
 	workers   []Worker
 	ready     atomic.Bool
 	opened    []func()
@@ -170,7 +168,7 @@ func (p *Platform) addParts(deps Deps) {
 		return
 	}
 	p.Relay = outbox.NewRelay(outbox.RelayConfig{
-		Service: p.Name, DB: p.Owner, JS: p.JS, Log: p.Log, Machine: p.Machine, Metrics: deps.Metrics, Alone: deps.Alone,
+		Service: p.Name, DB: p.Owner, JS: p.JS, Log: p.Log, Machine: p.Machine, Meters: p.Meters, Alone: deps.Alone,
 	})
 	p.Outbox = outbox.New(p.Relay.Wake)
 	p.Group.Go("relay", p.Relay.Run)
@@ -185,6 +183,7 @@ var errStarting = errors.New("still starting")
 func (p *Platform) Start(ctx context.Context) error {
 	p.Group.Add("rpc server", p.Server.Start, p.Server.Stop)
 	p.Group.Go("rpc serving", p.Server.Wait)
+	p.addMetrics()
 	p.Group.Add("readiness", func(context.Context) error {
 		p.ready.Store(true)
 		return nil

@@ -27,10 +27,16 @@ func newMetrics(r *Router) *metrics {
 		metric.WithDescription("Events by what became of them: ok, retry, dead."))
 	m.outages, _ = meter.Int64Counter("meridian.consumer.outages",
 		metric.WithDescription("Attempts that met a dependency that was down."))
+	for _, result := range []string{"ok", "retry", "dead"} { // shown before the first event
+		m.results.Add(context.Background(), 0, metric.WithAttributes(durable, attribute.String("result", result)))
+	}
+	m.outages.Add(context.Background(), 0, m.consumer)
 	lag, _ := meter.Int64ObservableGauge("meridian.consumer.lag",
 		metric.WithDescription("Events not finished: not delivered, or delivered and not acknowledged."))
 	heldNow, _ := meter.Int64ObservableGauge("meridian.consumer.held",
 		metric.WithDescription("Events in this replica's hands."))
+	again, _ := meter.Int64ObservableGauge("meridian.consumer.redelivered",
+		metric.WithDescription("Events not finished that were delivered more than once."))
 	m.registration, _ = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		o.ObserveInt64(heldNow, int64(r.held.size()), m.consumer)
 		at, err := r.Position(ctx)
@@ -38,8 +44,9 @@ func newMetrics(r *Router) *metrics {
 			return err
 		}
 		o.ObserveInt64(lag, int64(at.Lag), m.consumer)
+		o.ObserveInt64(again, int64(at.Redelivered), m.consumer)
 		return nil
-	}, lag, heldNow)
+	}, lag, again, heldNow)
 	return m
 }
 
