@@ -2,7 +2,6 @@ package overload
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -177,7 +176,7 @@ func TestWhoWaitsIsServedInTurns(t *testing.T) {
 	add(ids[2], 1)
 	var order []uuid.UUID
 	last := ids[0]
-	for range len(queue) {
+	for n := len(queue); n > 0; n-- {
 		g.Leave(last)
 		for i, each := range queue {
 			select {
@@ -264,29 +263,27 @@ func TestNeverMoreInWorkThanAllowedAndNothingIsLeftBehind(t *testing.T) {
 	g := New(Limits{InWork: inWork, Queued: 20, Patience: never})
 	ids := workspaces(4)
 	var now, served atomic.Int64
+	call := func(workspace uuid.UUID, leaves bool) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if leaves { // at whatever moment
+			go cancel()
+		}
+		if g.Enter(ctx, workspace) != nil {
+			return
+		}
+		defer g.Leave(workspace)
+		if now.Add(1) > inWork {
+			t.Error("more in work than allowed")
+		}
+		served.Add(1)
+		now.Add(-1)
+	}
 	var all sync.WaitGroup
 	for i := range 64 {
 		all.Go(func() {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
 			for n := range 200 {
-				if n%9 == 0 { // now and then a caller goes away, at whatever moment
-					go cancel()
-				}
-				err := g.Enter(ctx, ids[i%len(ids)])
-				if errors.Is(err, context.Canceled) {
-					ctx, cancel = context.WithCancel(t.Context())
-					defer cancel()
-				}
-				if err != nil {
-					continue
-				}
-				if now.Add(1) > inWork {
-					t.Error("more in work than allowed")
-				}
-				served.Add(1)
-				now.Add(-1)
-				g.Leave(ids[i%len(ids)])
+				call(ids[i%len(ids)], n%9 == 0)
 			}
 		})
 	}
