@@ -44,7 +44,7 @@ type Config struct {
 
 	EventHost  string        `name:"event-host" env:"MERIDIAN_EVENT_HOST" default:"meridian.localhost" help:"Host in the source of events: //HOST/workspaces/..."`
 	Reflection bool          `name:"reflection" env:"MERIDIAN_REFLECTION" help:"Offer gRPC reflection; for development."`
-	DrainDelay time.Duration `name:"drain-delay" env:"MERIDIAN_DRAIN_DELAY" default:"0s" help:"How long to go on serving after /readyz says no, so that balancers notice. 5s in Kubernetes."`
+	DrainDelay time.Duration `name:"drain-delay" env:"MERIDIAN_DRAIN_DELAY" default:"0s" help:"How long to go on serving after /readyz says no, so that balancers notice and callers have found the other replicas; at least 2s where replicas are replaced one by one. 5s in Kubernetes."`
 	LogLevel   string        `name:"log-level" env:"MERIDIAN_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What is logged: ${enum}."`
 }
 
