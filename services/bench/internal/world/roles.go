@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/natsd"
@@ -82,7 +81,7 @@ func Meridian(ctx context.Context, cfg MeridianConfig) (any, func(context.Contex
 	running, err := stack.Start(ctx, stack.Config{
 		HTTPAddr: free, GRPCAddr: free, AdminAddr: free, NATSURL: cfg.NATSURL, DatabaseURL: cfg.DatabaseURL,
 		Workspace: "Bench", OwnerEmail: "owner@example.com", OwnerName: "Owner", EventHost: "bench.example.com",
-		Data: cfg.Data, Unlimited: true, Log: log, Metrics: prometheus.DefaultRegisterer,
+		Data: cfg.Data, Unlimited: true, Log: log,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, flush(ctx))
@@ -106,7 +105,7 @@ func Threads(ctx context.Context, cfg threads.Config) (any, func(context.Context
 	if err != nil {
 		return nil, nil, err
 	}
-	service, err := threads.New(ctx, cfg, threads.Deps{Log: log, Metrics: prometheus.DefaultRegisterer})
+	service, err := threads.New(ctx, cfg, threads.Deps{Log: log})
 	if err != nil {
 		return nil, nil, errors.Join(err, flush(ctx))
 	}
