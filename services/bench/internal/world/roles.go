@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 
-
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/natsd"
 	"github.com/meridianhq/meridian/services/meridian/stack"
