@@ -60,6 +60,8 @@ type MeridianConfig struct {
 type Addresses struct {
 	HTTP, GRPC, Admin string
 	Services          map[string]string
+	// Operator is the seed of the identity that may make workspaces.
+	Operator []byte
 	// Threads is what another replica of the threads service is told.
 	Threads threads.Config
 }
@@ -90,6 +92,11 @@ func Meridian(ctx context.Context, cfg MeridianConfig) (any, func(context.Contex
 	for _, service := range running.Services() {
 		at.Services[service.Name] = service.Server.Addr()
 	}
+	operator, err := running.Identity()
+	if err != nil {
+		return nil, nil, errors.Join(err, stop(ctx))
+	}
+	at.Operator = operator.Key.Seed()
 	if at.Threads.Config, err = running.ServiceConfig("threads"); err != nil {
 		return nil, nil, errors.Join(err, stop(ctx))
 	}
