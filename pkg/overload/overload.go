@@ -4,7 +4,8 @@
 // It promises, whatever comes and in whichever order:
 //
 //   - never more calls are in work than Limits.InWork, never more wait than Limits.Queued, and none waits longer than
-//     Limits.Patience. So memory is bounded, and the time that an accepted call takes is bounded by what is before it;
+//     Limits.Patience; where a workspace's queue has stood for longer than that, a twentieth of it. So memory is bounded,
+//     a burst finds a place to wait in, and a queue that would only make everybody late does not stay;
 //   - no workspace keeps another from its share. One workspace leaves an eighth of the room in work to the others,
 //     however much it wants; two leave a fifteenth; and so on. Who has to wait is served in turns, one call of each
 //     workspace. When the queue is full, the workspace with the most calls in it gives the newest of them up, so a
@@ -12,8 +13,9 @@
 //   - within a workspace the oldest call is served first.
 //
 // The share in work is a threshold that moves with the room left, as switches share their buffers (Choudhury and Hahne,
-// 1998); giving up out of the longest queue is that of fair queueing (RFC 8290). What is refused fails Exhausted with
-// OVERLOADED and the time to come back, spread so that callers do not come back all at once.
+// 1998); giving up out of the longest queue is that of fair queueing (RFC 8290); the shorter wait in a standing queue is
+// CoDel's thought (RFC 8289), as servers use it (Maurer, Fail at Scale, 2015). What is refused fails Exhausted with OVERLOADED
+// and the time to come back, spread so that callers do not come back all at once.
 package overload
 
 import (
@@ -25,12 +27,15 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/fault"
 )
 
 const (
 	// share is how many times the room left a workspace may have in work.
 	share = 7
+	// impatience is by how much a standing queue shortens the wait.
+	impatience = 20
 	// returnAfter is what callers are told to wait, between the half and the whole and a half of it.
 	returnAfter = time.Second
 )
@@ -38,8 +43,8 @@ const (
 // Limits bound what a gate lets in. The tags have the flags of a process and their help; the zero value of a field is its
 // default.
 type Limits struct {
-	// InWork is how many calls may be in work at once; 0 means 128.
-	InWork int `name:"max-in-work" env:"MERIDIAN_MAX_IN_WORK" help:"Calls in work at once; one workspace has an eighth less. 0: 128, at the gateway 1024 for each service behind it."`
+	// InWork is how many calls may be in work at once; 0 means 96.
+	InWork int `name:"max-in-work" env:"MERIDIAN_MAX_IN_WORK" help:"Calls in work at once; one workspace has an eighth less. 0: 96, at the gateway 1024 for each service behind it."`
 	// Queued is how many may wait for that; 0 means 256.
 	Queued int `name:"max-queued" env:"MERIDIAN_MAX_QUEUED" help:"Calls that may wait for that, workspaces in turns; what does not fit is refused. 0: 256."`
 	// Patience is how long one may wait; 0 means 200 ms.
@@ -48,7 +53,7 @@ type Limits struct {
 
 func (l Limits) orDefaults() Limits {
 	if l.InWork == 0 {
-		l.InWork = 128
+		l.InWork = 96
 	}
 	if l.Queued == 0 {
 		l.Queued = 256
@@ -67,7 +72,8 @@ func (l Limits) Most() int {
 
 // Gate lets calls in. It may be used by many goroutines. Make it with New.
 type Gate struct {
-	limits Limits
+	limits  Limits
+	machine clock.Clock
 
 	mu     sync.Mutex
 	inWork int
@@ -86,14 +92,18 @@ type flow struct {
 	workspace uuid.UUID
 	inWork    int
 	waiting   []*waiter // the oldest first
+	standing  time.Time // since when there is always one
 }
 
-// waiter is a call that waits. Its channel gets whether it was let in, once.
-type waiter struct{ decided chan bool }
+// waiter is a call that waits.
+type waiter struct {
+	patience time.Duration
+	decided  chan bool // gets whether it was let in, once
+}
 
 // New makes a gate.
 func New(limits Limits) *Gate {
-	return &Gate{limits: limits.orDefaults(), flows: make(map[uuid.UUID]*flow)}
+	return &Gate{limits: limits.orDefaults(), machine: clock.Machine(), flows: make(map[uuid.UUID]*flow)}
 }
 
 // Enter lets a call of the workspace in, perhaps after a wait; Leave must follow. It fails Exhausted with OVERLOADED,
@@ -103,7 +113,7 @@ func (g *Gate) Enter(ctx context.Context, workspace uuid.UUID) error {
 	if w == nil || err != nil {
 		return err
 	}
-	patience := time.NewTimer(g.limits.Patience)
+	patience := time.NewTimer(w.patience)
 	defer patience.Stop()
 	select {
 	case in := <-w.decided:
@@ -147,9 +157,13 @@ func (g *Gate) arrive(workspace uuid.UUID) (*waiter, error) {
 		g.refusedFull++
 		return nil, refusal(workspace)
 	}
-	w := &waiter{decided: make(chan bool, 1)}
+	w, now := &waiter{patience: g.limits.Patience, decided: make(chan bool, 1)}, g.machine.Now()
 	if len(f.waiting) == 0 {
 		g.turns = append(g.turns, f)
+		f.standing = now
+	}
+	if now.Sub(f.standing) > g.limits.Patience {
+		w.patience /= impatience
 	}
 	f.waiting = append(f.waiting, w)
 	g.queued++

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/fault"
 )
 
@@ -226,6 +227,29 @@ func TestTheLongestQueueGivesItsNewestUp(t *testing.T) {
 func again(w *waiter) *waiter {
 	w.decided <- false
 	return w
+}
+
+func TestAStandingQueueShortensTheWait(t *testing.T) {
+	t.Parallel()
+	id := workspaces(1)[0]
+	g := New(Limits{InWork: 1, Queued: 10, Patience: time.Minute})
+	machine := clock.NewManual(clock.Machine().Now())
+	g.machine = machine
+	require.NoError(t, g.Enter(t.Context(), id))
+	wait := func() time.Duration {
+		w, err := g.arrive(id)
+		require.NoError(t, err)
+		return w.patience
+	}
+	require.Equal(t, time.Minute, wait())
+	machine.Advance(time.Minute)
+	require.Equal(t, time.Minute, wait())
+	machine.Advance(time.Second)
+	require.Equal(t, 3*time.Second, wait(), "there has been somebody for longer than anybody may wait")
+	for range 3 {
+		g.Leave(id)
+	}
+	require.Equal(t, time.Minute, wait(), "nobody waited any more")
 }
 
 func TestPatienceEnds(t *testing.T) {

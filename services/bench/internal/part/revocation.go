@@ -69,6 +69,7 @@ func (b *Bench) Revocation(ctx context.Context) (figure.Part, error) {
 		side := map[string]*figure.Side{}
 		var all []float64
 		for range b.cfg.Rounds {
+			began := clock.Machine().Now()
 			took, err := b.underLoad(ctx, func(ctx context.Context) (map[string][]time.Duration, error) {
 				return b.takeAll(ctx, at, kind.doors, kind.take)
 			})
@@ -76,11 +77,12 @@ func (b *Bench) Revocation(ctx context.Context) (figure.Part, error) {
 				return part, fmt.Errorf("%s: %w", kind.name, err)
 			}
 			var whole []time.Duration
+			elapsed := clock.Machine().Now().Sub(began)
 			for service, each := range took {
 				if side[service] == nil {
 					side[service] = &figure.Side{Name: kind.name + ": " + service}
 				}
-				side[service].Rounds = append(side[service].Rounds, delayed(each, float64(len(each))))
+				side[service].Rounds = append(side[service].Rounds, delayed(each, float64(len(each))/elapsed.Seconds()))
 				whole = append(whole, each...)
 			}
 			all = append(all, figure.Milliseconds(figure.Percentile(whole, 99)))
