@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/meridianhq/meridian/pkg/replay"
 )
@@ -50,7 +51,8 @@ type Outcome[R any] struct {
 
 // Run does the items of a group in one transaction and returns an outcome for each, in their order. With an error nothing
 // of the group may have been committed, or it must be unknown whether it was; every item gets that error then. The
-// context has the values of the first item's and ends after Limit; it does not end with any caller's.
+// context has the values of the first item's whose trace is sampled, else of the first, and ends after Limit; it does not
+// end with any caller's.
 type Run[K comparable, T, R any] func(ctx context.Context, key K, items []T) ([]Outcome[R], error)
 
 // Config is what a Committer needs.
@@ -192,12 +194,16 @@ func (c *Committer[K, T, R]) lead(key K, first *item[T, R]) (R, error) {
 var errPanicked = errors.New("groupcommit: the group panicked")
 
 func (c *Committer[K, T, R]) run(key K, group []*item[T, R]) ([]Outcome[R], error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(group[0].ctx), Limit)
-	defer cancel()
+	under := group[0].ctx
 	values := make([]T, len(group))
 	for at, i := range group {
 		values[at] = i.value
+		if sampled(i.ctx) && !sampled(under) {
+			under = i.ctx
+		}
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(under), Limit)
+	defer cancel()
 	if c.cfg.Sizes != nil {
 		c.cfg.Sizes(len(values))
 	}
@@ -207,6 +213,8 @@ func (c *Committer[K, T, R]) run(key K, group []*item[T, R]) ([]Outcome[R], erro
 	}
 	return outcomes, err
 }
+
+func sampled(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsSampled() }
 
 // gather takes what waits into the first one's group, and leaves twins of what is in it to wait.
 func (c *Committer[K, T, R]) gather(key K, first *item[T, R]) []*item[T, R] {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/trace"
 	"pgregory.net/rapid"
 
 	"github.com/meridianhq/meridian/pkg/groupcommit"
@@ -340,4 +341,27 @@ func TestSizesAreObserved(t *testing.T) {
 	counted, ok := sizes.Data.(metricdata.Histogram[int64])
 	require.True(t, ok)
 	require.EqualValues(t, 1, counted.DataPoints[0].Count)
+}
+
+func TestAGroupIsInASampledTrace(t *testing.T) {
+	t.Parallel()
+	under := make(chan trace.TraceID, 2)
+	g := newGate()
+	c := &calls{t: t, c: groupcommit.New(groupcommit.Config[string, int, int]{
+		Run: func(ctx context.Context, key string, items []int) ([]groupcommit.Outcome[int], error) {
+			under <- trace.SpanContextFromContext(ctx).TraceID()
+			return g.run(ctx, key, items)
+		},
+	})}
+	traced := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{7}, SpanID: trace.SpanID{7}, TraceFlags: trace.FlagsSampled})
+	c.crew.Go(func() { _, _ = c.c.Do(t.Context(), "a", 1) })
+	<-g.begun
+	c.start(t.Context(), "a", 2)
+	c.start(trace.ContextWithSpanContext(t.Context(), traced), "a", 3)
+	g.on <- struct{}{}
+	<-g.begun
+	g.on <- struct{}{}
+	c.crew.Wait()
+	require.Zero(t, <-under)
+	require.Equal(t, traced.TraceID(), <-under)
 }

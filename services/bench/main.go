@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -28,6 +27,7 @@ import (
 // commands are what the program can be asked for.
 type commands struct {
 	Run     runCmd     `cmd:"" default:"withargs" help:"Measure parts, or all of them."`
+	Scale   scaleCmd   `cmd:"" help:"Measure reads in worlds of few and of many messages."`
 	Compare compareCmd `cmd:"" help:"Say how a second result differs from a first one."`
 	Role    roleCmd    `cmd:"" hidden:"" help:"Play a role in a process of its own."`
 }
@@ -51,7 +51,7 @@ type runCmd struct {
 	Rounds     int           `default:"3" help:"Rounds of each side, in turns."`
 	Time       time.Duration `default:"5s" help:"How long one side of one round runs."`
 	Warm       time.Duration `default:"2s" help:"How long each side runs before that."`
-	Clients    int           `default:"32" help:"Clients at once, 64 at most."`
+	Clients    int           `default:"32" help:"Clients at once, each a member; twice as many in one part of hot-thread."`
 	Threads    int           `default:"1000" help:"Threads that are posted to."`
 	Rate       int           `default:"200" help:"Messages a second, for latency."`
 	JSON       string        `name:"json" default:"bin/bench.json" help:"Where the result goes as JSON." placeholder:"FILE"`
@@ -106,6 +106,13 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 	result := figure.Result{Time: clock.Machine().Now(), Machine: machine(), Settings: map[string]string{
 		"rounds": fmt.Sprint(c.Rounds), "time": c.Time.String(), "clients": fmt.Sprint(c.Clients), "threads": fmt.Sprint(c.Threads),
 	}}
+	failed := c.measure(ctx, bench, &result)
+	_, err = os.Stdout.WriteString(figure.Table(result.Parts))
+	return errors.Join(failed, err, result.Save(c.JSON))
+}
+
+// measure adds the parts that are asked for to the result, up to one that fails.
+func (c *runCmd) measure(ctx context.Context, bench *part.Bench, result *figure.Result) error {
 	for _, m := range measurements() {
 		if !slices.Contains(c.Parts, m.name) && !slices.Contains(c.Parts, "all") {
 			continue
@@ -115,17 +122,11 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 		result.Parts = append(result.Parts, measured)
-		if _, err := io.WriteString(os.Stdout, measured.Report()); err != nil {
+		if _, err := os.Stdout.WriteString(measured.Report()); err != nil {
 			return err
 		}
 	}
-	if err := bench.Profiles(ctx); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(os.Stdout, figure.Table(result.Parts)); err != nil {
-		return err
-	}
-	return result.Save(c.JSON)
+	return bench.Profiles(ctx)
 }
 
 func machine() string {
@@ -148,6 +149,6 @@ func (c *compareCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(os.Stdout, figure.Compare(a, b))
+	_, err = os.Stdout.WriteString(figure.Compare(a, b))
 	return err
 }

@@ -25,8 +25,6 @@ func (c *roleCmd) Run(ctx context.Context) error {
 		return proc.Play(ctx, os.Stdin, os.Stdout, world.Broker)
 	case world.RoleMeridian:
 		return proc.Play(ctx, os.Stdin, os.Stdout, world.Meridian)
-	case world.RoleThreads:
-		return proc.Play(ctx, os.Stdin, os.Stdout, world.Threads)
 	case bare.RoleServer:
 		return proc.Play(ctx, os.Stdin, os.Stdout, bare.Serve)
 	case bare.RoleDrain:

@@ -57,11 +57,13 @@ func (p Pgbench) Run(ctx context.Context, d time.Duration) (done int, perSecond 
 
 func parsePgbench(out string) (done int, perSecond float64, err error) {
 	tps, all, bad := rate.FindStringSubmatch(out), processed.FindStringSubmatch(out), failed.FindStringSubmatch(out)
-	if tps == nil || all == nil {
-		return 0, 0, fmt.Errorf("pgbench says no rate:\n%s", out)
-	}
-	if bad != nil && bad[1] != "0" {
+	switch {
+	case len(bad) > 1 && bad[1] != "0":
 		return 0, 0, fmt.Errorf("pgbench: %s transactions failed", bad[1])
+	case len(all) > 1 && all[1] == "0": // then it says no rate
+		return 0, 0, nil
+	case tps == nil || all == nil:
+		return 0, 0, fmt.Errorf("pgbench says no rate:\n%s", out)
 	}
 	if done, err = strconv.Atoi(all[1]); err != nil {
 		return 0, 0, err

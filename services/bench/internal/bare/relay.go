@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// Stream is the limits' own stream, Subject where all of its messages are.
-	Stream  = "BENCH"
+	// Stream is the limits' own stream.
+	Stream = "BENCH"
+	// Subject is where all of its messages are.
 	Subject = "bench.>"
 	// maxStream bounds it.
 	maxStream = 4 << 30

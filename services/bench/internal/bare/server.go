@@ -110,7 +110,7 @@ func (m *messages) ListMessages(ctx context.Context, r *threadsv1.ListMessagesRe
 		message := &threadsv1.Message{}
 		var at time.Time
 		err := row.Scan(&message.Sequence, &message.Author, &message.Body, &at)
-		message.Name, message.CreateTime = r.GetParent()+"/messages/"+strconv.FormatInt(message.Sequence, 10), timestamppb.New(at)
+		message.Name, message.CreateTime = r.GetParent()+"/messages/"+strconv.FormatInt(message.GetSequence(), 10), timestamppb.New(at)
 		return message, err
 	})
 	return &threadsv1.ListMessagesResponse{Messages: found}, err

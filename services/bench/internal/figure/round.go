@@ -50,7 +50,7 @@ func (s Side) each(figure func(Round) float64) []float64 {
 	return values
 }
 
-// Rate, P50 and P99 are figures of a round; CPU is that of one group and of all but the load.
+// Rate is how much a round did a second.
 func Rate(r Round) float64 { return r.PerSecond }
 
 // P50 is the median of a round's calls.

@@ -3,6 +3,7 @@ package figure
 import (
 	"fmt"
 	"strings"
+	"text/tabwriter"
 )
 
 // Goal is how a row's value is judged.
@@ -29,7 +30,7 @@ type Row struct {
 	// Ratio is ours divided by the limit, round by round.
 	Ratio Spread `json:"ratio"`
 	Goal  Goal   `json:"goal"`
-	// Must is needed, Aim is hoped for.
+	// Must is needed, zero for nothing; Aim is hoped for.
 	Must float64 `json:"must"`
 	Aim  float64 `json:"aim"`
 	// Met says whether the median keeps Must, Aimed whether it keeps Aim.
@@ -72,40 +73,51 @@ func (r Row) judged(value float64, measured bool) Row {
 // Table is the rows of all parts, in their order.
 func Table(parts []Part) string {
 	out := &strings.Builder{}
-	fmt.Fprintf(out, "\n%-50s %-34s %11s %11s %7s %15s  %-8s %-8s %s\n", "figure", "limit", "limit", "ours", "ratio", "spread", "must", "aim", "met")
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "\nfigure\tlimit\tlimit\tours\tratio\tspread\tmust\taim\tmet") // to memory
 	var missed int
 	for _, p := range parts {
 		for _, r := range p.Rows {
-			fmt.Fprintln(out, r.line())
+			_, _ = fmt.Fprintln(table, strings.Join(r.cells(), "\t")) // to memory
 			if !r.Met {
 				missed++
 			}
 		}
 	}
+	_ = table.Flush() // to memory
 	if missed > 0 {
 		fmt.Fprintf(out, "%d rows miss what they must keep\n", missed)
 	}
 	return out.String()
 }
 
-func (r Row) line() string {
+// cells are the row's columns.
+func (r Row) cells() []string {
 	limit, ratio, spread := "-", "-", r.Ours
 	if r.Limit != "" {
-		limit, ratio, spread = amount(r.LimitIs.Median), fmt.Sprintf("%.2f", r.Ratio.Median), r.Ratio
+		limit, ratio, spread = amount(r.LimitIs.Median), amount(r.Ratio.Median), r.Ratio
 	}
-	sign := "≥"
+	sign := "≥ "
 	if r.Goal == AtMost || r.Goal == Under {
-		sign = "≤"
+		sign = "≤ "
+	}
+	must := "-"
+	if r.Must > 0 {
+		must = sign + amount(r.Must)
 	}
 	met := "no"
 	switch {
 	case r.Aimed:
 		met = "yes, aim"
+	case r.Must == 0:
+		met = "-"
 	case r.Met:
 		met = "yes"
 	}
-	return fmt.Sprintf("%-50s %-34s %11s %11s %7s %15s  %-8s %-8s %s", r.Figure+", "+r.Unit, r.Limit, limit, amount(r.Ours.Median), ratio,
-		amount(spread.Low)+" to "+amount(spread.High), sign+" "+amount(r.Must), sign+" "+amount(r.Aim), met)
+	return []string{
+		r.Figure + ", " + r.Unit, r.Limit, limit, amount(r.Ours.Median), ratio,
+		amount(spread.Low) + " to " + amount(spread.High), must, sign + amount(r.Aim), met,
+	}
 }
 
 // amount writes large numbers whole and small ones with what matters of them.

@@ -28,7 +28,7 @@ type Sample struct {
 	Elapsed time.Duration
 }
 
-// Closed has each client call one after the other for the given time. A client that fails stops; when all have ended, the
+// Closed has each client call one after the other for the given time, once at least. A client that fails stops; when all have ended, the
 // error counts the failures and tells the first.
 func Closed(ctx context.Context, clients int, d time.Duration, call Call) (Sample, error) {
 	machine := clock.Machine()
@@ -40,14 +40,16 @@ func Closed(ctx context.Context, clients int, d time.Duration, call Call) (Sampl
 	for client := range clients {
 		all.Go(func() {
 			random := randomOf(client)
-			for at := machine.Now(); at.Before(end); {
+			for at := machine.Now(); ; {
 				if err := call(ctx, client, random); err != nil {
 					failures.add(err)
 					return
 				}
 				now := machine.Now()
 				took[client] = append(took[client], now.Sub(at))
-				at = now
+				if at = now; !at.Before(end) {
+					return
+				}
 			}
 		})
 	}

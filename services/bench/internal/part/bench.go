@@ -23,8 +23,6 @@ import (
 )
 
 const (
-	// mostClients is as many members as any side has clients.
-	mostClients = 64
 	// connections is how many the clients of a side share.
 	connections = 8
 	// bodies is how many texts the messages are drawn from.
@@ -57,7 +55,7 @@ type Bench struct {
 
 	// idle is what Meridian took of the memory before anything was asked of it, profiled how many profiles were written.
 	idle     int64
-	profiled int
+	profiled map[string]int
 
 	server   *proc.Process // the bare one
 	bare     []*grpc.ClientConn
@@ -67,7 +65,7 @@ type Bench struct {
 
 // New makes everything that the parts need. What it starts ends with the world.
 func New(ctx context.Context, w *world.World, cfg Settings) (*Bench, error) {
-	b := &Bench{cfg: cfg, world: w, bodies: load.NewBodies(bodies, bare.BodySize)}
+	b := &Bench{cfg: cfg, profiled: map[string]int{}, world: w, bodies: load.NewBodies(bodies, bare.BodySize)}
 	for _, step := range []func(context.Context) error{b.weigh, b.invite, b.prepareLimits} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -86,7 +84,7 @@ func (b *Bench) weigh(ctx context.Context) (err error) {
 }
 
 func (b *Bench) invite(ctx context.Context) (err error) {
-	if b.people, err = b.world.Invite(ctx, mostClients); err != nil {
+	if b.people, err = b.world.Invite(ctx, 2*b.cfg.Clients); err != nil {
 		return err
 	}
 	if b.threads, err = b.people.NewThreads(ctx, b.cfg.Threads); err != nil {
@@ -97,7 +95,7 @@ func (b *Bench) invite(ctx context.Context) (err error) {
 }
 
 func (b *Bench) prepareLimits(ctx context.Context) (err error) {
-	if err = bare.Prepare(ctx, b.world.DB, b.cfg.Threads); err != nil {
+	if err := bare.Prepare(ctx, b.world.DB, b.cfg.Threads); err != nil {
 		return err
 	}
 	if b.programs, err = b.world.Programs(); err != nil {
@@ -134,6 +132,10 @@ func (b *Bench) turns(ctx context.Context, sides ...side) ([]figure.Side, error)
 			return nil, fmt.Errorf("warm up: %s: %w", s.name, err)
 		}
 	}
+	// What the warming has filled is new to the database, which looks at its tables by itself once a minute.
+	if _, err := b.world.DB.Exec(ctx, `ANALYZE`); err != nil {
+		return nil, fmt.Errorf("analyze: %w", err)
+	}
 	for round := range b.cfg.Rounds {
 		for i := range sides {
 			i = (i + round) % len(sides)
@@ -151,6 +153,8 @@ func (b *Bench) turns(ctx context.Context, sides ...side) ([]figure.Side, error)
 // of what is measured.
 type closed struct {
 	clients int
+	// name is the side's, for profiles.
+	name string
 	// server is the process that answers, and who its time is of.
 	server int
 	who    string
@@ -180,7 +184,7 @@ func (b *Bench) run(ctx context.Context, c closed, d time.Duration) (figure.Roun
 	}
 	wait := func() error { return nil }
 	if c.who == figure.Meridian {
-		wait = b.profiling(ctx, d)
+		wait = b.profiling(ctx, c.name, d)
 	}
 	sample, err := load.Closed(ctx, c.clients, d, call)
 	if err := errors.Join(err, wait()); err != nil {
@@ -263,6 +267,7 @@ func (b *Bench) barePosts(clients, threads int) closed {
 }
 
 func (b *Bench) sideOf(name string, c closed) side {
+	c.name = name
 	return side{name, func(ctx context.Context, d time.Duration) (figure.Round, error) { return b.run(ctx, c, d) }}
 }
 

@@ -11,7 +11,6 @@ import (
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 	"github.com/meridianhq/meridian/services/bench/internal/figure"
 	"github.com/meridianhq/meridian/services/bench/internal/load"
-	"github.com/meridianhq/meridian/services/bench/internal/world"
 )
 
 const (
@@ -26,13 +25,13 @@ const (
 // stands in the stream: as many asks as it takes, each of a whole team. Beside it, one message that mentions all of them.
 func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 	part := figure.Part{Name: "fanout", About: fmt.Sprintf("%d people are told at once, until the last has a row in the inbox", crowd)}
-	teams, all, err := b.world.Crowd(ctx, b.people, crowd, askedEach)
+	teams, mention, err := b.world.Crowd(ctx, b.people, crowd, askedEach)
 	if err != nil {
 		return part, err
 	}
 	var asked, mentioned []float64
 	for range b.cfg.Rounds {
-		took, err := b.fan(ctx, func(ctx context.Context, thread int) (*threadsv1.Message, bool) {
+		took, err := b.fan(ctx, func(_ context.Context, thread int) (*threadsv1.Message, bool) {
 			if thread == len(teams) {
 				return nil, false
 			}
@@ -45,7 +44,7 @@ func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 		}
 		asked = append(asked, took.Seconds())
 		took, err = b.fan(ctx, func(_ context.Context, thread int) (*threadsv1.Message, bool) {
-			return &threadsv1.Message{Body: "@crowd-" + world.ID(all) + " " + b.bodies[0]}, thread == 0
+			return &threadsv1.Message{Body: mention + " " + b.bodies[0]}, thread == 0
 		}, threadsv1.MessagePostedSubject(b.people.WorkspaceID()))
 		if err != nil {
 			return part, fmt.Errorf("a mention: %w", err)

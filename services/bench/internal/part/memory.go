@@ -17,11 +17,10 @@ func (b *Bench) Memory(ctx context.Context) (figure.Part, error) {
 	if err != nil {
 		return part, err
 	}
-	b.world.Keep(service.Stop)
 	if err := clock.Sleep(ctx, rest); err != nil {
 		return part, err
 	}
-	idle, _, err := proc.Memory(service.PID())
+	idle, _, err := proc.Memory(service)
 	if err != nil {
 		return part, err
 	}
@@ -29,7 +28,7 @@ func (b *Bench) Memory(ctx context.Context) (figure.Part, error) {
 	if err != nil {
 		return part, err
 	}
-	loaded, err := b.most(ctx, b.postsTo(conns, service.PID(), b.cfg.Clients, b.cfg.Threads))
+	loaded, err := b.most(ctx, b.postsTo(conns, service, b.cfg.Clients, b.cfg.Threads))
 	if err != nil {
 		return part, err
 	}

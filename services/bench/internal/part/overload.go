@@ -51,7 +51,6 @@ func (b *Bench) Overload(ctx context.Context) (figure.Part, error) {
 	if err != nil {
 		return part, err
 	}
-	b.world.Keep(service.Stop)
 	conns, err := b.world.Connect(addr, connections)
 	if err != nil {
 		return part, err
@@ -64,14 +63,14 @@ func (b *Bench) Overload(ctx context.Context) (figure.Part, error) {
 	noisy, quiet := figure.Side{Name: "accepted of three times as much"}, figure.Side{Name: "the workspace beside"}
 	var refused []float64
 	quietRefused := 0
-	full := b.postsTo(conns, service.PID(), b.cfg.Clients, b.cfg.Threads)
+	full := b.postsTo(conns, service, b.cfg.Clients, b.cfg.Threads)
 	if _, err := b.run(ctx, full, b.cfg.Warm); err != nil {
 		return part, fmt.Errorf("warm up: %w", err)
 	}
-	if err := proc.ForgetPeak(service.PID()); err != nil {
+	if err := proc.ForgetPeak(service); err != nil {
 		return part, err
 	}
-	before, _, err := proc.Memory(service.PID())
+	before, _, err := proc.Memory(service)
 	if err != nil {
 		return part, err
 	}
@@ -92,7 +91,7 @@ func (b *Bench) Overload(ctx context.Context) (figure.Part, error) {
 			return part, err
 		}
 	}
-	_, peak, err := proc.Memory(service.PID())
+	_, peak, err := proc.Memory(service)
 	if err != nil {
 		return part, err
 	}

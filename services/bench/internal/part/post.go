@@ -42,22 +42,23 @@ func (b *Bench) Post(ctx context.Context) (figure.Part, error) {
 	return part, nil
 }
 
-// HotThread measures posting to one thread.
+// HotThread measures posting to one thread, by the clients and by twice as many.
 func (b *Bench) HotThread(ctx context.Context) (figure.Part, error) {
-	const pg, ours, twice = "pgbench, one statement, 32 clients", "ours, 32 clients", "ours, 64 clients"
+	many, more := fmt.Sprintf("%d clients", b.cfg.Clients), fmt.Sprintf("%d clients", 2*b.cfg.Clients)
+	pg, ours, twice := "pgbench, one statement, "+many, "ours, "+many, "ours, "+more
 	sides, err := b.turns(ctx,
-		b.pgbench(pg, 32, 1),
-		b.sideOf("bare server with relay, 32 clients", b.barePosts(32, 1)),
-		b.sideOf(ours, b.posts(32, 1)),
-		b.sideOf(twice, b.posts(64, 1)),
+		b.pgbench(pg, b.cfg.Clients, 1),
+		b.sideOf("bare server with relay, "+many, b.barePosts(b.cfg.Clients, 1)),
+		b.sideOf(ours, b.posts(b.cfg.Clients, 1)),
+		b.sideOf(twice, b.posts(2*b.cfg.Clients, 1)),
 	)
 	part := figure.Part{Name: "hot-thread", Sides: sides, About: "CreateMessage over gRPC, one thread; the relay drained within the time"}
 	if err != nil {
 		return part, err
 	}
 	part.Rows = []figure.Row{
-		figure.Against("one hot thread, 32 clients", "a second", part.Side(ours), part.Side(pg), figure.Rate, figure.AtLeast, 2, 4),
-		figure.Against("one hot thread, 64 clients", "a second", part.Side(twice), part.Side(ours), figure.Rate, figure.AtLeast, 0.9, 1),
+		figure.Against("one hot thread, "+many, "a second", part.Side(ours), part.Side(pg), figure.Rate, figure.AtLeast, 2, 4),
+		figure.Against("one hot thread, "+more, "a second", part.Side(twice), part.Side(ours), figure.Rate, figure.AtLeast, 0.9, 1),
 	}
 	return part, nil
 }

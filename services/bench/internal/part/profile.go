@@ -11,12 +11,12 @@ import (
 
 // profiling fetches a profile of Meridian's processor time while a side is measured, where profiles are asked for; wait
 // returns when it is written.
-func (b *Bench) profiling(ctx context.Context, d time.Duration) (wait func() error) {
-	if b.cfg.Profiles == "" || d < time.Second {
+func (b *Bench) profiling(ctx context.Context, side string, d time.Duration) (wait func() error) {
+	if b.cfg.Profiles == "" || d != b.cfg.Time || d < time.Second {
 		return func() error { return nil }
 	}
-	b.profiled++
-	name := fmt.Sprintf("cpu-%03d.pprof", b.profiled)
+	b.profiled[side]++
+	name := fmt.Sprintf("cpu %s %d.pprof", side, b.profiled[side])
 	done := make(chan error, 1)
 	go func() { done <- b.profile(ctx, fmt.Sprintf("profile?seconds=%d", int(d.Seconds())), name) }()
 	return func() error { return <-done }
@@ -48,7 +48,7 @@ func (b *Bench) profile(ctx context.Context, what, name string) error {
 	if err := os.MkdirAll(b.cfg.Profiles, 0o750); err != nil {
 		return err
 	}
-	file, err := os.Create(filepath.Join(b.cfg.Profiles, name))
+	file, err := os.Create(filepath.Join(b.cfg.Profiles, name)) //nolint:gosec // the folder the caller named
 	if err != nil {
 		return err
 	}

@@ -79,10 +79,12 @@ func (b *Bench) fillThreads(ctx context.Context) error {
 		sql  string
 		args []any
 	}{
-		{`INSERT INTO threads.messages (workspace_id, thread_id, sequence, message_id, author_id, body, version, create_time, update_time)
+		{
+			`INSERT INTO threads.messages (workspace_id, thread_id, sequence, message_id, author_id, body, version, create_time, update_time)
 			SELECT t.workspace_id, t.thread_id, t.last_sequence + n, gen_random_uuid(), t.creator_id, $3, t.version + n, now(), now()
 			FROM threads.threads t, generate_series(1, $4::int) n WHERE t.workspace_id = $1 AND t.thread_id = ANY ($2::uuid[])`,
-			[]any{workspace, ids, b.bodies[0], readMessages}},
+			[]any{workspace, ids, b.bodies[0], readMessages},
+		},
 		{`UPDATE threads.threads SET last_sequence = last_sequence + $3, version = version + $3
 			WHERE workspace_id = $1 AND thread_id = ANY ($2::uuid[])`, []any{workspace, ids, readMessages}},
 		{`INSERT INTO bench.messages SELECT t.workspace, t.id, t.last_sequence + n, $1, $2, now()

@@ -55,7 +55,7 @@ func parseStat(line string) (stat, error) {
 
 // CPU is the processor time that the process has used, and what it has waited for.
 func CPU(pid int) (time.Duration, error) {
-	line, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, fmt.Errorf("proc: %w", err)
 	}
@@ -108,7 +108,7 @@ func below(all []stat, root int) (total time.Duration, found bool) {
 
 // Memory is how much of a process stands in memory, in bytes, and the most that did since ForgetPeak.
 func Memory(pid int) (resident, peak int64, err error) {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, 0, fmt.Errorf("proc: %w", err)
 	}
@@ -135,5 +135,5 @@ func kilobytes(status, name string) (int64, error) {
 // ForgetPeak starts the peak of Memory anew.
 func ForgetPeak(pid int) error {
 	const peak = "5"
-	return os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), "clear_refs"), []byte(peak), 0o600)
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte(peak), 0o600)
 }

@@ -22,8 +22,11 @@ func TestALineOfStatIsRead(t *testing.T) {
 func TestATreeIsSummed(t *testing.T) {
 	t.Parallel()
 	all := []stat{
-		{pid: 1, parent: 0, own: 1000}, {pid: 10, parent: 1, own: 1, ended: 2}, {pid: 11, parent: 10, own: 4},
-		{pid: 12, parent: 11, own: 8, ended: 16}, {pid: 20, parent: 1, own: 500},
+		{pid: 1, parent: 0, own: 1000},
+		{pid: 10, parent: 1, own: 1, ended: 2},
+		{pid: 11, parent: 10, own: 4},
+		{pid: 12, parent: 11, own: 8, ended: 16},
+		{pid: 20, parent: 1, own: 500},
 	}
 	total, found := below(all, 10)
 	require.True(t, found)

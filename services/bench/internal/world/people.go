@@ -146,17 +146,24 @@ func (p *People) Join(ctx context.Context, n int) (Member, error) {
 // SignIn exchanges the members' API tokens for access tokens, which services check by themselves, and returns a context
 // for each member. Access tokens end after minutes, so it is done before every round.
 func (p *People) SignIn(ctx context.Context) ([]context.Context, error) {
-	signed := make([]context.Context, len(p.Members))
+	tokens := make([]string, len(p.Members))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, m := range p.Members {
 		group.Go(func() error {
-			token, err := p.Exchange(gctx, m)
-			signed[i] = As(ctx, token)
+			var err error
+			tokens[i], err = p.Exchange(gctx, m)
 			return err
 		})
 	}
-	return signed, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	signed := make([]context.Context, 0, len(tokens))
+	for _, token := range tokens {
+		signed = append(signed, As(ctx, token))
+	}
+	return signed, nil
 }
 
 // Exchange is a fresh access token of a member.

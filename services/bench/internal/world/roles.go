@@ -19,8 +19,6 @@ const (
 	RoleBroker = "broker"
 	// RoleMeridian is all services in one process, as `meridian up` has them.
 	RoleMeridian = "meridian"
-	// RoleThreads is one more replica of the threads service, alone in its process.
-	RoleThreads = "threads"
 )
 
 // maxStore bounds the broker's files: the event stream's 8 GiB and the limits' beside it.
@@ -102,21 +100,4 @@ func Meridian(ctx context.Context, cfg MeridianConfig) (any, func(context.Contex
 	}
 	at.Threads.AvailabilityAddr = at.Services["availability"]
 	return at, stop, nil
-}
-
-// Threads plays RoleThreads; its answer is its address.
-func Threads(ctx context.Context, cfg threads.Config) (any, func(context.Context) error, error) {
-	log := boot.NewLog(os.Stderr, slog.LevelWarn)
-	flush, err := boot.Telemetry(ctx, "threads", log)
-	if err != nil {
-		return nil, nil, err
-	}
-	service, err := threads.New(ctx, cfg, threads.Deps{Log: log})
-	if err != nil {
-		return nil, nil, errors.Join(err, flush(ctx))
-	}
-	if err := service.Start(ctx); err != nil {
-		return nil, nil, errors.Join(err, flush(ctx))
-	}
-	return service.Server.Addr(), func(ctx context.Context) error { return errors.Join(service.Stop(ctx), flush(ctx)) }, nil
 }

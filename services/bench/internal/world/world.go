@@ -175,7 +175,7 @@ func (w *World) DatabaseURL() string { return w.postgres.URL() }
 
 // Programs is the folder of the server's own programs, among which pgbench is.
 func (w *World) Programs() (string, error) {
-	program, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(w.postgresPID), "exe"))
+	program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", w.postgresPID))
 	return filepath.Dir(program), err
 }
 
@@ -205,11 +205,6 @@ func (w *World) Keep(stop func() error) { w.closers = append(w.closers, stop) }
 func (w *World) OwnerToken() (string, error) {
 	token, err := os.ReadFile(filepath.Join(w.data(), stack.OwnerTokenFile))
 	return strings.TrimSpace(string(token)), err
-}
-
-// StartThreads starts one more replica of the threads service in a process of its own and returns it with its address.
-func (w *World) StartThreads(ctx context.Context) (*proc.Process, string, error) {
-	return proc.Start[string](ctx, RoleThreads, w.At.Threads, w.traced()...)
 }
 
 // MeridianPID is the process of all services.
