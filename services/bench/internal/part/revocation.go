@@ -242,7 +242,7 @@ func (b *Bench) untilRefused(signed context.Context, at private, doors []door, t
 	err := take()
 	answered := machine.Now()
 	all.Wait()
-	if err := errors.Join(append(errs, err)...); err != nil {
+	if err := errors.Join(errors.Join(errs...), err); err != nil {
 		return err
 	}
 	for i, d := range doors {

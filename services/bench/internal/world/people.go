@@ -65,7 +65,8 @@ func (w *World) Invite(ctx context.Context, members int) (*People, error) {
 		return nil, fmt.Errorf("list workspaces: %w", err)
 	}
 	p.Workspace = listed.GetWorkspaces()[0].GetName()
-	return p, p.moveIn(ctx)
+	err = p.moveIn(ctx)
+	return p, err
 }
 
 // Found makes another workspace with its people.
@@ -90,7 +91,8 @@ func (w *World) Found(ctx context.Context, members int) (*People, error) {
 		gateway: conns[0], Members: make([]Member, members), Workspace: made.GetWorkspace().GetName(),
 		Owner: Member{Name: made.GetOwner().GetName(), APIToken: made.GetSecret()},
 	}
-	return p, p.moveIn(ctx)
+	err = p.moveIn(ctx)
+	return p, err
 }
 
 // operator is the identity that may make workspaces.
