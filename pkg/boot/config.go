@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/overload"
 	"github.com/meridianhq/meridian/pkg/rpcclient"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 )
@@ -39,9 +40,11 @@ type Config struct {
 	TLSClientCA string `name:"tls-client-ca" env:"MERIDIAN_TLS_CLIENT_CA" help:"File of the CA that callers' certificates must be signed by: mutual TLS."`
 	TLSServerCA string `name:"tls-server-ca" env:"MERIDIAN_TLS_SERVER_CA" help:"File of the CA that callees' certificates must be signed by. Setting it turns TLS on for calls."`
 
+	Overload overload.Limits `embed:""`
+
 	EventHost  string        `name:"event-host" env:"MERIDIAN_EVENT_HOST" default:"meridian.localhost" help:"Host in the source of events: //HOST/workspaces/..."`
 	Reflection bool          `name:"reflection" env:"MERIDIAN_REFLECTION" help:"Offer gRPC reflection; for development."`
-	DrainDelay time.Duration `name:"drain-delay" env:"MERIDIAN_DRAIN_DELAY" default:"0s" help:"How long to go on serving after /readyz says no, so that balancers notice. 5s in Kubernetes."`
+	DrainDelay time.Duration `name:"drain-delay" env:"MERIDIAN_DRAIN_DELAY" default:"0s" help:"How long to go on serving after /readyz says no, so that balancers notice and callers have found the other replicas; at least 2s where replicas are replaced one by one. 5s in Kubernetes."`
 	LogLevel   string        `name:"log-level" env:"MERIDIAN_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What is logged: ${enum}."`
 }
 

@@ -183,10 +183,10 @@ func (p *Platform) makeServer(_ context.Context, deps Deps, opts Options) error 
 	}
 	p.Server = rpcserver.New(rpcserver.Config{
 		Service: p.Name, Addr: p.Config.GRPCAddr, Reflection: p.Config.Reflection, TLS: p.Config.serverTLS(),
-		Options: opts.Server,
+		Limits: p.Config.Overload, Options: opts.Server,
 	}, rpcserver.Deps{
 		Verifier: verifier, Log: p.Log, Machine: p.Machine,
-		TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+		TracerProvider: deps.TracerProvider, MeterProvider: p.Meters,
 	})
 	p.Admin.Ready("startup", func(context.Context) error {
 		if !p.ready.Load() {

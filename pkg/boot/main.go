@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/meridianhq/meridian/pkg/lifecycle"
 )
 
@@ -72,7 +70,7 @@ func run[C Configured, S Service](
 			log.WarnContext(ctx, "the last telemetry did not leave", slog.Any("error", err))
 		}
 	}()
-	service, err := newService(ctx, cfg, Deps{Log: log, Metrics: prometheus.DefaultRegisterer})
+	service, err := newService(ctx, cfg, Deps{Log: log})
 	if err != nil {
 		return err
 	}

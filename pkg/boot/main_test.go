@@ -43,7 +43,7 @@ func runProbe(ctx context.Context, s *probeService, args ...string) (cfg probeCo
 	err = run(ctx, "probe", "A probe.", args, &out, &errs,
 		func(_ context.Context, c probeConfig, deps Deps) (*probeService, error) {
 			cfg = c
-			if deps.Log == nil || deps.Metrics == nil {
+			if deps.Log == nil {
 				return nil, errors.New("something is missing")
 			}
 			return s, nil

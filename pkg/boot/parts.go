@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/meridianhq/meridian/pkg/due"
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/rpcclient"
 )
@@ -22,6 +23,8 @@ type Worker interface {
 	NextDue(ctx context.Context) (time.Time, bool, error)
 	// Claimed counts what it has taken up so far.
 	Claimed() uint64
+	// Measure is how it stands, for metrics.
+	Measure(ctx context.Context) (due.Measure, error)
 }
 
 // Consume runs consumers with the service: they stop with it, operators reach their dead letters on the admin port, and
@@ -31,9 +34,9 @@ func (p *Platform) Consume(run []*eventbus.Router, follow ...*eventbus.Router) {
 		p.Group.Go("consumer "+consumer.Durable(), consumer.Run)
 	}
 	p.consumers = append(append(p.consumers, run...), follow...)
-	letters := eventbus.NewDeadLetters(p.Owner, p.consumers...)
-	p.Admin.Handle("/deadletters", letters)
-	p.Admin.Handle("/deadletters/", letters)
+	p.letters = eventbus.NewDeadLetters(p.Owner, p.consumers...)
+	p.Admin.Handle("/deadletters", p.letters)
+	p.Admin.Handle("/deadletters/", p.letters)
 }
 
 // Work runs workers with the service: they stop with it, and Settle and NextDue ask them. Call it before Start.

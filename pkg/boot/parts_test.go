@@ -208,6 +208,8 @@ func (f fixed) Run(ctx context.Context) error { <-ctx.Done(); return nil }
 func (f fixed) Settled(context.Context) error { return f.err }
 func (f fixed) Claimed() uint64               { return 0 }
 
+func (f fixed) Measure(context.Context) (due.Measure, error) { return due.Measure{}, f.err }
+
 func (f fixed) NextDue(context.Context) (time.Time, bool, error) { return f.at, !f.at.IsZero(), f.err }
 
 // Of all workers' the earliest counts that time alone can bring; what is due already waits for something else.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
@@ -46,9 +46,7 @@ type Deps struct {
 	// Alone says that no other process relays the events of this database, so that the relay takes up its work at
 	// once after a crash.
 	Alone bool
-	// Metrics registers the relay's metrics; nil for none.
-	Metrics prometheus.Registerer
-	// TracerProvider and MeterProvider get the telemetry of RPCs; OpenTelemetry's global ones when nil.
+	// TracerProvider gets the traces of RPCs, MeterProvider what is measured; OpenTelemetry's global ones when nil.
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
 }
@@ -100,8 +98,12 @@ type Platform struct {
 	Verifier    *auth.Verifier
 	Revocations *auth.Revocations
 
+	// Meters gets what is measured.
+	Meters metric.MeterProvider
+
 	tracer    trace.TracerProvider
 	consumers []*eventbus.Router
+	letters   *eventbus.DeadLetters
 	workers   []Worker
 	ready     atomic.Bool
 	opened    []func()
@@ -127,7 +129,10 @@ func New(ctx context.Context, name string, cfg Config, deps Deps, opts Options) 
 func newPlatform(name string, cfg Config, deps Deps) *Platform {
 	p := &Platform{
 		Name: name, Config: cfg, Log: deps.Log, Clock: deps.Clock, Machine: deps.Machine,
-		Admin: adminhttp.New(cfg.AdminAddr), tracer: deps.TracerProvider,
+		Admin: adminhttp.New(cfg.AdminAddr), Meters: deps.MeterProvider, tracer: deps.TracerProvider,
+	}
+	if p.Meters == nil {
+		p.Meters = otel.GetMeterProvider()
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
@@ -163,7 +168,7 @@ func (p *Platform) addParts(deps Deps) {
 		return
 	}
 	p.Relay = outbox.NewRelay(outbox.RelayConfig{
-		Service: p.Name, DB: p.Owner, JS: p.JS, Log: p.Log, Machine: p.Machine, Metrics: deps.Metrics, Alone: deps.Alone,
+		Service: p.Name, DB: p.Owner, JS: p.JS, Log: p.Log, Machine: p.Machine, Meters: p.Meters, Alone: deps.Alone,
 	})
 	p.Outbox = outbox.New(p.Relay.Wake)
 	p.Group.Go("relay", p.Relay.Run)
@@ -178,6 +183,7 @@ var errStarting = errors.New("still starting")
 func (p *Platform) Start(ctx context.Context) error {
 	p.Group.Add("rpc server", p.Server.Start, p.Server.Stop)
 	p.Group.Go("rpc serving", p.Server.Wait)
+	p.addMetrics()
 	p.Group.Add("readiness", func(context.Context) error {
 		p.ready.Store(true)
 		return nil

@@ -67,6 +67,8 @@ type Worker[T any] struct {
 	running sync.WaitGroup
 	passes  passes
 	claimed atomic.Uint64
+	done    atomic.Uint64
+	failed  atomic.Uint64
 }
 
 func (w *Worker[T]) init() {
@@ -195,8 +197,11 @@ func (w *Worker[T]) do(ctx, deadline context.Context, item T) {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })()
 	if err := w.guarded(doing, item); err != nil {
+		w.failed.Add(1)
 		w.Log.ErrorContext(doing, "due: not done; it comes again when its lease is over", "worker", w.Name, "error", err)
+		return
 	}
+	w.done.Add(1)
 }
 
 // guarded turns a panic into an error: one bad row must not end the process that does all the others.
@@ -211,6 +216,30 @@ func (w *Worker[T]) guarded(ctx context.Context, item T) (err error) {
 
 // Claimed counts what this worker has claimed since it was made, for who waits until nothing new comes.
 func (w *Worker[T]) Claimed() uint64 { return w.claimed.Load() }
+
+// Measure is how a worker stands.
+type Measure struct {
+	// Name is the worker's.
+	Name string
+	// Late is how long the oldest thing that is due has been so; 0 when nothing is.
+	Late time.Duration
+	// Held is how many this worker has claimed and not done.
+	Held int
+	// Done and Failed count what became of what it did; what failed comes again.
+	Done, Failed uint64
+}
+
+// Measure asks how the worker stands. It asks Next, and fails as that does.
+func (w *Worker[T]) Measure(ctx context.Context) (Measure, error) {
+	w.init()
+	m := Measure{Name: w.Name, Held: len(w.held), Done: w.done.Load(), Failed: w.failed.Load()}
+	now := w.Clock.Now()
+	next, some, err := w.Next(ctx)
+	if err == nil && some {
+		m.Late = max(0, now.Sub(next))
+	}
+	return m, err
+}
 
 // NextDue is Next, for who looks at workers of all kinds alike.
 func (w *Worker[T]) NextDue(ctx context.Context) (time.Time, bool, error) { return w.Next(ctx) }

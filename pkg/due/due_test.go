@@ -177,7 +177,7 @@ func TestAFailureOrPanicComesAgainAndHoldsUpNoOther(t *testing.T) {
 	b.set(t, 1, 4, noon)
 	var tries [5]atomic.Int32
 	w := b.worker(func(w *due.Worker[int]) {
-		w.Poll, w.Lease = 20*time.Millisecond, 200*time.Millisecond
+		w.Poll, w.Lease = 20*time.Millisecond, 2*time.Second // longer than a try takes on a machine that is busy
 		w.Do = func(ctx context.Context, id int) error {
 			if n := tries[id].Add(1); n == 1 && id == 2 {
 				return errors.New("not today")
@@ -191,6 +191,24 @@ func TestAFailureOrPanicComesAgainAndHoldsUpNoOther(t *testing.T) {
 	require.Eventually(t, func() bool { return len(b.rung(t)) == 4 }, patience, 5*time.Millisecond)
 	require.EqualValues(t, 2, tries[2].Load())
 	require.EqualValues(t, 2, tries[3].Load())
+	require.Eventually(t, func() bool {
+		m, err := w.Measure(t.Context())
+		return err == nil && m == due.Measure{Name: w.Name, Done: 4, Failed: 2}
+	}, patience, 5*time.Millisecond, "it counts what became of them")
+}
+
+func TestItSaysHowLateItIs(t *testing.T) {
+	t.Parallel()
+	b := newBell(t)
+	w := b.worker(nil)
+	m, err := w.Measure(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, m.Late)
+	b.set(t, 1, 1, noon.Add(-3*time.Minute))
+	b.set(t, 2, 2, noon.Add(time.Hour))
+	m, err = w.Measure(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 3*time.Minute, m.Late)
 }
 
 // TestItIsDecidedAgain: between claim and execution the reminder is put off.

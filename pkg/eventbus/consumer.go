@@ -74,6 +74,8 @@ type Position struct {
 	// broker counts an event a moment after its publisher was told that it is in the stream, so no lag does not mean
 	// that everything in the stream is done.
 	Lag uint64
+	// Redelivered is how many of those it has been given more than once.
+	Redelivered uint64
 }
 
 // Position asks the broker how far the consumer has come. The error wraps jetstream.ErrConsumerNotFound where it was
@@ -84,7 +86,10 @@ func (r *Router) Position(ctx context.Context) (Position, error) {
 		return Position{}, fmt.Errorf("eventbus: position of %s: %w", r.cfg.Durable, err)
 	}
 	info := consumer.CachedInfo()
-	return Position{Done: info.AckFloor.Stream, Lag: info.NumPending + uint64(max(info.NumAckPending, 0))}, nil
+	return Position{
+		Done: info.AckFloor.Stream, Lag: info.NumPending + uint64(max(info.NumAckPending, 0)),
+		Redelivered: uint64(max(info.NumRedelivered, 0)),
+	}, nil
 }
 
 // Idle waits until the consumer has nothing left to do, including what waits for another attempt: all that was

@@ -44,6 +44,11 @@ func (d *DeadLetters) List(ctx context.Context, after uuid.UUID, limit int) ([]D
 	return d.letters.list(ctx, after, limit)
 }
 
+// Count is how many dead letters there are of each consumer that has any.
+func (d *DeadLetters) Count(ctx context.Context) (map[string]int64, error) {
+	return d.letters.count(ctx)
+}
+
 // Redrive runs the handler on the stored copy and removes the letter when it succeeds; otherwise it keeps the
 // letter with the new reason and returns the fault. Run twice, also at the same time, it has one effect: the
 // handler's inbox row is the same as at the event's delivery.

@@ -92,6 +92,25 @@ func (l *letterbox) write(ctx context.Context, consumer string, next item, reaso
 	return nil
 }
 
+// count is how many letters there are, by consumer.
+func (l *letterbox) count(ctx context.Context) (map[string]int64, error) {
+	rows, err := l.db.Pool().Query(ctx, `SELECT consumer, count(*) FROM dead_letters GROUP BY consumer`)
+	if err != nil {
+		return nil, fmt.Errorf("eventbus: count dead letters: %w", err)
+	}
+	counts := make(map[string]int64)
+	var consumer string
+	var letters int64
+	_, err = pgx.ForEachRow(rows, []any{&consumer, &letters}, func() error {
+		counts[consumer] = letters
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("eventbus: count dead letters: %w", err)
+	}
+	return counts, nil
+}
+
 // countFault notes that an event failed once more by its own fault, and says how often it has.
 func (l *letterbox) countFault(ctx context.Context, consumer string, next item) (faults int, err error) {
 	err = l.db.Pool().QueryRow(ctx, `

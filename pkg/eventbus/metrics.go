@@ -31,10 +31,16 @@ func newMetrics(r *Router) *metrics {
 	m.batches, _ = meter.Int64Histogram("meridian.consumer.batch",
 		metric.WithDescription("Events that were handled together, by whether that succeeded."),
 		metric.WithExplicitBucketBoundaries(2, 4, 8, 16, 32, 64, 128))
+	for _, result := range []string{"ok", "retry", "dead"} { // shown before the first event
+		m.results.Add(context.Background(), 0, metric.WithAttributes(durable, attribute.String("result", result)))
+	}
+	m.outages.Add(context.Background(), 0, m.consumer)
 	lag, _ := meter.Int64ObservableGauge("meridian.consumer.lag",
 		metric.WithDescription("Events not finished: not delivered, or delivered and not acknowledged."))
 	heldNow, _ := meter.Int64ObservableGauge("meridian.consumer.held",
 		metric.WithDescription("Events in this replica's hands."))
+	again, _ := meter.Int64ObservableGauge("meridian.consumer.redelivered",
+		metric.WithDescription("Events not finished that were delivered more than once."))
 	m.registration, _ = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		o.ObserveInt64(heldNow, int64(r.held.size()), m.consumer)
 		at, err := r.Position(ctx)
@@ -42,8 +48,9 @@ func newMetrics(r *Router) *metrics {
 			return err
 		}
 		o.ObserveInt64(lag, int64(at.Lag), m.consumer)
+		o.ObserveInt64(again, int64(at.Redelivered), m.consumer)
 		return nil
-	}, lag, heldNow)
+	}, lag, again, heldNow)
 	return m
 }
 

@@ -43,4 +43,6 @@ const (
 	ReasonDeadlineTooShort = "DEADLINE_TOO_SHORT"
 	// ReasonInternal: a fault of ours; the log knows more under the trace id.
 	ReasonInternal = "INTERNAL"
+	// ReasonOverloaded: the server has as much to do as it can; the retry delay says when to come back.
+	ReasonOverloaded = "OVERLOADED"
 )

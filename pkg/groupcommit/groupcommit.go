@@ -29,7 +29,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/meridianhq/meridian/pkg/replay"
@@ -62,8 +61,8 @@ type Config[K comparable, T, R any] struct {
 	Run Run[K, T, R]
 	// Most is how many items a group takes at most; 0 means DefaultMost.
 	Most int
-	// Sizes observes how many items each group had; nil for none.
-	Sizes prometheus.Observer
+	// Sizes is told how many items each group had; nil for nobody.
+	Sizes func(items int)
 }
 
 // Committer gathers items into groups. It is safe for concurrent use.
@@ -206,7 +205,7 @@ func (c *Committer[K, T, R]) run(key K, group []*item[T, R]) ([]Outcome[R], erro
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(under), Limit)
 	defer cancel()
 	if c.cfg.Sizes != nil {
-		c.cfg.Sizes.Observe(float64(len(values)))
+		c.cfg.Sizes(len(values))
 	}
 	outcomes, err := c.cfg.Run(ctx, key, values)
 	if err == nil && len(outcomes) != len(values) {

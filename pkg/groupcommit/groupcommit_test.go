@@ -9,8 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/trace"
 	"pgregory.net/rapid"
 
@@ -327,16 +328,19 @@ func TestTheGroupOutlivesItsFirst(t *testing.T) {
 
 func TestSizesAreObserved(t *testing.T) {
 	t.Parallel()
-	registry := prometheus.NewRegistry()
+	reader := sdkmetric.NewManualReader()
 	c := groupcommit.New(groupcommit.Config[string, deposit, int]{
-		Run: newBank().run, Sizes: groupcommit.NewSizes(registry, "threads", "message"),
+		Run: newBank().run, Sizes: groupcommit.NewSizes(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), "threads", "message"),
 	})
 	_, err := c.Do(t.Context(), "a", deposit{amount: 1})
 	require.NoError(t, err)
-	families, err := registry.Gather()
-	require.NoError(t, err)
-	require.Equal(t, "meridian_group_size", families[0].GetName())
-	require.EqualValues(t, 1, families[0].GetMetric()[0].GetHistogram().GetSampleCount())
+	var all metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(t.Context(), &all))
+	sizes := all.ScopeMetrics[0].Metrics[0]
+	require.Equal(t, "meridian.group.size", sizes.Name)
+	counted, ok := sizes.Data.(metricdata.Histogram[int64])
+	require.True(t, ok)
+	require.EqualValues(t, 1, counted.DataPoints[0].Count)
 }
 
 func TestAGroupIsInASampledTrace(t *testing.T) {

@@ -34,7 +34,7 @@ func (r *Relay) publish(ctx context.Context, rows []row) (done int, err error) {
 			delete(r.refused, id)
 		}
 		done += len(acked)
-		r.metrics.published.Add(float64(len(acked)))
+		r.metrics.published.Add(ctx, int64(len(acked)), r.metrics.service)
 		for _, f := range failed {
 			stopped[f.row.Aggregate] = true
 			if !r.publisher.ownFault(ctx, f.err) {
@@ -89,7 +89,7 @@ func (r *Relay) refuse(ctx context.Context, f failure) (setAside bool, err error
 		return false, err
 	}
 	delete(r.refused, f.row.id)
-	r.metrics.failed.Inc()
+	r.metrics.failed.Add(ctx, 1, r.metrics.service)
 	r.cfg.Log.ErrorContext(ctx, "outbox: an event cannot be published and was set aside in outbox_failed",
 		"service", r.cfg.Service, "event", f.row.ID, "subject", f.row.Subject, "aggregate", f.row.Aggregate, "error", f.err)
 	return true, nil

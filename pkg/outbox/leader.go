@@ -106,7 +106,7 @@ func (r *Relay) recovered(ctx context.Context) {
 
 // measure sets the backlog's metrics now and then.
 func (r *Relay) measure(ctx context.Context, now time.Time) {
-	if r.cfg.Metrics == nil || now.Sub(r.measured) < measureEvery {
+	if r.cfg.Meters == nil || now.Sub(r.measured) < measureEvery {
 		return
 	}
 	r.measured = now

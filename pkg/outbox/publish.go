@@ -8,6 +8,11 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/meridianhq/meridian/pkg/clock"
 )
@@ -62,7 +67,11 @@ type failure struct {
 func (p *publisher) send(ctx context.Context, wave []row) (acked []int64, failed []failure) {
 	futures := make([]jetstream.PubAckFuture, len(wave))
 	errs := make([]error, len(wave))
+	spans := make(map[int]trace.Span) // few rows are of a trace that is kept
 	for i, r := range wave {
+		if _, span := traced(r); span != nil {
+			spans[i] = span
+		}
 		futures[i], errs[i] = p.start(r)
 	}
 	limit := time.NewTimer(ackLimit)
@@ -86,6 +95,12 @@ func (p *publisher) send(ctx context.Context, wave []row) (acked []int64, failed
 			}
 		}
 	}
+	for i, span := range spans {
+		if errs[i] != nil {
+			span.SetStatus(codes.Error, "not acknowledged")
+		}
+		span.End()
+	}
 	for i, r := range wave {
 		if errs[i] != nil {
 			failed = append(failed, failure{row: r, err: errs[i]})
@@ -95,6 +110,23 @@ func (p *publisher) send(ctx context.Context, wave []row) (acked []int64, failed
 	}
 	slices.Sort(acked)
 	return acked, failed
+}
+
+// traced starts the relay's span in the trace of what wrote the row; nil where that trace is not kept. What the row says
+// goes on as it is: for consumers an event comes of what wrote it, however often it was relayed.
+func traced(r row) (context.Context, trace.Span) {
+	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier(r.Headers))
+	if !trace.SpanContextFromContext(ctx).IsSampled() {
+		return ctx, nil
+	}
+	return otel.Tracer("github.com/meridianhq/meridian/pkg/outbox").Start(ctx, "publish "+r.Headers["ce-type"], //nolint:spancheck // who sends ends it
+		trace.WithSpanKind(trace.SpanKindProducer),
+		trace.WithAttributes(
+			attribute.String("messaging.system", "nats"),
+			attribute.String("messaging.operation.type", "send"),
+			attribute.String("messaging.destination.name", r.Subject),
+			attribute.String("messaging.message.id", r.ID.String()),
+		))
 }
 
 var errHeaders = errors.New("outbox: the headers are no JSON object of strings")

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/postgres"
@@ -51,8 +51,8 @@ type RelayConfig struct {
 	Alone bool
 	// Poll is how often it looks when nothing woke it. Zero is 500 ms.
 	Poll time.Duration
-	// Metrics registers the relay's metrics while it runs; nil for none.
-	Metrics prometheus.Registerer
+	// Meters gets what is measured while it runs; nil measures nothing.
+	Meters metric.MeterProvider
 }
 
 // Relay publishes the outbox of one service. Every replica runs one; the one with the lease works.
@@ -108,7 +108,7 @@ func NewRelay(cfg RelayConfig) *Relay {
 		cfg:     cfg,
 		table:   table{db: cfg.DB, holder: uuid.New(), lease: cfg.Lease, alone: cfg.Alone},
 		nc:      cfg.JS.Conn(),
-		metrics: newMetrics(cfg.Service),
+		metrics: newMetrics(cfg.Meters, cfg.Service),
 		kick:    make(chan struct{}, 1),
 		remote:  make(chan struct{}, 1),
 		passes:  passes{changed: make(chan struct{})},
@@ -124,12 +124,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		return err
 	}
 	defer r.publisher.js.CleanupPublisher()
-	if r.cfg.Metrics != nil {
-		if err := r.cfg.Metrics.Register(r.metrics); err != nil {
-			return err
-		}
-		defer r.cfg.Metrics.Unregister(r.metrics)
-	}
+	defer r.metrics.observe(r.cfg.Meters, &r.leading)()
 	sub, err := r.nc.Subscribe(r.wakeSubject(), func(*nats.Msg) {
 		if r.leading.Load() {
 			signal(r.kick)
@@ -222,7 +217,8 @@ func (r *Relay) round(ctx context.Context, now time.Time) time.Duration {
 		return r.cfg.Poll
 	}
 	published, err := r.publish(ctx, rows)
-	r.metrics.batch.Observe(r.cfg.Machine.Now().Sub(now).Seconds())
+	r.metrics.took.Record(ctx, r.cfg.Machine.Now().Sub(now).Seconds(), r.metrics.service)
+	r.metrics.batch.Record(ctx, int64(len(rows)), r.metrics.service)
 	if err != nil {
 		return r.trouble(ctx, err)
 	}

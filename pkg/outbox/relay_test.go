@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/outbox"
@@ -173,8 +175,8 @@ func TestWhatCannotBePublishedIsSetAside(t *testing.T) {
 	_, err = w.Owner.Pool().Exec(t.Context(), "update outbox set headers = '[1]' where event_id = $1", bare.ID)
 	require.NoError(t, err)
 
-	metrics := prometheus.NewRegistry()
-	r, _ := w.relay(t, func(cfg *outbox.RelayConfig) { cfg.Metrics = metrics })
+	provider, read := meters(t)
+	r, _ := w.relay(t, func(cfg *outbox.RelayConfig) { cfg.Meters = provider })
 	require.Eventually(t, func() bool { return len(w.stored(t)) > 0 }, patience, time.Millisecond)
 	require.Equal(t, "fine", w.stored(t)[0].Header["ce-partitionkey"][0])
 	drained(t, r)
@@ -184,22 +186,35 @@ func TestWhatCannotBePublishedIsSetAside(t *testing.T) {
 		order = append(order, msg.Header["ce-partitionkey"][0]+msg.Header["ce-sequence"][0])
 	}
 	require.ElementsMatch(t, []string{"fine1", "large2", "astray2"}, order)
-	require.InDelta(t, 3, metric(t, metrics, "meridian_outbox_failed_total"), 0)
-	require.InDelta(t, 3, metric(t, metrics, "meridian_outbox_published_total"), 0)
+	require.InDelta(t, 3, read("meridian.outbox.failed"), 0)
+	require.InDelta(t, 3, read("meridian.outbox.published"), 0)
 }
 
-func metric(t *testing.T, registry *prometheus.Registry, name string) float64 {
+// meters is where a relay measures, and how a test reads a number of it: the sum or the gauge of the name.
+func meters(t *testing.T) (metric.MeterProvider, func(name string) float64) {
 	t.Helper()
-	families, err := registry.Gather()
-	require.NoError(t, err)
-	for _, family := range families {
-		if family.GetName() == name {
-			m := family.GetMetric()[0]
-			return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+	reader := sdkmetric.NewManualReader()
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	return provider, func(name string) float64 {
+		var all metricdata.ResourceMetrics
+		require.NoError(t, reader.Collect(t.Context(), &all))
+		for _, scope := range all.ScopeMetrics {
+			for _, m := range scope.Metrics {
+				if m.Name != name {
+					continue
+				}
+				switch data := m.Data.(type) {
+				case metricdata.Sum[int64]:
+					return float64(data.DataPoints[0].Value)
+				case metricdata.Gauge[int64]:
+					return float64(data.DataPoints[0].Value)
+				case metricdata.Gauge[float64]:
+					return data.DataPoints[0].Value
+				}
+			}
 		}
+		return 0
 	}
-	require.Fail(t, "no such metric", name)
-	return 0
 }
 
 func TestTheLeaseOfASilentRelayRunsOut(t *testing.T) {
@@ -292,11 +307,12 @@ func TestTheBacklogIsMeasured(t *testing.T) {
 	astray := w.message("a", 1)
 	astray.Subject = "nowhere.at.all"
 	w.put(t, astray, w.message("a", 2), w.message("b", 1))
-	metrics := prometheus.NewRegistry()
-	w.relay(t, func(cfg *outbox.RelayConfig) { cfg.Metrics, cfg.Machine = metrics, machine })
+	provider, read := meters(t)
+	w.relay(t, func(cfg *outbox.RelayConfig) { cfg.Meters, cfg.Machine = provider, machine })
 	require.Eventually(t, func() bool { return len(w.stored(t)) == 1 }, patience, 5*time.Millisecond)
 	machine.Advance(6 * time.Second)
 	require.Eventually(t, func() bool {
-		return metric(t, metrics, "meridian_outbox_rows") == 2 && metric(t, metrics, "meridian_outbox_oldest_seconds") > 0
+		return read("meridian.outbox.rows") == 2 && read("meridian.outbox.oldest") > 0
 	}, patience, 5*time.Millisecond, "the two that are held up; not the one that is acknowledged and kept")
+	require.InDelta(t, 1, read("meridian.outbox.leading"), 0)
 }

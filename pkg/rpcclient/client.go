@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/health" // the client's side of health checks
@@ -31,7 +32,15 @@ import (
 const (
 	keepaliveAfter   = 30 * time.Second
 	keepaliveTimeout = 20 * time.Second
+	connectTimeout   = 5 * time.Second
 )
+
+// reconnecting says when to look again for a callee that is away: within a second, however long it was. gRPC's own two
+// minutes would leave a caller without a replica that has long been back. A replica that is replaced goes on serving for
+// longer than that when the last but one is back (boot's drain-delay), so that one is always there.
+func reconnecting() backoff.Config {
+	return backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second}
+}
 
 // serviceConfig spreads calls over all replicas that say they serve. Retries are made by this package, which can
 // see whether a request carries a request_id.
@@ -84,6 +93,7 @@ func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDisableRetry(),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnecting(), MinConnectTimeout: connectTimeout}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveAfter, Timeout: keepaliveTimeout, PermitWithoutStream: true,
 		}),

@@ -27,7 +27,8 @@ var kindOf = map[codes.Code]fault.Kind{ //nolint:gochecknoglobals // a constant 
 // Fault returns the fault that a failed call's status stands for, with the status as its cause, so that an app sees
 // a callee's refusal as it sees its own. The end of the call's time or of its caller becomes the context's error. A
 // status that no callee of ours made (it has no ErrorInfo) is Unavailable where its code says so, and Internal
-// otherwise. It is nil for nil.
+// otherwise. A callee with too much to do is Unavailable too: it is not our caller who has asked it for too much. It is
+// nil for nil.
 func Fault(err error) error {
 	if err == nil {
 		return nil
@@ -52,6 +53,9 @@ func Fault(err error) error {
 		f = fault.New(fault.Internal, fault.ReasonInternal, "an internal error occurred")
 	case f.Reason == "":
 		f = fault.New(fault.Unavailable, fault.ReasonUnavailable, "something that the call needs is down")
+	case f.Reason == fault.ReasonOverloaded:
+		f = fault.New(fault.Unavailable, fault.ReasonUnavailable, "something that the call needs has too much to do").
+			WithRetryAfter(f.RetryAfter)
 	}
 	return f.Wrap(err)
 }

@@ -56,3 +56,12 @@ func TestTheEndOfTheCallBecomesTheContextsError(t *testing.T) {
 	require.Equal(t, codes.DeadlineExceeded, status.Code(late))
 	require.ErrorIs(t, rpcclient.Fault(status.Error(codes.Canceled, "")), context.Canceled)
 }
+
+func TestACalleeWithTooMuchToDoIsUnavailable(t *testing.T) {
+	t.Parallel()
+	sent := fault.New(fault.Exhausted, fault.ReasonOverloaded, "too much").WithRetryAfter(time.Second)
+	got := fault.From(rpcclient.Fault(rpcserver.StatusOf(t.Context(), "directory", sent).Err()))
+	require.Equal(t, fault.Unavailable, got.Kind)
+	require.Equal(t, fault.ReasonUnavailable, got.Reason)
+	require.Equal(t, time.Second, got.RetryAfter)
+}

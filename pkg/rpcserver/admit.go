@@ -152,11 +152,17 @@ func (m *method) identify(
 	if err != nil {
 		return ctx, err
 	}
-	key := replay.Key{Workspace: c.Workspace, Principal: c.Principal(), Method: m.name, RequestID: id, Hash: hash}
+	return replay.NewContext(ctx, replay.Key{
+		Workspace: workspaceOf(c, r), Principal: c.Principal(), Method: m.name, RequestID: id, Hash: hash,
+	}), nil
+}
+
+// workspaceOf is the workspace that a call is for: the caller's, or what the request of a service is about; zero for none.
+func workspaceOf(c auth.Caller, r resource) uuid.UUID {
 	if c.Service != "" {
-		key.Workspace = r.workspace
+		return r.workspace
 	}
-	return replay.NewContext(ctx, key), nil
+	return c.Workspace
 }
 
 // hash is the SHA-256 of the request without its request_id. It takes the id out and puts it back: the request is

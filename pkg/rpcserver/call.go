@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/fault"
 )
 
 // call is what is noted of one call on its way.
@@ -78,7 +80,16 @@ func (s *Server) unary(
 	if ctx, err = m.identify(ctx, c.caller, res, msg); err != nil {
 		return nil, err
 	}
-	return handler(ctx, req)
+	return s.work(ctx, workspaceOf(c.caller, res), func() (any, error) { return handler(ctx, req) })
+}
+
+// work lets the handler run when there is room for a call of the workspace.
+func (s *Server) work(ctx context.Context, workspace uuid.UUID, handler func() (any, error)) (any, error) {
+	if err := s.gate.Enter(ctx, workspace); err != nil {
+		return nil, err
+	}
+	defer s.gate.Leave(workspace)
+	return handler()
 }
 
 // lookUp returns what is known of a method and the request as a message.
@@ -171,7 +182,7 @@ func (s *Server) finish(ctx context.Context, c *call, err error) error {
 		st = StatusOf(ctx, s.cfg.Service, err)
 	}
 	code := st.Code()
-	level := levelOf(code)
+	level := levelOf(st)
 	if !s.deps.Log.Enabled(ctx, level) {
 		return st.Err()
 	}
@@ -199,12 +210,18 @@ func (s *Server) finish(ctx context.Context, c *call, err error) error {
 	return st.Err()
 }
 
-// levelOf says how loud a call's line is: our own faults are errors, what may be overload or an outage warns.
-func levelOf(code codes.Code) slog.Level {
-	switch code {
+// levelOf says how loud a call's line is: our own faults are errors, what may be a limit or an outage warns. A call
+// refused for overload does not: there are many of them just then, and metrics count them.
+func levelOf(st *status.Status) slog.Level {
+	switch st.Code() {
 	case codes.Internal, codes.Unknown, codes.DataLoss:
 		return slog.LevelError
-	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted:
+	case codes.ResourceExhausted:
+		if reasonOf(st) == fault.ReasonOverloaded {
+			return slog.LevelInfo
+		}
+		return slog.LevelWarn
+	case codes.Unavailable, codes.DeadlineExceeded:
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo

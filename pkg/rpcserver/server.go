@@ -2,8 +2,8 @@
 //
 // It promises that a call reaches a handler only when everything that can be decided without a look into the
 // database has been decided in its favour, always in the same order: telemetry, recovery, log, authentication,
-// access, deadline, validation, idempotency; and that every error leaves as a google.rpc.Status with an ErrorInfo,
-// never with the text of a driver in it. Who may call a method is read from its access option: a method without a
+// access, deadline, validation, idempotency, overload; and that every error leaves as a google.rpc.Status with an
+// ErrorInfo, never with the text of a driver in it. Who may call a method is read from its access option: a method without a
 // sound one keeps the server from starting.
 package rpcserver
 
@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/overload"
 )
 
 // DefaultDrainTimeout is how long calls under way may take to end when the server stops.
@@ -40,6 +42,8 @@ type Config struct {
 	Reflection bool
 	// TLS, when its files are set, is required of every client.
 	TLS TLS
+	// Limits bound the unary calls in work and waiting. What is more is refused; streams are not counted.
+	Limits overload.Limits
 	Options
 }
 
@@ -83,6 +87,7 @@ type Server struct {
 	services []registration
 	methods  map[string]*method
 	health   *health.Server
+	gate     *overload.Gate
 
 	draining context.Context //nolint:containedctx // it is the server's own life, not a call's
 	drain    context.CancelCauseFunc
@@ -90,7 +95,7 @@ type Server struct {
 	mu       sync.Mutex
 	grpc     *grpc.Server
 	listener net.Listener
-	letGo    func() // of the certificate's files
+	letGo    func() // of the certificate's files and the metrics
 	served   chan error
 }
 
@@ -108,7 +113,12 @@ func New(cfg Config, deps Deps) *Server {
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = DefaultDrainTimeout
 	}
-	s := &Server{cfg: cfg, deps: deps, health: health.NewServer(), served: make(chan error, 1)}
+	if deps.MeterProvider == nil {
+		deps.MeterProvider = otel.GetMeterProvider()
+	}
+	s := &Server{
+		cfg: cfg, deps: deps, health: health.NewServer(), gate: overload.New(cfg.Limits), served: make(chan error, 1),
+	}
 	s.draining, s.drain = context.WithCancelCause(context.Background())
 	return s
 }
@@ -144,7 +154,8 @@ func (s *Server) Start(ctx context.Context) error {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.methods, s.listener, s.letGo = methods, l, letGo
+	unobserve := s.gate.Observe(s.deps.MeterProvider, s.cfg.Service, "")
+	s.methods, s.listener, s.letGo = methods, l, func() { unobserve(); letGo() }
 	s.grpc = grpc.NewServer(s.settings(creds)...)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	for _, r := range s.services {

@@ -20,7 +20,7 @@ import (
 const (
 	maxReceive       = 4 << 20
 	maxHeaders       = 16 << 10
-	maxStreams       = 250
+	spareStreams     = 250
 	connectTimeout   = 20 * time.Second
 	connectionAge    = 5 * time.Minute // gRPC spreads it by a tenth; it is what makes clients find new replicas
 	connectionGrace  = 30 * time.Second
@@ -40,7 +40,8 @@ func (s *Server) settings(creds credentials.TransportCredentials) []grpc.ServerO
 		grpc.Creds(creds),
 		grpc.MaxRecvMsgSize(receive),
 		grpc.MaxHeaderListSize(maxHeaders),
-		grpc.MaxConcurrentStreams(maxStreams),
+		// More than may be in work and waiting, or the rest would wait at the caller, in a queue that is nobody's.
+		grpc.MaxConcurrentStreams(uint32(s.cfg.Limits.Most() + spareStreams)),
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
@@ -68,10 +69,7 @@ func (s *Server) telemetry() []otelgrpc.Option {
 	if s.deps.TracerProvider != nil {
 		options = append(options, otelgrpc.WithTracerProvider(s.deps.TracerProvider))
 	}
-	if s.deps.MeterProvider != nil {
-		options = append(options, otelgrpc.WithMeterProvider(s.deps.MeterProvider))
-	}
-	return options
+	return append(options, otelgrpc.WithMeterProvider(s.deps.MeterProvider))
 }
 
 // TLS names the files of the server's certificate, PEM. They are read again every minute, so that a renewed

@@ -77,6 +77,8 @@ func measurements() []measurement {
 		{"fanout", (*part.Bench).FanOut},
 		{"read", (*part.Bench).Read},
 		{"memory", (*part.Bench).Memory},
+		{"overload", (*part.Bench).Overload},
+		{"revocation", (*part.Bench).Revocation},
 	}
 }
 

@@ -56,7 +56,7 @@ func (s *spans) of(t *testing.T, id trace.TraceID) map[trace.SpanID]sdktrace.Rea
 
 // TestOneTraceRunsFromTheRequestToTheEffect sets telemetry up as the binaries do, with an exporter in memory, posts a
 // message over HTTP within a client's trace and finds the whole way in it: the gateway, the service, its statements,
-// the event's header, the consumer and the statement that makes the message found. It sets OpenTelemetry's globals and
+// the event's header, the relay, the consumer and the statement that makes the message found. It sets OpenTelemetry's globals and
 // the environment, so it runs before the stories that run side by side.
 func TestOneTraceRunsFromTheRequestToTheEffect(t *testing.T) {
 	exported := &spans{}
@@ -108,6 +108,9 @@ func TestOneTraceRunsFromTheRequestToTheEffect(t *testing.T) {
 	wrote, ok := tree[trace.SpanID(written)]
 	require.True(t, ok, "the event names a span of the trace:\n%s", outline(tree))
 	requireUnder(t, tree, wrote, service)
+	relayed, ok := find(tree, trace.SpanKindProducer, "publish meridian.threads.v1.MessagePosted")
+	require.True(t, ok, outline(tree))
+	require.Equal(t, wrote.SpanContext().SpanID(), relayed.Parent().SpanID(), "the relay publishes what was written")
 	effects := 0
 	for _, consumer := range consumers(tree, "process meridian.threads.v1.MessagePosted") {
 		requireUnder(t, tree, consumer, service)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/boot"
+	"github.com/meridianhq/meridian/pkg/overload"
 	"github.com/meridianhq/meridian/pkg/rpcclient"
 	availabilitygw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/availability/v1"
 	directorygw "github.com/meridianhq/meridian/services/gateway/internal/gen/meridian/directory/v1"
@@ -69,11 +70,36 @@ type connection struct {
 	backend
 
 	conn *grpc.ClientConn
+	// unobserve ends the metrics of the calls through it.
+	unobserve func()
+}
+
+// standardInWork is how many calls to one service may be under way. They mostly wait, so it is more than a service's own:
+// what is too much for a service is refused there, where it is known.
+const standardInWork = 1024
+
+// limited keeps the calls through a connection within limits of their own, so that a service that does not answer leaves
+// the others to be called. It holds no place between two tries of a call.
+func limited(gate *overload.Gate) grpc.UnaryClientInterceptor {
+	return func(
+		ctx context.Context, method string, request, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
+		caller, _ := auth.FromContext(ctx)
+		if err := gate.Enter(ctx, caller.Workspace); err != nil {
+			return err
+		}
+		defer gate.Leave(caller.Workspace)
+		return invoke(ctx, method, request, reply, cc, opts...)
+	}
 }
 
 // dial connects to every backend, for callers with their own token and never with the gateway's identity.
 func (s *Service) dial(cfg Config, deps boot.Deps) (connections, error) {
 	var conns connections
+	limits := cfg.Overload
+	if limits.InWork == 0 {
+		limits.InWork = standardInWork
+	}
 	for _, b := range backends() {
 		if b.target == nil {
 			conns = append(conns, connection{backend: b})
@@ -87,14 +113,15 @@ func (s *Service) dial(cfg Config, deps boot.Deps) (connections, error) {
 		if cfg.TLSServerCA != "" {
 			clientTLS = rpcclient.TLS{CAFile: cfg.TLSServerCA, CertFile: cfg.TLSCert, KeyFile: cfg.TLSKey}
 		}
+		gate := overload.New(limits)
 		conn, err := rpcclient.Dial(target, rpcclient.Config{
 			TLS: clientTLS, Machine: s.Machine, TracerProvider: deps.TracerProvider,
-			GRPC: []grpc.DialOption{grpc.WithChainUnaryInterceptor(rest.Interceptor)},
+			GRPC: []grpc.DialOption{grpc.WithChainUnaryInterceptor(rest.Interceptor, limited(gate))},
 		})
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s-addr: %w", b.name, err), conns.close(context.Background()))
 		}
-		conns = append(conns, connection{backend: b, conn: conn})
+		conns = append(conns, connection{backend: b, conn: conn, unobserve: gate.Observe(s.Meters, name, b.name)})
 	}
 	return conns, nil
 }
@@ -123,6 +150,7 @@ func (c connections) close(context.Context) error {
 	var errs []error
 	for _, each := range c {
 		if each.conn != nil {
+			each.unobserve()
 			errs = append(errs, each.conn.Close())
 		}
 	}

@@ -303,6 +303,8 @@ type threads struct {
 	traceparent   []string
 	unavailable   int
 	asked         []string
+	// hold, when set, keeps GetThread until it is closed; each that is kept tells on held.
+	hold, held chan struct{}
 }
 
 func (s *threads) register(r grpc.ServiceRegistrar) {
@@ -332,6 +334,10 @@ func (s *threads) CreateThread(ctx context.Context, request *threadsv1.CreateThr
 }
 
 func (s *threads) GetThread(_ context.Context, request *threadsv1.GetThreadRequest) (*threadsv1.Thread, error) {
+	if s.hold != nil {
+		s.held <- struct{}{}
+		<-s.hold
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, request.GetName())

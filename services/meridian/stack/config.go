@@ -3,8 +3,6 @@ package stack
 import (
 	"log/slog"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/meridianhq/meridian/pkg/clock"
 )
 
@@ -42,8 +40,6 @@ type Config struct {
 	Log *slog.Logger `kong:"-"`
 	// Clock is domain time; the system's when nil. DevClock goes before it.
 	Clock clock.Clock `kong:"-"`
-	// Metrics registers metrics; nil for none.
-	Metrics prometheus.Registerer `kong:"-"`
 }
 
 // OwnerTokenFile is the file in the data folder that keeps the token the first start made.

@@ -61,7 +61,7 @@ func roleURL(admin, role, password string) (string, error) {
 
 func (s *Stack) deps() boot.Deps {
 	return boot.Deps{
-		Log: s.config.Log, Clock: s.config.Clock, Metrics: s.config.Metrics,
+		Log: s.config.Log, Clock: s.config.Clock,
 		// Nobody else is at a private cluster, so a killed process's lease need not be waited for.
 		Alone: s.config.DatabaseURL == "",
 	}

@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/boot"
@@ -29,7 +29,6 @@ func TestTheAdminPortShowsEveryService(t *testing.T) {
 	s, err := Start(t.Context(), Config{
 		HTTPAddr: free, GRPCAddr: free, NATSAddr: free, AdminAddr: free, Data: filepath.Join(folder, "data"),
 		Workspace: "Test", OwnerEmail: "owner@example.com", OwnerName: "Owner", Log: log,
-		Metrics: prometheus.DefaultRegisterer,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -63,10 +62,32 @@ func TestTheAdminPortShowsEveryService(t *testing.T) {
 	code, body := ask(http.MethodGet, "/metrics")
 	require.Equal(t, http.StatusOK, code)
 	for _, line := range []string{
-		`meridian_outbox_rows{service="directory"}`, `meridian_outbox_rows{service="threads"}`,
-		`meridian_consumer_lag{consumer="directory-edge"`, `meridian_consumer_lag{consumer="threads"`,
-		`meridian_consumer_lag{consumer="threads_projection"`, "rpc_server",
+		`meridian_outbox_leading\{.*service="directory"\} 1`, `meridian_outbox_leading\{.*service="threads"\} 1`,
+		`meridian_consumer_lag\{consumer="directory-edge"`, `meridian_consumer_lag\{consumer="threads"`,
+		`meridian_consumer_lag\{consumer="threads_projection"`, `meridian_calls_refused_total\{.*reason="full",service="gateway"\} 0`,
+		`meridian_calls_in_work\{backend="threads".*service="gateway"\} 0`, `meridian_ready\{check="postgres".*service="tasks"\} 1`,
+		`meridian_pool_limit\{.*role="app",service="threads"\} 16`, `meridian_due_late_seconds\{.*worker="expire handoffs"\} 0`,
 	} {
-		require.Contains(t, body, line)
+		require.Regexp(t, line, body)
 	}
+	requireRunbooksTrue(t, body)
+}
+
+// requireRunbooksTrue checks that every metric which a runbook names is there to be looked at.
+func requireRunbooksTrue(t *testing.T, metrics string) {
+	t.Helper()
+	pages, err := filepath.Glob(filepath.Join("..", "..", "..", "docs", "runbooks", "*.md"))
+	require.NoError(t, err)
+	require.Greater(t, len(pages), 8)
+	named := regexp.MustCompile(`\b(?:meridian|rpc)_[a-z_]+`)
+	found := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, name := range named.FindAllString(string(text), -1) {
+			require.Regexp(t, `(?m)^`+name+`(_bucket)?[{ ]`, metrics, "%s names %s", page, name)
+			found++
+		}
+	}
+	require.Greater(t, found, 20)
 }

@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/rpcclient"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 )
@@ -33,6 +36,9 @@ type People struct {
 	gateway *grpc.ClientConn
 }
 
+// Gateway is the connection that they were made through.
+func (p *People) Gateway() *grpc.ClientConn { return p.gateway }
+
 // ID is what stands at the end of a resource's name.
 func ID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
@@ -44,7 +50,7 @@ func As(ctx context.Context, token string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 }
 
-// Invite makes the people: so many members beside the owner.
+// Invite makes the people of the first workspace: so many members beside the owner.
 func (w *World) Invite(ctx context.Context, members int) (*People, error) {
 	conns, err := w.Connect(w.At.GRPC, 1)
 	if err != nil {
@@ -54,33 +60,76 @@ func (w *World) Invite(ctx context.Context, members int) (*People, error) {
 	if p.Owner.APIToken, err = w.OwnerToken(); err != nil {
 		return nil, err
 	}
-	owner := As(ctx, p.Owner.APIToken)
-	listed, err := directoryv1.NewWorkspaceServiceClient(p.gateway).ListWorkspaces(owner, &directoryv1.ListWorkspacesRequest{})
+	listed, err := directoryv1.NewWorkspaceServiceClient(p.gateway).ListWorkspaces(As(ctx, p.Owner.APIToken), &directoryv1.ListWorkspacesRequest{})
 	if err != nil {
 		return nil, fmt.Errorf("list workspaces: %w", err)
 	}
 	p.Workspace = listed.GetWorkspaces()[0].GetName()
-	space, err := directoryv1.NewSpaceServiceClient(p.gateway).CreateSpace(owner, &directoryv1.CreateSpaceRequest{
-		Parent: p.Workspace, Space: &directoryv1.Space{DisplayName: "Bench " + uuid.NewString(), Visibility: directoryv1.Space_OPEN},
+	err = p.moveIn(ctx)
+	return p, err
+}
+
+// Found makes another workspace with its people.
+func (w *World) Found(ctx context.Context, members int) (*People, error) {
+	conns, err := w.Connect(w.At.GRPC, 1)
+	if err != nil {
+		return nil, err
+	}
+	operator, err := rpcclient.Dial(w.At.Services["directory"], rpcclient.Config{Identity: w.operator()})
+	if err != nil {
+		return nil, err
+	}
+	defer operator.Close() //nolint:errcheck // what was asked was answered
+	made, err := directoryv1.NewWorkspaceServiceClient(operator).CreateWorkspace(ctx, &directoryv1.CreateWorkspaceRequest{
+		Workspace:  &directoryv1.Workspace{DisplayName: "Beside"},
+		OwnerEmail: "owner@example.org", OwnerDisplayName: "Owner", RequestId: uuid.NewString(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make a workspace: %w", err)
+	}
+	p := &People{
+		gateway: conns[0], Members: make([]Member, members), Workspace: made.GetWorkspace().GetName(),
+		Owner: Member{Name: made.GetOwner().GetName(), APIToken: made.GetSecret()},
+	}
+	err = p.moveIn(ctx)
+	return p, err
+}
+
+// operator is the identity that may make workspaces.
+func (w *World) operator() auth.Identity {
+	return auth.Identity{Name: "meridian", Key: ed25519.NewKeyFromSeed(w.At.Operator)}
+}
+
+// NewSpace makes a space by the owner.
+func (p *People) NewSpace(ctx context.Context, visibility directoryv1.Space_Visibility) (string, error) {
+	space, err := directoryv1.NewSpaceServiceClient(p.gateway).CreateSpace(As(ctx, p.Owner.APIToken), &directoryv1.CreateSpaceRequest{
+		Parent: p.Workspace, Space: &directoryv1.Space{DisplayName: "Bench " + uuid.NewString(), Visibility: visibility},
 		RequestId: uuid.NewString(),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make a space: %w", err)
+		return "", fmt.Errorf("make a space: %w", err)
 	}
-	p.Space = space.GetName()
+	return space.GetName(), nil
+}
+
+// moveIn makes the space and the members.
+func (p *People) moveIn(ctx context.Context) (err error) {
+	if p.Space, err = p.NewSpace(ctx, directoryv1.Space_OPEN); err != nil {
+		return err
+	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i := range p.Members {
 		group.Go(func() (err error) {
-			p.Members[i], err = p.join(gctx, i)
+			p.Members[i], err = p.Join(gctx, i)
 			return err
 		})
 	}
-	return p, group.Wait()
+	return group.Wait()
 }
 
-// join invites one and accepts for them.
-func (p *People) join(ctx context.Context, n int) (Member, error) {
+// Join invites one and accepts for them.
+func (p *People) Join(ctx context.Context, n int) (Member, error) {
 	client := directoryv1.NewMemberServiceClient(p.gateway)
 	invited, err := client.InviteMember(As(ctx, p.Owner.APIToken), &directoryv1.InviteMemberRequest{
 		Parent: p.Workspace, Email: uuid.NewString() + "@example.com", DisplayName: fmt.Sprintf("Member %d", n),

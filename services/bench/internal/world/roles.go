@@ -7,8 +7,6 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/natsd"
 	"github.com/meridianhq/meridian/services/meridian/stack"
@@ -60,6 +58,8 @@ type MeridianConfig struct {
 type Addresses struct {
 	HTTP, GRPC, Admin string
 	Services          map[string]string
+	// Operator is the seed of the identity that may make workspaces.
+	Operator []byte
 	// Threads is what another replica of the threads service is told.
 	Threads threads.Config
 }
@@ -80,7 +80,7 @@ func Meridian(ctx context.Context, cfg MeridianConfig) (any, func(context.Contex
 	running, err := stack.Start(ctx, stack.Config{
 		HTTPAddr: free, GRPCAddr: free, AdminAddr: free, NATSURL: cfg.NATSURL, DatabaseURL: cfg.DatabaseURL,
 		Workspace: "Bench", OwnerEmail: "owner@example.com", OwnerName: "Owner", EventHost: "bench.example.com",
-		Data: cfg.Data, Unlimited: true, Log: log, Metrics: prometheus.DefaultRegisterer,
+		Data: cfg.Data, Unlimited: true, Log: log,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, flush(ctx))
@@ -90,6 +90,11 @@ func Meridian(ctx context.Context, cfg MeridianConfig) (any, func(context.Contex
 	for _, service := range running.Services() {
 		at.Services[service.Name] = service.Server.Addr()
 	}
+	operator, err := running.Identity()
+	if err != nil {
+		return nil, nil, errors.Join(err, stop(ctx))
+	}
+	at.Operator = operator.Key.Seed()
 	if at.Threads.Config, err = running.ServiceConfig("threads"); err != nil {
 		return nil, nil, errors.Join(err, stop(ctx))
 	}

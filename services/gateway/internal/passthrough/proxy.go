@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 	gatewayv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/gateway/v1"
@@ -70,6 +71,7 @@ func (p *Proxy) Handle(_ any, downstream grpc.ServerStream) error {
 	if err != nil {
 		return err
 	}
+	ctx = auth.NewContext(ctx, session.Caller)
 	ctx, cancel := bounded(metadata.NewOutgoingContext(ctx, outgoing(in, session, remote)), method)
 	defer cancel()
 	if method.Streaming {

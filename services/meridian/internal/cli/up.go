@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/services/meridian/stack"
 )
@@ -43,7 +41,7 @@ func (c *UpCmd) Run(ctx context.Context, client *Client, streams Streams) (err e
 		return err
 	}
 	cfg := c.Config
-	cfg.Data, cfg.Log, cfg.Metrics = client.Data, log, prometheus.DefaultRegisterer
+	cfg.Data, cfg.Log = client.Data, log
 	starting, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	running, err := stack.Start(starting, cfg)

@@ -9,7 +9,6 @@ package app
 
 import (
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/groupcommit"
@@ -37,8 +36,8 @@ type Deps struct {
 	WorkingTime WorkingTime
 	// Pending is called after each commit that left due times to be computed. It must not block.
 	Pending func()
-	// GroupSizes observes how many messages are posted together; nil for none.
-	GroupSizes prometheus.Observer
+	// GroupSizes is told how many messages are posted together; nil for nobody.
+	GroupSizes func(messages int)
 }
 
 // New makes the use cases.

@@ -68,6 +68,8 @@ const (
 	ErrorReason_DEADLINE_TOO_SHORT ErrorReason = 19
 	// A fault of ours; the log knows more under the trace id.
 	ErrorReason_INTERNAL ErrorReason = 20
+	// The server has as much to do as it can; the retry delay says when to come back.
+	ErrorReason_OVERLOADED ErrorReason = 21
 )
 
 // Enum value maps for ErrorReason.
@@ -94,6 +96,7 @@ var (
 		18: "UNAVAILABLE",
 		19: "DEADLINE_TOO_SHORT",
 		20: "INTERNAL",
+		21: "OVERLOADED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED": 0,
@@ -117,6 +120,7 @@ var (
 		"UNAVAILABLE":              18,
 		"DEADLINE_TOO_SHORT":       19,
 		"INTERNAL":                 20,
+		"OVERLOADED":               21,
 	}
 )
 
@@ -151,7 +155,7 @@ var File_meridian_options_v1_error_proto protoreflect.FileDescriptor
 
 const file_meridian_options_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"\x1fmeridian/options/v1/error.proto\x12\x13meridian.options.v1*\xc4\x03\n" +
+	"\x1fmeridian/options/v1/error.proto\x12\x13meridian.options.v1*\xd4\x03\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rFIELD_INVALID\x10\x01\x12\x16\n" +
@@ -175,7 +179,9 @@ const file_meridian_options_v1_error_proto_rawDesc = "" +
 	"\tTOO_LARGE\x10\x11\x12\x0f\n" +
 	"\vUNAVAILABLE\x10\x12\x12\x16\n" +
 	"\x12DEADLINE_TOO_SHORT\x10\x13\x12\f\n" +
-	"\bINTERNAL\x10\x14B\xde\x01\n" +
+	"\bINTERNAL\x10\x14\x12\x0e\n" +
+	"\n" +
+	"OVERLOADED\x10\x15B\xde\x01\n" +
 	"\x17com.meridian.options.v1B\n" +
 	"ErrorProtoP\x01ZIgithub.com/meridianhq/meridian/proto/gen/go/meridian/options/v1;optionsv1\xa2\x02\x03MOX\xaa\x02\x13Meridian.Options.V1\xca\x02\x13Meridian\\Options\\V1\xe2\x02\x1fMeridian\\Options\\V1\\GPBMetadata\xea\x02\x15Meridian::Options::V1b\x06proto3"
 
