@@ -63,7 +63,9 @@ func (p *publisher) send(ctx context.Context, wave []row) (acked []int64, failed
 	futures := make([]jetstream.PubAckFuture, len(wave))
 	errs := make([]error, len(wave))
 	for i, r := range wave {
-		futures[i], errs[i] = p.start(r)
+		if !loses(r) {
+			futures[i], errs[i] = p.start(r)
+		}
 	}
 	limit := time.NewTimer(ackLimit)
 	defer limit.Stop()
