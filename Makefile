@@ -1,5 +1,5 @@
 # One line a target; what each does stands in scripts/.
-.PHONY: build run test check gen bench images clean
+.PHONY: build run test check gen bench chaos images clean
 
 build: ## builds every binary into bin/
 	scripts/build
@@ -13,6 +13,8 @@ gen: ## regenerates all generated files
 	scripts/gen
 bench: ## measures the spine against its limits in the same run
 	scripts/bench
+chaos: ## kills, pauses and cuts off real processes at random, and audits what was promised
+	scripts/chaos
 images: ## builds the container images
 	scripts/images
 clean: ## removes what the targets above made

@@ -142,7 +142,7 @@ func (w *Worker[T]) pass(ctx context.Context, now time.Time) (more bool, err err
 	}
 	until := time.Duration(0.9 * float64(w.Lease))
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), until)
-	items, err := w.Claim(ctx, now, w.Lease, room)
+	items, err := w.Claim(ctx, now, leased(w.Lease), room)
 	w.claimed.Add(uint64(len(items)))
 	for range room - len(items) {
 		<-w.held

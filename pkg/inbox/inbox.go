@@ -71,7 +71,7 @@ func Claim(ctx context.Context, tx postgres.DBTX) (fresh bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("inbox: claim: %w", err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return tag.RowsAffected() == 1 || forgets(), nil
 }
 
 // ClaimMany is Claim for each of the events in ctx, which are different ones, in one statement: fresh says of each, in

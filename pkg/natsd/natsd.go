@@ -44,6 +44,8 @@ type Config struct {
 	ServerName string
 	// Credentials are the secrets. Required.
 	Credentials Credentials
+	// Cluster makes the broker one node of several, as deploy/nats/cluster.conf does. Nil: it is alone.
+	Cluster *Cluster
 	// Log receives the server's own log lines. Nil: none.
 	Log *slog.Logger
 }
@@ -112,8 +114,12 @@ func options(cfg Config) (*server.Options, error) {
 	if err != nil {
 		return nil, err
 	}
+	cluster, err := cfg.Cluster.section()
+	if err != nil {
+		return nil, err
+	}
 	opts := &server.Options{NoSigs: true, NoLog: cfg.Log == nil, DontListen: cfg.Addr == ""}
-	if err := opts.ProcessConfigString(text + configuration); err != nil {
+	if err := opts.ProcessConfigString(text + configuration + cluster); err != nil {
 		// The parser's error can quote a line, and a line can hold a password.
 		return nil, errors.New("natsd: the broker's settings do not parse")
 	}

@@ -72,7 +72,9 @@ func (p *publisher) send(ctx context.Context, wave []row) (acked []int64, failed
 		if _, span := traced(r); span != nil {
 			spans[i] = span
 		}
-		futures[i], errs[i] = p.start(r)
+		if !loses(r) {
+			futures[i], errs[i] = p.start(r)
+		}
 	}
 	limit := time.NewTimer(ackLimit)
 	defer limit.Stop()
