@@ -11,7 +11,7 @@ check: ## lint, generated code, protos, formatting, modules
 	scripts/check
 gen: ## regenerates all generated files
 	scripts/gen
-bench: ## measures posting and delivery against their limits
+bench: ## measures the spine against its limits in the same run
 	scripts/bench
 images: ## builds the container images
 	scripts/images

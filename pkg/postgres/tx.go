@@ -57,6 +57,7 @@ func backoff(try int) time.Duration {
 type Tx struct {
 	pool      *pgxpool.Pool
 	ws        uuid.UUID
+	locks     time.Duration // how long a statement may wait for a lock; 0: for ever
 	conn      *pgxpool.Conn // nil until the first statement
 	sent      bool          // COMMIT was sent
 	committed bool          // and the server has confirmed it
@@ -76,6 +77,10 @@ func (tx *Tx) Ahead(sql string, args ...any) {
 func (tx *Tx) AfterCommit(hook func()) {
 	tx.hooks = append(tx.hooks, hook)
 }
+
+// LockTimeout bounds how long each statement may wait for a lock; one that waits longer fails, and the transaction with
+// it: IsLockTimeout knows that error. It takes no round trip. Call it before the first statement: later it does nothing.
+func (tx *Tx) LockTimeout(limit time.Duration) { tx.locks = limit }
 
 // Exec implements DBTX.
 func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -191,7 +196,11 @@ func (tx *Tx) open(ctx context.Context) (lead, error) {
 		return nil, tx.note(err)
 	}
 	tx.conn = conn
-	return append(lead{{sql: "begin"}, setWorkspace(tx.ws)}, tx.takeAhead()...), nil
+	opening := lead{{sql: "begin"}, setWorkspace(tx.ws)}
+	if tx.locks > 0 {
+		opening[1] = setWorkspaceAndLocks(tx.ws, tx.locks)
+	}
+	return append(opening, tx.takeAhead()...), nil
 }
 
 func (tx *Tx) takeAhead() lead {

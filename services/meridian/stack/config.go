@@ -32,6 +32,8 @@ type Config struct {
 	// Data is the data folder. It is made with mode 0700; as root, whose private Postgres runs as another user, with
 	// 0711.
 	Data string `kong:"-"`
+	// NATSURL is a broker that runs already, with the credentials in the data folder; empty starts one in this process.
+	NATSURL string `kong:"-"`
 	// Unlimited takes the gateway's rate limits away, for benchmarks.
 	Unlimited bool `kong:"-"`
 	// Way changes the address at which services reach another, for stories in which one is away; nil for none.

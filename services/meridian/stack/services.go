@@ -21,15 +21,15 @@ import (
 // loopback is where services listen that only the gateway and each other call.
 const loopback = "127.0.0.1:0"
 
-// base is what every service is told.
-func (s *Stack) base(name string) (boot.Config, error) {
+// ServiceConfig is what the named service is told, and so what another replica of it is to be told.
+func (s *Stack) ServiceConfig(name string) (boot.Config, error) {
 	keys, err := s.secrets.publicKeys()
 	if err != nil {
 		return boot.Config{}, err
 	}
 	cfg := boot.Config{
 		GRPCAddr:     loopback,
-		NATSURL:      s.broker.URL(),
+		NATSURL:      s.NATSURL(),
 		NATSUser:     s.credentials.User,
 		NATSPassword: s.credentials.Password,
 		NATSReplicas: 1,
@@ -68,7 +68,7 @@ func (s *Stack) deps() boot.Deps {
 }
 
 func (s *Stack) makeDirectory(ctx context.Context) (boot.Service, *boot.Platform, error) {
-	cfg, err := s.base("directory")
+	cfg, err := s.ServiceConfig("directory")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -76,7 +76,7 @@ func (s *Stack) makeDirectory(ctx context.Context) (boot.Service, *boot.Platform
 		NATSCalloutUser: s.credentials.CalloutUser, NATSCalloutPassword: s.credentials.CalloutPassword,
 		NATSSystemUser: s.credentials.SystemUser, NATSSystemPassword: s.credentials.SystemPassword,
 		NATSIssuerSeed: s.credentials.IssuerSeed, NATSXKeySeed: s.credentials.XKeySeed,
-		NATSPublicURL: s.broker.URL(),
+		NATSPublicURL: s.NATSURL(),
 	}}, s.deps())
 	if err != nil {
 		return nil, nil, err
@@ -85,7 +85,7 @@ func (s *Stack) makeDirectory(ctx context.Context) (boot.Service, *boot.Platform
 }
 
 func (s *Stack) makeAvailability(ctx context.Context) (boot.Service, *boot.Platform, error) {
-	cfg, err := s.base("availability")
+	cfg, err := s.ServiceConfig("availability")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Stack) makeAvailability(ctx context.Context) (boot.Service, *boot.Platf
 }
 
 func (s *Stack) makeThreads(ctx context.Context) (boot.Service, *boot.Platform, error) {
-	cfg, err := s.base("threads")
+	cfg, err := s.ServiceConfig("threads")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -109,7 +109,7 @@ func (s *Stack) makeThreads(ctx context.Context) (boot.Service, *boot.Platform, 
 }
 
 func (s *Stack) makeTasks(ctx context.Context) (boot.Service, *boot.Platform, error) {
-	cfg, err := s.base("tasks")
+	cfg, err := s.ServiceConfig("tasks")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -121,7 +121,7 @@ func (s *Stack) makeTasks(ctx context.Context) (boot.Service, *boot.Platform, er
 }
 
 func (s *Stack) makeNotifications(ctx context.Context) (boot.Service, *boot.Platform, error) {
-	cfg, err := s.base("notifications")
+	cfg, err := s.ServiceConfig("notifications")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -140,7 +140,7 @@ func (s *Stack) makeNotifications(ctx context.Context) (boot.Service, *boot.Plat
 }
 
 func (s *Stack) makeGateway(ctx context.Context) (boot.Service, *boot.Platform, error) {
-	cfg, err := s.base("gateway")
+	cfg, err := s.ServiceConfig("gateway")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -100,7 +100,12 @@ func (s *Stack) HTTPAddr() string { return s.gateway.HTTPAddr() }
 func (s *Stack) GRPCAddr() string { return s.gateway.Server.Addr() }
 
 // NATSURL is the broker's URL, without credentials.
-func (s *Stack) NATSURL() string { return s.broker.URL() }
+func (s *Stack) NATSURL() string {
+	if s.broker == nil {
+		return s.config.NATSURL
+	}
+	return s.broker.URL()
+}
 
 // AdminAddr is the operators' address; empty when there is none.
 func (s *Stack) AdminAddr() string {
@@ -119,7 +124,7 @@ func (s *Stack) Threads() *threads.Service { return s.threads }
 // Gateway is the gateway.
 func (s *Stack) Gateway() *gateway.Service { return s.gateway }
 
-// Broker is the embedded broker.
+// Broker is the embedded broker; nil where another one is used.
 func (s *Stack) Broker() *natsd.Server { return s.broker }
 
 // DatabaseURL is the URL of the role that may make roles and schemas. It holds the password.
@@ -190,15 +195,23 @@ func (s *Stack) addPostgres() {
 func (s *Stack) addBroker() {
 	s.group.Add("broker", func(ctx context.Context) error {
 		var err error
-		if s.credentials, err = natsd.LoadCredentials(filepath.Join(s.config.Data, "nats", "credentials.json")); err != nil {
+		if s.credentials, err = natsd.LoadCredentials(CredentialsFile(s.config.Data)); err != nil || s.config.NATSURL != "" {
 			return err
 		}
 		s.broker, err = natsd.Start(ctx, natsd.Config{
 			Addr: s.config.NATSAddr, StoreDir: filepath.Join(s.config.Data, "nats", "store"), Credentials: s.credentials, Log: s.config.Log,
 		})
 		return err
-	}, func(ctx context.Context) error { return s.broker.Stop(ctx) })
+	}, func(ctx context.Context) error {
+		if s.broker == nil {
+			return nil
+		}
+		return s.broker.Stop(ctx)
+	})
 }
+
+// CredentialsFile is where a data folder keeps the broker's credentials.
+func CredentialsFile(data string) string { return filepath.Join(data, "nats", "credentials.json") }
 
 // addService adds a service that is made when those before it serve.
 func (s *Stack) addService(name string, newService func(context.Context) (boot.Service, *boot.Platform, error)) {
