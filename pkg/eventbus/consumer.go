@@ -16,7 +16,7 @@ const idlePoll = 5 * time.Millisecond
 
 // ensure makes the durable consumer, or brings its settings up to date where it is there: where it began, and what
 // it has read, stay.
-func (r *Router) ensure(ctx context.Context) (jetstream.Consumer, error) {
+func (r *Router) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	wanted := jetstream.ConsumerConfig{
@@ -35,16 +35,15 @@ func (r *Router) ensure(ctx context.Context) (jetstream.Consumer, error) {
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
 	case err != nil:
-		return nil, fmt.Errorf("read consumer: %w", err)
+		return fmt.Errorf("read consumer: %w", err)
 	default:
 		now := there.CachedInfo().Config
 		wanted.DeliverPolicy, wanted.OptStartSeq, wanted.OptStartTime = now.DeliverPolicy, now.OptStartSeq, now.OptStartTime
 	}
-	made, err := r.cfg.JS.CreateOrUpdateConsumer(ctx, Stream, wanted)
-	if err != nil {
-		return nil, fmt.Errorf("ensure consumer: %w", err)
+	if _, err := r.cfg.JS.CreateOrUpdateConsumer(ctx, Stream, wanted); err != nil {
+		return fmt.Errorf("ensure consumer: %w", err)
 	}
-	return made, nil
+	return nil
 }
 
 // Refresh brings the settings of a consumer that is there up to date before Run does: from then on it keeps the events of
@@ -60,7 +59,7 @@ func (r *Router) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("eventbus: refresh %s: %w", r.cfg.Durable, err)
 	}
-	if _, err := r.ensure(ctx); err != nil {
+	if err := r.ensure(ctx); err != nil {
 		return fmt.Errorf("eventbus: refresh %s: %w", r.cfg.Durable, err)
 	}
 	return nil

@@ -81,7 +81,7 @@ type Meta struct {
 
 // Because returns ctx with the event as the cause of what is published under it, in the event's trace. The router has
 // done so for handlers of one event.
-func (m Meta) Because(ctx context.Context) context.Context {
+func (m *Meta) Because(ctx context.Context) context.Context {
 	return WithCause(trace.ContextWithSpanContext(ctx, m.span), m.ID.String(), m.Correlation)
 }
 

@@ -73,17 +73,16 @@ func (r *Router) run(ctx context.Context, events []received) (err error) {
 		return refuse("consumer %s has no handler for %s", r.cfg.Durable, events[0].meta.Type)
 	}
 	keys, spans := make([]inbox.Key, len(events)), make([]trace.Span, len(events))
-	under := ctx
+	own, seen := make([]context.Context, len(events)), 0
 	for i := range events {
 		meta := &events[i].meta
-		var own context.Context
-		own, spans[i] = r.startSpan(ctx, events[i])
-		meta.span = spans[i].SpanContext()
-		if i == 0 || meta.span.IsSampled() && !trace.SpanContextFromContext(under).IsSampled() {
-			under = own
+		own[i], spans[i] = r.startSpan(ctx, events[i])
+		if meta.span = spans[i].SpanContext(); meta.span.IsSampled() && !events[seen].meta.span.IsSampled() {
+			seen = i
 		}
 		keys[i] = inbox.Key{Consumer: r.cfg.Durable, EventID: meta.ID}
 	}
+	under := own[seen]
 	if len(events) == 1 {
 		under = WithCause(under, events[0].meta.ID.String(), events[0].meta.Correlation)
 	}
@@ -103,6 +102,7 @@ func (r *Router) run(ctx context.Context, events []received) (err error) {
 	return known.run(inbox.NewContext(under, keys...), events)
 }
 
+//nolint:spancheck // run ends it
 func (r *Router) startSpan(ctx context.Context, event received) (context.Context, trace.Span) {
 	return tracer().Start(extractTrace(ctx, event.msg.Header), "process "+event.meta.Type,
 		trace.WithSpanKind(trace.SpanKindConsumer),

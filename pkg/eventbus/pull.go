@@ -51,7 +51,7 @@ func (r *Router) pullAll(ctx context.Context, crew *crew) {
 // When it ends the subscription is drained: the broker has not sent, or has back, what did not come by then, and what did
 // come is taken up, so that nothing lies unacknowledged until AckWait has passed.
 func (r *Router) pull(ctx context.Context, crew *crew) (asked bool, err error) {
-	if _, err := r.ensure(ctx); err != nil {
+	if err := r.ensure(ctx); err != nil {
 		return false, err
 	}
 	arrived := make(chan *nats.Msg, 2*r.cfg.Held) // the room for events, and more than enough for the broker's words

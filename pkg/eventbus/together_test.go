@@ -138,7 +138,7 @@ func TestManyComeToWhatTheyComeToOneByOne(t *testing.T) {
 				require.NoError(rt, err)
 			}
 		}
-		any := func(marks map[uuid.UUID]bool, events []event) bool {
+		marked := func(marks map[uuid.UUID]bool, events []event) bool {
 			return slices.ContainsFunc(events, func(e event) bool { return marks[e.ID] })
 		}
 		var mu sync.Mutex
@@ -146,9 +146,9 @@ func TestManyComeToWhatTheyComeToOneByOne(t *testing.T) {
 			db: db,
 			before: func(events []event) error {
 				switch {
-				case any(dead, events):
+				case marked(dead, events):
 					return fault.DeniedFor("this")
-				case len(events) > 1 && any(shy, events):
+				case len(events) > 1 && marked(shy, events):
 					return errFaulty
 				}
 				return nil
@@ -156,7 +156,7 @@ func TestManyComeToWhatTheyComeToOneByOne(t *testing.T) {
 			after: func(events []event) error {
 				mu.Lock()
 				defer mu.Unlock()
-				if any(lost, events) {
+				if marked(lost, events) {
 					for _, e := range events {
 						delete(lost, e.ID)
 					}

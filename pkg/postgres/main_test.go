@@ -27,9 +27,9 @@ ALTER TABLE note ENABLE ROW LEVEL SECURITY;
 CREATE POLICY note_workspace ON note USING (workspace_id = (SELECT nullif(current_setting('app.ws', true), '')::uuid));
 `)}}}
 
-func newNotes(t testing.TB) *pgtest.DB {
-	t.Helper()
-	return pgtest.New(t, "notes", notes)
+func newNotes(tb testing.TB) *pgtest.DB {
+	tb.Helper()
+	return pgtest.New(tb, "notes", notes)
 }
 
 // wire is a proxy before the server that counts the round trips: how often the client told the server to answer.

@@ -11,14 +11,17 @@ func plainUUIDs(m *pgtype.Map) {
 	m.TryWrapScanPlanFuncs = append([]pgtype.TryWrapScanPlanFunc{scanUUID}, m.TryWrapScanPlanFuncs...)
 }
 
-// plainUUID is a uuid.UUID as pgx knows it.
-type plainUUID uuid.UUID
+// sentUUID and readUUID are a uuid.UUID as pgx knows it.
+type (
+	sentUUID uuid.UUID
+	readUUID uuid.UUID
+)
 
 // UUIDValue implements pgtype.UUIDValuer.
-func (u plainUUID) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: u, Valid: true}, nil }
+func (u sentUUID) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: u, Valid: true}, nil }
 
 // ScanUUID implements pgtype.UUIDScanner. NULL leaves what was there, as uuid.UUID's own scanner does.
-func (u *plainUUID) ScanUUID(v pgtype.UUID) error {
+func (u *readUUID) ScanUUID(v pgtype.UUID) error {
 	if v.Valid {
 		*u = v.Bytes
 	}
@@ -28,7 +31,7 @@ func (u *plainUUID) ScanUUID(v pgtype.UUID) error {
 func encodeUUID(value any) (plan pgtype.WrappedEncodePlanNextSetter, next any, ok bool) {
 	switch value := value.(type) {
 	case uuid.UUID:
-		return &encodesUUID{}, plainUUID(value), true
+		return &encodesUUID{}, sentUUID(value), true
 	case []uuid.UUID:
 		return &encodesUUIDs{}, pgtype.FlatArray[uuid.UUID](value), true
 	}
@@ -41,7 +44,7 @@ func (p *encodesUUID) SetNext(next pgtype.EncodePlan) { p.next = next }
 
 func (p *encodesUUID) Encode(value any, buf []byte) ([]byte, error) {
 	id, _ := value.(uuid.UUID) // of the type that the plan was made for
-	return p.next.Encode(plainUUID(id), buf)
+	return p.next.Encode(sentUUID(id), buf)
 }
 
 type encodesUUIDs struct{ next pgtype.EncodePlan }
@@ -58,7 +61,7 @@ func (p *encodesUUIDs) Encode(value any, buf []byte) ([]byte, error) {
 
 func scanUUID(target any) (plan pgtype.WrappedScanPlanNextSetter, next any, ok bool) {
 	if id, is := target.(*uuid.UUID); is {
-		return &scansUUID{}, (*plainUUID)(id), true
+		return &scansUUID{}, (*readUUID)(id), true
 	}
 	return nil, nil, false
 }
@@ -69,5 +72,5 @@ func (p *scansUUID) SetNext(next pgtype.ScanPlan) { p.next = next }
 
 func (p *scansUUID) Scan(src []byte, target any) error {
 	id, _ := target.(*uuid.UUID)
-	return p.next.Scan(src, (*plainUUID)(id))
+	return p.next.Scan(src, (*readUUID)(id))
 }
