@@ -24,6 +24,12 @@ func violates(err error, code, constraint string) bool {
 	return ok && pg.Code == code && (constraint == "" || pg.ConstraintName == constraint)
 }
 
+// IsLockTimeout tells whether err says that a lock was not had within lock_timeout.
+func IsLockTimeout(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "55P03"
+}
+
 // IsNoRows tells whether err says that a query for one row found none.
 func IsNoRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 

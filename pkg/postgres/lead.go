@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -28,11 +30,22 @@ type report func(error) error
 // setWorkspace sets app.ws until the end of the transaction. The nil workspace is the empty string, which the
 // policies read as no workspace.
 func setWorkspace(ws uuid.UUID) statement {
-	value := ""
-	if ws != uuid.Nil {
-		value = ws.String()
+	return statement{sql: "select set_config('app.ws', $1, true)", args: []any{setting(ws)}}
+}
+
+// setWorkspaceAndLocks bounds the waiting for locks as well, in milliseconds.
+func setWorkspaceAndLocks(ws uuid.UUID, limit time.Duration) statement {
+	return statement{
+		sql:  "select set_config('app.ws', $1, true), set_config('lock_timeout', $2, true)",
+		args: []any{setting(ws), strconv.FormatInt(limit.Milliseconds(), 10)},
 	}
-	return statement{sql: "select set_config('app.ws', $1, true)", args: []any{value}}
+}
+
+func setting(ws uuid.UUID) string {
+	if ws == uuid.Nil {
+		return ""
+	}
+	return ws.String()
 }
 
 // send sends the lead and what is queued, and reads the lead's results. Where the lead failed, the results that

@@ -76,6 +76,7 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		cfg.MaxConns = defaultMaxConns
 	}
 	cfg.MaxConnLifetime, cfg.MaxConnLifetimeJitter, cfg.MaxConnIdleTime = maxConnLife, maxConnLife/10, maxConnIdle
+	cfg.AfterConnect = registerUUIDs
 	conn := cfg.ConnConfig
 	if conn.ConnectTimeout == 0 {
 		conn.ConnectTimeout = connectTimeout

@@ -19,7 +19,8 @@ var serviceName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 // Prepare makes what a service needs before its first migration: the roles <service>_owner and <service>_app with
 // these passwords, the schema <service> that the owner owns and the app role may use, default privileges so that
 // the app role reads and writes the tables to come, and the extension btree_gin. Both roles get their search_path
-// and timeouts as settings of the role.
+// and timeouts as settings of the role. Where an index serves, no table is read from end to end: a plan that was made
+// while a table was small is kept while it grows, and with it the choice between the two.
 //
 // It may be run any number of times and by many at once, in one database or in several of the same cluster. The
 // admin needs CREATEROLE and CREATE on the database; a superuser has both. Passwords go to the server as SCRAM
@@ -134,7 +135,8 @@ func (p preparation) prepareRole(ctx context.Context, tx pgx.Tx, kind string) er
 		"owner": {"statement_timeout = 0", "lock_timeout = '30s'", "idle_in_transaction_session_timeout = '60s'"},
 		"app":   {"statement_timeout = '15s'", "lock_timeout = '10s'", "idle_in_transaction_session_timeout = '30s'"},
 	}[kind]
-	settings = append(settings, "search_path = "+pgx.Identifier{p.service}.Sanitize(), "jit = off", "timezone = 'UTC'")
+	settings = append(settings, "search_path = "+pgx.Identifier{p.service}.Sanitize(), "jit = off", "timezone = 'UTC'",
+		"enable_seqscan = off")
 	for _, setting := range settings {
 		if _, err := tx.Exec(ctx, "alter role "+role+" set "+setting); err != nil {
 			return fmt.Errorf("alter role %s set %s: %w", name, setting, err)

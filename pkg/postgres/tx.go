@@ -57,6 +57,7 @@ func backoff(try int) time.Duration {
 type Tx struct {
 	pool      *pgxpool.Pool
 	ws        uuid.UUID
+	locks     time.Duration // how long a statement may wait for a lock; 0: for ever
 	conn      *pgxpool.Conn // nil until the first statement
 	sent      bool          // COMMIT was sent
 	committed bool          // and the server has confirmed it
@@ -69,6 +70,10 @@ type Tx struct {
 func (tx *Tx) AfterCommit(hook func()) {
 	tx.hooks = append(tx.hooks, hook)
 }
+
+// LockTimeout bounds how long each statement may wait for a lock; one that waits longer fails, and the transaction with
+// it: IsLockTimeout knows that error. It takes no round trip. Call it before the first statement: later it does nothing.
+func (tx *Tx) LockTimeout(limit time.Duration) { tx.locks = limit }
 
 // Exec implements DBTX.
 func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -184,7 +189,11 @@ func (tx *Tx) open(ctx context.Context) (lead, error) {
 		return nil, tx.note(err)
 	}
 	tx.conn = conn
-	return lead{{sql: "begin"}, setWorkspace(tx.ws)}, nil
+	opening := lead{{sql: "begin"}, setWorkspace(tx.ws)}
+	if tx.locks > 0 {
+		opening[1] = setWorkspaceAndLocks(tx.ws, tx.locks)
+	}
+	return opening, nil
 }
 
 // note keeps the first error of the database, which decides about another try however fn dresses it.

@@ -75,10 +75,14 @@ func requireIndexes(t *testing.T, plan string) {
 
 func explain(t *testing.T, db postgres.DBTX, sql string, args ...any) string {
 	t.Helper()
-	rows, err := db.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF) "+sql, args...)
-	require.NoError(t, err)
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(t, err)
+	var lines []string
+	b := &pgx.Batch{}
+	b.Queue("SELECT set_config('enable_seqscan', 'on', true)") // as if the role did not forbid it
+	b.Queue("EXPLAIN (ANALYZE, COSTS OFF) "+sql, args...).Query(func(rows pgx.Rows) (err error) {
+		lines, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	require.NoError(t, db.SendBatch(t.Context(), b).Close())
 	plan := strings.Join(lines, "\n")
 	return plan
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/due"
 	"github.com/meridianhq/meridian/pkg/eventbus"
+	"github.com/meridianhq/meridian/pkg/groupcommit"
 	"github.com/meridianhq/meridian/pkg/postgres"
 	"github.com/meridianhq/meridian/pkg/projection"
 	"github.com/meridianhq/meridian/pkg/workingtime"
@@ -59,6 +60,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	useCases := app.New(app.Deps{
 		Store:  store.New(p.DB, p.Owner, p.Outbox, wire.Encoder(p.Config.EventHost)),
 		Access: rights, Clock: p.Clock, WorkingTime: workingtime.New(availability), Pending: func() { dues.Wake() },
+		GroupSizes: groupcommit.NewSizes(deps.Metrics, wire.Service, "message"),
 	})
 	dues = jobs.ComputeDues(useCases, p.Clock, p.Log)
 	reactions := eventbus.NewRouter(eventbus.RouterConfig{Durable: wire.Service, JS: p.JS, DB: p.Owner, Log: p.Log, Machine: p.Machine})

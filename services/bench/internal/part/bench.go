@@ -132,6 +132,10 @@ func (b *Bench) turns(ctx context.Context, sides ...side) ([]figure.Side, error)
 			return nil, fmt.Errorf("warm up: %s: %w", s.name, err)
 		}
 	}
+	// What the warming has filled is new to the database, which looks at its tables by itself once a minute.
+	if _, err := b.world.DB.Exec(ctx, `ANALYZE`); err != nil {
+		return nil, fmt.Errorf("analyze: %w", err)
+	}
 	for round := range b.cfg.Rounds {
 		for i := range sides {
 			i = (i + round) % len(sides)

@@ -90,7 +90,7 @@ func TestEveryPlanGoesByAnIndex(t *testing.T) {
 		}
 		tx, err := database.Owner.Pool().Begin(ctx)
 		require.NoError(t, err)
-		_, err = tx.Exec(ctx, "SELECT set_config('app.ws', $1, true)", ws.String())
+		_, err = tx.Exec(ctx, "SELECT set_config('app.ws', $1, true), set_config('enable_seqscan', 'on', true)", ws.String())
 		require.NoError(t, err)
 		rows, err := tx.Query(ctx, "EXPLAIN "+q.SQL, q.Args...)
 		require.NoError(t, err)

@@ -47,7 +47,7 @@ func (s *seeded) explain(t *testing.T, c call) (plan map[string]any, text string
 	t.Helper()
 	var raw []byte
 	err := pgx.BeginFunc(t.Context(), s.db.Owner.Pool(), func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), `SELECT set_config('app.ws', $1, true)`, s.ws.String()); err != nil {
+		if _, err := tx.Exec(t.Context(), `SELECT set_config('app.ws', $1, true), set_config('enable_seqscan', 'on', true)`, s.ws.String()); err != nil {
 			return err
 		}
 		return tx.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+c.sql, c.args...).Scan(&raw)

@@ -7,7 +7,14 @@
 // thread is locked before its asks, and asks in the order of their ids.
 package app
 
-import "github.com/meridianhq/meridian/pkg/clock"
+import (
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/groupcommit"
+	"github.com/meridianhq/meridian/services/threads/internal/domain"
+)
 
 // App is the use cases. It is safe for concurrent use.
 type App struct {
@@ -16,6 +23,8 @@ type App struct {
 	clock       clock.Clock
 	workingTime WorkingTime
 	pending     func()
+	// posts are plain messages, gathered by workspace.
+	posts *groupcommit.Committer[uuid.UUID, Post, domain.Message]
 }
 
 // Deps is what the use cases need.
@@ -28,9 +37,13 @@ type Deps struct {
 	WorkingTime WorkingTime
 	// Pending is called after each commit that left due times to be computed. It must not block.
 	Pending func()
+	// GroupSizes observes how many messages are posted together; nil for none.
+	GroupSizes prometheus.Observer
 }
 
 // New makes the use cases.
 func New(d Deps) *App {
-	return &App{store: d.Store, access: d.Access, clock: d.Clock, workingTime: d.WorkingTime, pending: d.Pending}
+	a := &App{store: d.Store, access: d.Access, clock: d.Clock, workingTime: d.WorkingTime, pending: d.Pending}
+	a.posts = groupcommit.New(groupcommit.Config[uuid.UUID, Post, domain.Message]{Run: a.postTogether, Sizes: d.GroupSizes})
+	return a
 }

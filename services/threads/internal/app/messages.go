@@ -31,8 +31,8 @@ type MessageTx interface {
 	LockedMessage(ctx context.Context, member, thread uuid.UUID, sequence int64) (domain.Message, error)
 	// Mentions finds the members and teams of these handles that may read the space, in the handles' order.
 	Mentions(ctx context.Context, space uuid.UUID, handles []string) ([]domain.Mention, error)
-	// AddMessage adds a new message.
-	AddMessage(ctx context.Context, m domain.Message) error
+	// AddMessages adds new messages of that time.
+	AddMessages(ctx context.Context, at time.Time, messages ...domain.Message) error
 	// SaveEdit keeps an edited message, and the body it had as a revision.
 	SaveEdit(ctx context.Context, m domain.Message) error
 	// SaveDeletion keeps a tombstone and removes all that the message held.

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/groupcommit"
 	"github.com/meridianhq/meridian/services/threads/internal/domain"
 )
 
@@ -27,9 +29,10 @@ type CreateMessage struct {
 	Asks []domain.AskDraft
 }
 
-// CreateMessage posts a message. It is the hot path, in two round trips: one statement that checks the right, takes the
-// sequence and locks the thread; then all that is written, with the commit. Mentions, asks, urgency and a reply each add
-// a look of their own where there are any.
+// CreateMessage posts a message. It is the hot path: a plain message is posted together with what else arrives for the
+// workspace. One that asks, is URGENT, or that the group leaves apart is posted alone: one statement checks the right,
+// takes the sequence and locks the thread; then all that is written goes with the commit. Mentions, asks, urgency and a
+// reply each add a look of their own there.
 func (a *App) CreateMessage(ctx context.Context, cmd CreateMessage) (domain.Message, error) {
 	caller, err := a.caller(ctx)
 	if err != nil {
@@ -42,13 +45,40 @@ func (a *App) CreateMessage(ctx context.Context, cmd CreateMessage) (domain.Mess
 	if err != nil {
 		return domain.Message{}, err
 	}
+	if plain(draft) {
+		posted, err := a.posts.Do(ctx, caller.Workspace, Post{
+			Context: ctx, Caller: caller, Thread: cmd.Thread, Draft: draft, Need: auth.Need(ctx), Handles: domain.Handles(draft.Body),
+		})
+		switch {
+		case errors.Is(err, ErrTaken):
+			return a.repeated(ctx, caller, cmd.Thread)
+		case !errors.Is(err, groupcommit.ErrAlone):
+			return posted, err
+		}
+	}
+	return a.postAlone(ctx, caller, cmd.Thread, draft)
+}
+
+// repeated returns what a request made before has posted.
+func (a *App) repeated(ctx context.Context, caller auth.Caller, thread uuid.UUID) (domain.Message, error) {
+	prior, found, err := a.store.Prior(ctx, caller.Workspace)
+	if err == nil && !found {
+		err = ErrTaken
+	}
+	if err != nil {
+		return domain.Message{}, err
+	}
+	return a.replayedMessage(ctx, caller, thread, prior)
+}
+
+func (a *App) postAlone(ctx context.Context, caller auth.Caller, thread uuid.UUID, draft domain.Draft) (domain.Message, error) {
 	var posted domain.Message
 	var prior string
-	err = a.asking(ctx, func() error {
+	err := a.asking(ctx, func() error {
 		var err error
 		prior, err = a.create(ctx, caller, func(ctx context.Context, tx Tx) error {
 			var err error
-			posted, err = a.post(ctx, tx, caller, cmd.Thread, draft)
+			posted, err = a.post(ctx, tx, caller, thread, draft)
 			return err
 		})
 		return err
@@ -57,7 +87,7 @@ func (a *App) CreateMessage(ctx context.Context, cmd CreateMessage) (domain.Mess
 		return domain.Message{}, err
 	}
 	if prior != "" {
-		return a.replayedMessage(ctx, caller, cmd.Thread, prior)
+		return a.replayedMessage(ctx, caller, thread, prior)
 	}
 	if len(posted.Asks) > 0 {
 		a.pending()
@@ -122,7 +152,7 @@ func (a *App) post(ctx context.Context, tx Tx, caller auth.Caller, thread uuid.U
 			return domain.Message{}, err
 		}
 	}
-	if err := tx.AddMessage(ctx, m); err != nil {
+	if err := tx.AddMessages(ctx, now, m); err != nil {
 		return domain.Message{}, err
 	}
 	if len(m.Asks) > 0 {
@@ -130,7 +160,7 @@ func (a *App) post(ctx context.Context, tx Tx, caller auth.Caller, thread uuid.U
 			return domain.Message{}, err
 		}
 	}
-	if err := tx.ReadOwnPost(ctx, t, m); err != nil {
+	if err := tx.ReadOwnPosts(ctx, now, ownPosts([]domain.Thread{t}, []domain.Message{m})...); err != nil {
 		return domain.Message{}, err
 	}
 	return m, publish(ctx, tx, caller, now, events)

@@ -34,11 +34,20 @@ type ReadStateTx interface {
 	SaveReadStates(ctx context.Context, states []domain.ReadState, at time.Time) error
 	// ImportedThrough returns how many of the messages of threads up to a sequence were imported, by thread.
 	ImportedThrough(ctx context.Context, through map[uuid.UUID]int64) (map[uuid.UUID]int64, error)
-	// ReadOwnPost is the rule of a new message for its author: they follow the thread, and where they had read all
-	// before it, that was not imported, they have read it too. Their read state is Untold then.
-	ReadOwnPost(ctx context.Context, t domain.Thread, m domain.Message) error
+	// ReadOwnPosts is the rule of new messages for their authors: they follow the thread, and where they had read all
+	// before them, that was not imported, they have read them too. Their read state is Untold then. No two are of the
+	// same member and thread.
+	ReadOwnPosts(ctx context.Context, at time.Time, posts ...OwnPost) error
 	// TeamMembers returns the members of teams.
 	TeamMembers(ctx context.Context, teams []uuid.UUID) ([]uuid.UUID, error)
+}
+
+// OwnPost is what a member has posted to a thread: the messages from the sequence First to Last.
+type OwnPost struct {
+	Member, Thread uuid.UUID
+	First, Last    int64
+	// ImportedCount is the thread's.
+	ImportedCount int64
 }
 
 // ReadStateKey says whose read state of what.

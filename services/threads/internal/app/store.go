@@ -14,6 +14,9 @@ import (
 // ErrTaken says that a claimed request was made before. It is a fault for the moment in which its record is cleared.
 var ErrTaken = fault.New(fault.Unavailable, fault.ReasonUnavailable, "the request_id is being cleared; try again")
 
+// ErrLocked says that a group of posts gave up waiting for another transaction.
+var ErrLocked = fault.New(fault.Unavailable, fault.ReasonUnavailable, "the database is too busy; try again")
+
 // Store is the service's database. Every method is confined to the workspace it is given.
 type Store interface {
 	ThreadReader

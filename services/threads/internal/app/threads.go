@@ -28,6 +28,10 @@ type ThreadTx interface {
 	// TakeSequence takes the thread's next sequence and version and locks it, if the member has the right. taken is
 	// false when there is no such thread or not enough right.
 	TakeSequence(ctx context.Context, member, thread uuid.UUID, need auth.Right) (t domain.Thread, taken bool, err error)
+	// PlacePosts does for many posts what each would do by itself, in one round trip: it locks their threads, in the
+	// order in which threads are locked, judges each post, claims its request, takes its sequence and finds whom it
+	// mentions. It fails with ErrTaken when the same request is being made elsewhere at this moment.
+	PlacePosts(ctx context.Context, posts []Post) ([]Place, error)
 	// AddThread adds a new thread.
 	AddThread(ctx context.Context, t domain.Thread) error
 	// SaveThread keeps what a locked thread has become.

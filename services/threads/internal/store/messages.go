@@ -77,23 +77,6 @@ func (s *Store) Revisions(ctx context.Context, ws, member uuid.UUID, q app.Revis
 	return app.RevisionPage{Result: result, Space: seen.Space, Have: seen.Have}, nil
 }
 
-// AddMessage implements app.MessageTx.
-func (t *tx) AddMessage(ctx context.Context, m domain.Message) error {
-	members, teams := columnsOf(m.Mentions)
-	var offset *int32
-	if m.UTCOffset != nil {
-		seconds := int32(m.UTCOffset.Seconds())
-		offset = &seconds
-	}
-	return t.writes.InsertMessage(ctx, db.InsertMessageParams{
-		WorkspaceID: m.Workspace, ThreadID: m.Thread, Sequence: m.Sequence, MessageID: m.ID, AuthorID: m.Author,
-		Body: m.Body, ReplyTo: m.ReplyTo, MentionedMembers: members, MentionedTeams: teams, Revision: m.Revision,
-		Version: m.Version, CreateTime: m.CreateTime, UpdateTime: m.UpdateTime, Imported: m.Imported,
-		UtcOffsetSeconds: offset, ExternalID: m.ExternalID, Urgency: int16(m.Urgency), UrgentReason: m.UrgentReason,
-		AskCount: int16(len(m.Asks)),
-	})
-}
-
 // SaveEdit implements app.MessageTx.
 func (t *tx) SaveEdit(ctx context.Context, m domain.Message) error {
 	if err := t.writes.KeepRevision(ctx, db.KeepRevisionParams{

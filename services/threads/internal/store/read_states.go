@@ -136,14 +136,6 @@ func (t *tx) ImportedThrough(ctx context.Context, through map[uuid.UUID]int64) (
 	return imported, nil
 }
 
-// ReadOwnPost implements app.ReadStateTx.
-func (t *tx) ReadOwnPost(ctx context.Context, d domain.Thread, m domain.Message) error {
-	return t.writes.ReadOwnPost(ctx, db.ReadOwnPostParams{
-		WorkspaceID: m.Workspace, MemberID: m.Author, ThreadID: m.Thread, Sequence: m.Sequence,
-		ImportedCount: d.ImportedCount, Posted: m.Sequence - 1 - d.ImportedCount, UpdateTime: &m.CreateTime,
-	})
-}
-
 // TeamMembers implements app.ReadStateTx.
 func (t *tx) TeamMembers(ctx context.Context, teams []uuid.UUID) ([]uuid.UUID, error) {
 	members, err := t.now.TeamMembers(ctx, db.TeamMembersParams{WorkspaceID: t.ws, TeamIds: teams})

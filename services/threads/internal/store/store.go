@@ -92,8 +92,11 @@ func (s *Store) InTx(ctx context.Context, ws uuid.UUID, fn func(ctx context.Cont
 		}
 		return pg.CommitWith(ctx, &later.batch)
 	})
-	if replay.IsTaken(err) {
+	switch {
+	case replay.IsTaken(err):
 		return fmt.Errorf("%w: %w", app.ErrTaken, err)
+	case postgres.IsLockTimeout(err):
+		return fmt.Errorf("%w: %w", app.ErrLocked, err)
 	}
 	return err
 }

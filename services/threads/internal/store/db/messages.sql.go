@@ -69,58 +69,54 @@ func (q *Queries) DeleteRevisions(ctx context.Context, arg DeleteRevisionsParams
 	return err
 }
 
-const insertMessage = `-- name: InsertMessage :exec
+const insertMessages = `-- name: InsertMessages :exec
 INSERT INTO messages (workspace_id, thread_id, sequence, message_id, author_id, body, reply_to, mentioned_members,
-                      mentioned_teams, revision, version, create_time, update_time, imported, utc_offset_seconds,
-                      external_id, urgency, urgent_reason, ask_count)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-        $9, $10, $11, $12, $13, $14, $15,
-        $16, $17, $18, $19)
+                      mentioned_teams, revision, version, create_time, update_time, urgency, urgent_reason, ask_count)
+SELECT $1, n.thread_id, n.sequence, n.message_id, n.author_id, n.body, n.reply_to,
+       string_to_array(n.members, ' ')::uuid[], string_to_array(n.teams, ' ')::uuid[], 1, n.version, $2,
+       $2, n.urgency, n.urgent_reason, n.ask_count
+FROM (SELECT unnest($3::uuid[]) AS thread_id, unnest($4::bigint[]) AS sequence,
+             unnest($5::uuid[]) AS message_id, unnest($6::uuid[]) AS author_id,
+             unnest($7::text[]) AS body, unnest($8::bigint[]) AS reply_to,
+             unnest($9::text[]) AS members, unnest($10::text[]) AS teams,
+             unnest($11::bigint[]) AS version, unnest($12::smallint[]) AS urgency,
+             unnest($13::text[]) AS urgent_reason, unnest($14::smallint[]) AS ask_count) n
 `
 
-type InsertMessageParams struct {
-	WorkspaceID      uuid.UUID
-	ThreadID         uuid.UUID
-	Sequence         int64
-	MessageID        uuid.UUID
-	AuthorID         uuid.UUID
-	Body             string
-	ReplyTo          int64
-	MentionedMembers []uuid.UUID
-	MentionedTeams   []uuid.UUID
-	Revision         int64
-	Version          int64
-	CreateTime       time.Time
-	UpdateTime       time.Time
-	Imported         bool
-	UtcOffsetSeconds *int32
-	ExternalID       string
-	Urgency          int16
-	UrgentReason     string
-	AskCount         int16
+type InsertMessagesParams struct {
+	WorkspaceID   uuid.UUID
+	CreateTime    time.Time
+	ThreadIds     []uuid.UUID
+	Sequences     []int64
+	MessageIds    []uuid.UUID
+	AuthorIds     []uuid.UUID
+	Bodies        []string
+	RepliesTo     []int64
+	Members       []string
+	Teams         []string
+	Versions      []int64
+	Urgencies     []int16
+	UrgentReasons []string
+	AskCounts     []int16
 }
 
-func (q *Queries) InsertMessage(ctx context.Context, arg InsertMessageParams) error {
-	_, err := q.db.Exec(ctx, insertMessage,
+// New messages. Of mentions the ids are in one text each, parted by blanks.
+func (q *Queries) InsertMessages(ctx context.Context, arg InsertMessagesParams) error {
+	_, err := q.db.Exec(ctx, insertMessages,
 		arg.WorkspaceID,
-		arg.ThreadID,
-		arg.Sequence,
-		arg.MessageID,
-		arg.AuthorID,
-		arg.Body,
-		arg.ReplyTo,
-		arg.MentionedMembers,
-		arg.MentionedTeams,
-		arg.Revision,
-		arg.Version,
 		arg.CreateTime,
-		arg.UpdateTime,
-		arg.Imported,
-		arg.UtcOffsetSeconds,
-		arg.ExternalID,
-		arg.Urgency,
-		arg.UrgentReason,
-		arg.AskCount,
+		arg.ThreadIds,
+		arg.Sequences,
+		arg.MessageIds,
+		arg.AuthorIds,
+		arg.Bodies,
+		arg.RepliesTo,
+		arg.Members,
+		arg.Teams,
+		arg.Versions,
+		arg.Urgencies,
+		arg.UrgentReasons,
+		arg.AskCounts,
 	)
 	return err
 }

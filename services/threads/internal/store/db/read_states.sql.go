@@ -162,42 +162,49 @@ func (q *Queries) LockReadStates(ctx context.Context, arg LockReadStatesParams) 
 	return err
 }
 
-const readOwnPost = `-- name: ReadOwnPost :exec
-INSERT INTO read_states (workspace_id, member_id, thread_id, last_read_sequence, imported_before, followed, told, update_time)
-SELECT $1, $2, $3, CASE WHEN p.posted = 0 THEN p.sequence ELSE 0 END,
-       CASE WHEN p.posted = 0 THEN p.imported ELSE 0 END, true, false, $4
-FROM (SELECT $5::bigint AS sequence, $6::bigint AS imported, $7::bigint AS posted) p
-ON CONFLICT (workspace_id, member_id, thread_id) DO UPDATE
-SET last_read_sequence = CASE WHEN read_states.last_read_sequence - read_states.imported_before = $7::bigint
-                              THEN $5::bigint ELSE read_states.last_read_sequence END,
-    imported_before = CASE WHEN read_states.last_read_sequence - read_states.imported_before = $7::bigint
-                           THEN $6::bigint ELSE read_states.imported_before END,
-    followed = true, unfollowed = false, told = false, update_time = excluded.update_time
-WHERE NOT read_states.followed
-   OR read_states.last_read_sequence - read_states.imported_before = $7::bigint
+const readOwnPosts = `-- name: ReadOwnPosts :exec
+WITH touched AS MATERIALIZED (
+    SELECT n.member_id, n.thread_id, n.sequence, n.imported, n.posted, s.all_read
+    FROM (SELECT unnest($3::uuid[]) AS member_id, unnest($4::uuid[]) AS thread_id,
+                 unnest($5::bigint[]) AS sequence, unnest($6::bigint[]) AS imported,
+                 unnest($7::bigint[]) AS posted
+          ORDER BY 1, 2) n
+    CROSS JOIN LATERAL (
+        SELECT r.last_read_sequence - r.imported_before = n.posted AS all_read
+        FROM read_states r
+        WHERE r.workspace_id = $2 AND r.member_id = n.member_id AND r.thread_id = n.thread_id
+          AND (NOT r.followed OR r.last_read_sequence - r.imported_before = n.posted)
+        FOR UPDATE) s
+)
+UPDATE read_states r
+SET last_read_sequence = CASE WHEN touched.all_read THEN touched.sequence ELSE r.last_read_sequence END,
+    imported_before = CASE WHEN touched.all_read THEN touched.imported ELSE r.imported_before END,
+    followed = true, unfollowed = false, told = false, update_time = $1
+FROM touched
+WHERE r.workspace_id = $2 AND r.member_id = touched.member_id AND r.thread_id = touched.thread_id
 `
 
-type ReadOwnPostParams struct {
-	WorkspaceID   uuid.UUID
-	MemberID      uuid.UUID
-	ThreadID      uuid.UUID
-	UpdateTime    *time.Time
-	Sequence      int64
-	ImportedCount int64
-	Posted        int64
+type ReadOwnPostsParams struct {
+	UpdateTime     *time.Time
+	WorkspaceID    uuid.UUID
+	MemberIds      []uuid.UUID
+	ThreadIds      []uuid.UUID
+	Sequences      []int64
+	ImportedCounts []int64
+	Posteds        []int64
 }
 
-// Has the author of a new message follow its thread, and moves their pointer to it where they had read all before it:
-// where as many messages are left to read as were imported.
-func (q *Queries) ReadOwnPost(ctx context.Context, arg ReadOwnPostParams) error {
-	_, err := q.db.Exec(ctx, readOwnPost,
-		arg.WorkspaceID,
-		arg.MemberID,
-		arg.ThreadID,
+// Has the authors of new messages follow their threads, and moves their pointers to these where they had read all before
+// them: where as many messages are left to read as were imported. The rows have been laid by AddReadStates.
+func (q *Queries) ReadOwnPosts(ctx context.Context, arg ReadOwnPostsParams) error {
+	_, err := q.db.Exec(ctx, readOwnPosts,
 		arg.UpdateTime,
-		arg.Sequence,
-		arg.ImportedCount,
-		arg.Posted,
+		arg.WorkspaceID,
+		arg.MemberIds,
+		arg.ThreadIds,
+		arg.Sequences,
+		arg.ImportedCounts,
+		arg.Posteds,
 	)
 	return err
 }

@@ -8,13 +8,19 @@ FROM messages m
 JOIN threads t ON t.workspace_id = m.workspace_id AND t.thread_id = m.thread_id
 WHERE m.workspace_id = @workspace_id AND m.thread_id = @thread_id AND m.sequence = @sequence;
 
--- name: InsertMessage :exec
+-- name: InsertMessages :exec
+-- New messages. Of mentions the ids are in one text each, parted by blanks.
 INSERT INTO messages (workspace_id, thread_id, sequence, message_id, author_id, body, reply_to, mentioned_members,
-                      mentioned_teams, revision, version, create_time, update_time, imported, utc_offset_seconds,
-                      external_id, urgency, urgent_reason, ask_count)
-VALUES (@workspace_id, @thread_id, @sequence, @message_id, @author_id, @body, @reply_to, @mentioned_members,
-        @mentioned_teams, @revision, @version, @create_time, @update_time, @imported, @utc_offset_seconds,
-        @external_id, @urgency, @urgent_reason, @ask_count);
+                      mentioned_teams, revision, version, create_time, update_time, urgency, urgent_reason, ask_count)
+SELECT @workspace_id, n.thread_id, n.sequence, n.message_id, n.author_id, n.body, n.reply_to,
+       string_to_array(n.members, ' ')::uuid[], string_to_array(n.teams, ' ')::uuid[], 1, n.version, @create_time,
+       @create_time, n.urgency, n.urgent_reason, n.ask_count
+FROM (SELECT unnest(@thread_ids::uuid[]) AS thread_id, unnest(@sequences::bigint[]) AS sequence,
+             unnest(@message_ids::uuid[]) AS message_id, unnest(@author_ids::uuid[]) AS author_id,
+             unnest(@bodies::text[]) AS body, unnest(@replies_to::bigint[]) AS reply_to,
+             unnest(@members::text[]) AS members, unnest(@teams::text[]) AS teams,
+             unnest(@versions::bigint[]) AS version, unnest(@urgencies::smallint[]) AS urgency,
+             unnest(@urgent_reasons::text[]) AS urgent_reason, unnest(@ask_counts::smallint[]) AS ask_count) n;
 
 -- name: KeepRevision :exec
 -- Keeps the present body of a message as a revision, before it is replaced.

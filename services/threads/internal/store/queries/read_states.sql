@@ -65,21 +65,28 @@ SELECT n.thread_id::uuid AS thread_id,
         WHERE m.workspace_id = @workspace_id AND m.thread_id = n.thread_id AND m.imported AND m.sequence <= n.sequence) AS imported
 FROM (SELECT unnest(@thread_ids::uuid[]) AS thread_id, unnest(@sequences::bigint[]) AS sequence) n;
 
--- name: ReadOwnPost :exec
--- Has the author of a new message follow its thread, and moves their pointer to it where they had read all before it:
--- where as many messages are left to read as were imported.
-INSERT INTO read_states (workspace_id, member_id, thread_id, last_read_sequence, imported_before, followed, told, update_time)
-SELECT @workspace_id, @member_id, @thread_id, CASE WHEN p.posted = 0 THEN p.sequence ELSE 0 END,
-       CASE WHEN p.posted = 0 THEN p.imported ELSE 0 END, true, false, @update_time
-FROM (SELECT @sequence::bigint AS sequence, @imported_count::bigint AS imported, @posted::bigint AS posted) p
-ON CONFLICT (workspace_id, member_id, thread_id) DO UPDATE
-SET last_read_sequence = CASE WHEN read_states.last_read_sequence - read_states.imported_before = @posted::bigint
-                              THEN @sequence::bigint ELSE read_states.last_read_sequence END,
-    imported_before = CASE WHEN read_states.last_read_sequence - read_states.imported_before = @posted::bigint
-                           THEN @imported_count::bigint ELSE read_states.imported_before END,
-    followed = true, unfollowed = false, told = false, update_time = excluded.update_time
-WHERE NOT read_states.followed
-   OR read_states.last_read_sequence - read_states.imported_before = @posted::bigint;
+-- name: ReadOwnPosts :exec
+-- Has the authors of new messages follow their threads, and moves their pointers to these where they had read all before
+-- them: where as many messages are left to read as were imported. The rows have been laid by AddReadStates.
+WITH touched AS MATERIALIZED (
+    SELECT n.*, s.all_read
+    FROM (SELECT unnest(@member_ids::uuid[]) AS member_id, unnest(@thread_ids::uuid[]) AS thread_id,
+                 unnest(@sequences::bigint[]) AS sequence, unnest(@imported_counts::bigint[]) AS imported,
+                 unnest(@posteds::bigint[]) AS posted
+          ORDER BY 1, 2) n
+    CROSS JOIN LATERAL (
+        SELECT r.last_read_sequence - r.imported_before = n.posted AS all_read
+        FROM read_states r
+        WHERE r.workspace_id = @workspace_id AND r.member_id = n.member_id AND r.thread_id = n.thread_id
+          AND (NOT r.followed OR r.last_read_sequence - r.imported_before = n.posted)
+        FOR UPDATE) s
+)
+UPDATE read_states r
+SET last_read_sequence = CASE WHEN touched.all_read THEN touched.sequence ELSE r.last_read_sequence END,
+    imported_before = CASE WHEN touched.all_read THEN touched.imported ELSE r.imported_before END,
+    followed = true, unfollowed = false, told = false, update_time = @update_time
+FROM touched
+WHERE r.workspace_id = @workspace_id AND r.member_id = touched.member_id AND r.thread_id = touched.thread_id;
 
 -- name: TeamMembers :many
 SELECT DISTINCT m.member_id
