@@ -29,7 +29,7 @@ var sql embed.FS
 
 const (
 	// edition counts the ways of filling: a world that was filled another way is refused.
-	edition = 1
+	edition = 2
 	// What a world holds beside its messages.
 	threads = 10_000
 	members = 1000
@@ -43,10 +43,11 @@ const (
 	days  = 700
 )
 
-// The words that are searched for: in three messages, in one of a hundred, and in every second.
+// The words that are searched for: in three messages, in one of a hundred, in one of twenty-five, and in every second.
 const (
 	rare     = "quokka"
 	middling = "wombat"
+	frequent = "dingo"
 	common   = "koala"
 )
 
@@ -247,6 +248,9 @@ func texts() []string {
 		}
 		if i%100 == 0 {
 			all[i] += " " + middling
+		}
+		if i%25 == 1 {
+			all[i] += " " + frequent
 		}
 	}
 	return all

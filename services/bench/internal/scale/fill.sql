@@ -1,6 +1,6 @@
 -- Fills a world: {size} messages in {threads} threads of the workspace, and what else a team of {members} would have by then;
 -- {beside} other workspaces beside it. Half of the messages are in the first thread, four tenths in the next twenty, the rest
--- in all others.
+-- in all others. Rows are written in the order of their times, as they would have been.
 CREATE FUNCTION bench_scale.id(kind int, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
     SELECT (lpad(to_hex(kind), 8, '0') || '-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
 
@@ -34,7 +34,8 @@ INSERT INTO threads.messages (workspace_id, thread_id, sequence, message_id, aut
     CROSS JOIN LATERAL (SELECT t.create_time + interval '{days} days' * (q.n::float8 / (t.last_sequence + 1)) AS time) at
     JOIN bench_scale.people p ON p.n = (q.n * 31 + extract(second FROM t.create_time)::int) % {members}
     JOIN bench_scale.pool w ON w.n = (q.n * 7919 + extract(epoch FROM t.create_time)::bigint) % {pool}
-    WHERE t.workspace_id = '{workspace}';
+    WHERE t.workspace_id = '{workspace}'
+    ORDER BY at.time;
 
 INSERT INTO threads.search_rows (workspace_id, thread_id, sequence, space_id, author_id, create_time, version, words)
     SELECT m.workspace_id, m.thread_id, m.sequence, t.space_id, m.author_id, m.create_time, m.version, w.words
@@ -44,7 +45,8 @@ INSERT INTO threads.search_rows (workspace_id, thread_id, sequence, space_id, au
     WHERE m.workspace_id = '{workspace}'
     UNION ALL
     SELECT workspace_id, thread_id, 0, space_id, creator_id, create_time, 1, to_tsvector('simple', title)
-    FROM threads.threads WHERE workspace_id = '{workspace}';
+    FROM threads.threads WHERE workspace_id = '{workspace}'
+    ORDER BY 6;
 
 -- Three messages of all hold the rare word.
 UPDATE threads.messages SET body = body || ' {rare}'
@@ -70,7 +72,8 @@ INSERT INTO notifications.notifications (workspace_id, notification_id, recipien
            timestamptz '{since}' + i.n % ({days} * 86400) * interval '1 second', timestamptz '{since}'
     FROM generate_series(1, 1000 + {size} / 5) i (n)
     JOIN bench_scale.people p ON p.n = CASE WHEN i.n <= 1000 THEN 0 ELSE 1 + i.n % ({members} - 1) END
-    JOIN bench_scale.spaces s ON s.n = i.n % (SELECT count(*) FROM bench_scale.spaces);
+    JOIN bench_scale.spaces s ON s.n = i.n % (SELECT count(*) FROM bench_scale.spaces)
+    ORDER BY i.n % ({days} * 86400);
 INSERT INTO notifications.deliveries (workspace_id, notification_id, channel, recipient_id, decision, explanation, state, deliver_time,
         decide_time, send_time, working_time_version, urgency)
     SELECT workspace_id, notification_id, 'IN_APP', recipient_id, 'NOW', 'They work now.', 'SENT', create_time, create_time, create_time, 1, 2
@@ -87,7 +90,8 @@ INSERT INTO tasks.tasks (workspace_id, task_id, project_id, space_id, number, ke
         ON p.n = i.n % p.all
     JOIN (VALUES (0, 'ready', 'READY'), (1, 'active', 'ACTIVE'), (2, 'done', 'DONE'), (3, 'done', 'DONE')) st (n, id, category) ON st.n = i.n / p.all % 4
     JOIN bench_scale.people h ON h.n = CASE WHEN i.n < 200 THEN 0 ELSE 1 + i.n % ({members} - 1) END
-    JOIN bench_scale.people r ON r.n = 1 + i.n * 7 % ({members} - 1);
+    JOIN bench_scale.people r ON r.n = 1 + i.n * 7 % ({members} - 1)
+    ORDER BY i.n % ({days} * 86400);
 INSERT INTO tasks.legs (workspace_id, task_id, number, holder_id, start_time, end_reason)
     SELECT workspace_id, task_id, 1, holder_id, create_time, '' FROM tasks.tasks WHERE workspace_id = '{workspace}';
 UPDATE tasks.projects p SET last_number = (SELECT max(number) FROM tasks.tasks t WHERE t.workspace_id = p.workspace_id AND t.project_id = p.project_id)

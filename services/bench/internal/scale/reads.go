@@ -124,6 +124,7 @@ func (r *reader) reads() []read {
 		{"tasks of a project that are active", false, r.listTasks(`project = "` + r.Projects[0] + `" AND category = "ACTIVE"`)},
 		{"search of a rare word", true, r.search(rare, 3)},
 		{"search of a middling word", true, r.search(middling, searchSize)},
+		{"search of a frequent word", true, r.search(frequent, searchSize)},
 		{"search of a common word", true, r.search(common, searchSize)},
 		{"search of two words", true, r.search(middling+" "+common, searchSize)},
 	}

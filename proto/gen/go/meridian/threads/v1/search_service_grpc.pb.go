@@ -33,7 +33,7 @@ const (
 type SearchServiceClient interface {
 	// Finds messages by words of their body, and threads by words of their title, by relevance and recency. A message can be found
 	// within a second of its post. Rights are decided inside the query: counts, pages and snippets tell nothing of what
-	// the caller may not read. The newest 1,000 that match are ranked; of a word that is in more than 20,000 messages, but
+	// the caller may not read. The newest 1,000 that match are ranked; of a word that is in more than 10,000 messages, but
 	// hardly in the newest, not all are looked at. A page of long messages holds fewer than were asked for.
 	//
 	// Errors: INVALID_ARGUMENT for an unknown field of `filter` (with its position) and for a page token of another
@@ -70,7 +70,7 @@ func (c *searchServiceClient) SearchMessages(ctx context.Context, in *SearchMess
 type SearchServiceServer interface {
 	// Finds messages by words of their body, and threads by words of their title, by relevance and recency. A message can be found
 	// within a second of its post. Rights are decided inside the query: counts, pages and snippets tell nothing of what
-	// the caller may not read. The newest 1,000 that match are ranked; of a word that is in more than 20,000 messages, but
+	// the caller may not read. The newest 1,000 that match are ranked; of a word that is in more than 10,000 messages, but
 	// hardly in the newest, not all are looked at. A page of long messages holds fewer than were asked for.
 	//
 	// Errors: INVALID_ARGUMENT for an unknown field of `filter` (with its position) and for a page token of another
