@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/health" // the client's side of health checks
@@ -31,6 +32,10 @@ import (
 const (
 	keepaliveAfter   = 30 * time.Second
 	keepaliveTimeout = 20 * time.Second
+	// reconnectMax is the longest pause between two tries to reach a callee: gRPC's own, two minutes, would keep callers away
+	// for as long again as their callee was.
+	reconnectMax = 2 * time.Second
+	connectLimit = 5 * time.Second
 )
 
 // serviceConfig spreads calls over all replicas that say they serve. Retries are made by this package, which can
@@ -84,6 +89,10 @@ func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDisableRetry(),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: backoffMin, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnectMax},
+			MinConnectTimeout: connectLimit,
+		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveAfter, Timeout: keepaliveTimeout, PermitWithoutStream: true,
 		}),
