@@ -168,8 +168,8 @@ func newMuted(t *testing.T, target string) *muted {
 }
 
 func (m *muted) pump(from, to net.Conn) {
-	defer from.Close() //nolint:errcheck // it is over
-	defer to.Close()   //nolint:errcheck // it is over
+	defer from.Close()
+	defer to.Close()
 	piece := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(piece)
