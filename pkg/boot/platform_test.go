@@ -6,8 +6,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
+	"net"
 	"net/url"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,6 +135,73 @@ func TestReadinessTellsTheTruthAboutTheBroker(t *testing.T) {
 	require.Eventually(t, func() bool { return p.Admin.Report(t.Context()).OK() }, 20*time.Second, 50*time.Millisecond,
 		"it comes back by itself")
 	stop(t, p)
+}
+
+// muted stands before the broker and can be told to swallow whatever comes, with every connection left open.
+type muted struct {
+	listener net.Listener
+	silent   atomic.Bool
+}
+
+func newMuted(t *testing.T, target string) *muted {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	m := &muted{listener: listener}
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", target)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			go m.pump(near, far)
+			go m.pump(far, near)
+		}
+	}()
+	return m
+}
+
+func (m *muted) pump(from, to net.Conn) {
+	defer from.Close()
+	defer to.Close()
+	piece := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(piece)
+		if err != nil {
+			return
+		}
+		if m.silent.Load() {
+			continue
+		}
+		if _, err := to.Write(piece[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// TestABrokerThatFallsSilentIsGivenUp: no connection breaks, and nothing is answered. By the client's defaults that takes
+// minutes.
+func TestABrokerThatFallsSilentIsGivenUp(t *testing.T) {
+	t.Parallel()
+	broker := natstest.New(t)
+	way := newMuted(t, strings.TrimPrefix(broker.URL, "nats://"))
+	p, err := boot.New(t.Context(), "gateway", boot.Config{
+		GRPCAddr: "127.0.0.1:0", NATSURL: "nats://" + way.listener.Addr().String(),
+		NATSUser: broker.Credentials.User, NATSPassword: broker.Credentials.Password,
+	}, boot.Deps{}, boot.Options{Keys: rpctest.NewAuthority(t)})
+	require.NoError(t, err)
+	t.Cleanup(p.Close)
+	require.True(t, p.NATS.IsConnected())
+	way.silent.Store(true)
+	require.Eventually(t, func() bool { return !p.NATS.IsConnected() }, 90*time.Second, 50*time.Millisecond)
+	way.silent.Store(false)
+	require.Eventually(t, p.NATS.IsConnected, 30*time.Second, 50*time.Millisecond)
 }
 
 func TestRolesAndSchemaAreMadeWithAnAdminsURL(t *testing.T) {

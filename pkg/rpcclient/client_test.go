@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -357,4 +359,46 @@ func TestAConnectionDoesNotHoldUpTheCalleesStop(t *testing.T) {
 	require.NoError(t, c.server.Stop(ctx), "though the client watches its health")
 	_, err = probe.Invoke(rpctest.WithToken(ctx, "x"), cc, "CreateThing", c.create(""))
 	require.Equal(t, codes.Unavailable, status.Code(err))
+}
+
+// TestACalleeThatComesBackIsReachedSoon: whoever stands before it takes connections and drops them while it is away, eight times.
+// With gRPC's own pauses that takes more than a minute.
+func TestACalleeThatComesBackIsReachedSoon(t *testing.T) {
+	t.Parallel()
+	c := newCallee(t)
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = front.Close() })
+	go func() {
+		const dropped = 8
+		for n := 0; ; n++ {
+			near, err := front.Accept()
+			if err != nil {
+				return
+			}
+			if n < dropped {
+				_ = near.Close()
+				continue
+			}
+			far, err := net.Dial("tcp", c.addr)
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(far, near); _ = far.Close() }()
+			go func() { _, _ = io.Copy(near, far); _ = near.Close() }()
+		}
+	}()
+	cc, err := rpcclient.Dial(front.Addr().String(), rpcclient.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = cc.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	for cc.Connect(); ; {
+		state := cc.GetState()
+		if state == connectivity.Ready {
+			return
+		}
+		require.True(t, cc.WaitForStateChange(ctx, state), "still %s", state)
+		cc.Connect()
+	}
 }

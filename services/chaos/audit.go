@@ -150,8 +150,16 @@ func (a *audit) run(ctx context.Context) ([]finding, error) {
 	return a.findings, nil
 }
 
-// answers are those that no fault excuses.
+// answerLimit is how long after the last fault a member may still wait for an answer: everything comes back by itself, and soon.
+const answerLimit = time.Minute
+
+// answers are those that no fault excuses, and those that came too late.
 func (a *audit) answers(context.Context) error {
+	for _, e := range a.ledger.all() {
+		if late := e.Ended.Sub(a.ledger.mended); late > answerLimit {
+			a.findf("a write was not answered until %s after the last fault: %s", late.Round(time.Second), e)
+		}
+	}
 	for answer, times := range a.ledger.blamed() {
 		a.findf("a member was answered %d times: %s", times, answer)
 	}

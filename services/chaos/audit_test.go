@@ -103,6 +103,22 @@ func TestTheAuditFindsWritesThatAreMissingOrDoneTwice(t *testing.T) {
 	}
 }
 
+func TestTheAuditFindsAnswersThatShouldNotBe(t *testing.T) {
+	t.Parallel()
+	mended := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	a := &audit{ledger: &ledger{mended: mended}}
+	a.ledger.add(entry{Outcome: acknowledged, Ended: mended.Add(answerLimit)})
+	require.NoError(t, a.answers(t.Context()))
+	require.Empty(t, a.findings)
+	a.ledger.add(entry{Outcome: unknown, Ended: mended.Add(answerLimit + time.Second)})
+	a.ledger.blame("post: NotFound")
+	a.ledger.blame("post: NotFound")
+	require.NoError(t, a.answers(t.Context()))
+	require.Len(t, a.findings, 2)
+	require.Contains(t, a.findings[0].Text, "not answered until 1m1s after the last fault")
+	require.Equal(t, "a member was answered 2 times: post: NotFound", a.findings[1].Text)
+}
+
 func TestTheAuditFindsTwoHoldersAndTwoOffers(t *testing.T) {
 	t.Parallel()
 	const task = "thing"

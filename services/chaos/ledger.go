@@ -3,7 +3,10 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 )
@@ -72,6 +75,8 @@ type ledger struct {
 	entries []entry
 	// wrong are answers that no fault excuses, with how often they came.
 	wrong map[string]int
+	// mended is when the last fault was taken away; set once the members begin nothing more.
+	mended time.Time
 }
 
 func (l *ledger) add(e entry) {
@@ -84,6 +89,18 @@ func (l *ledger) all() []entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]entry(nil), l.entries...)
+}
+
+// save writes the ledger into a file, a line of JSON for each entry.
+func (l *ledger) save(path string) error {
+	var text bytes.Buffer
+	lines := json.NewEncoder(&text)
+	for _, e := range l.all() {
+		if err := lines.Encode(e); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(path, text.Bytes(), 0o600)
 }
 
 // blame notes an answer that should not have been given.

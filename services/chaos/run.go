@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -165,6 +166,9 @@ func (c runCommand) trial(ctx context.Context, r *rig, faults []fault, done *res
 		return err
 	}
 	over("work")
+	if err := book.save(filepath.Join(r.folder, "ledger.jsonl")); err != nil {
+		return err
+	}
 	late, err := settle(ctx, r, c.Settle)
 	over("settle")
 	if err != nil {
@@ -195,6 +199,8 @@ func work(ctx context.Context, r *rig, f *front, spaces []*workspace, book *ledg
 		}
 	}
 	err := inflict(over, r, faults)
+	<-over.Done()
+	book.mended = clock.Machine().Now()
 	working.Wait()
 	return errors.Join(err, context.Cause(ctx))
 }

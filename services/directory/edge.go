@@ -27,8 +27,13 @@ type EdgeConfig struct {
 	NATSPublicURL       string `name:"nats-public-url" env:"MERIDIAN_NATS_PUBLIC_URL" help:"Address of the broker as integrators reach it. Empty: the nats-url."`
 }
 
-// reconnectWait is between two attempts to reach the broker.
-const reconnectWait = 250 * time.Millisecond
+const (
+	// reconnectWait is between two attempts to reach the broker.
+	reconnectWait = 250 * time.Millisecond
+	// pingEvery and pingsOut are how soon a broker that fell silent is given up, as by the platform's own connection.
+	pingEvery = 5 * time.Second
+	pingsOut  = 2
+)
 
 // edge is the broker's edge: what the use cases call, and the callout that calls them.
 type edge struct {
@@ -64,7 +69,7 @@ func newEdge(p *boot.Platform, config EdgeConfig) (*edge, error) {
 
 func dialEdge(p *boot.Platform, name, user, password string) (*nats.Conn, error) {
 	return nats.Connect(p.Config.NATSURL, nats.Name(name), nats.UserInfo(user, password), nats.MaxReconnects(-1),
-		nats.ReconnectWait(reconnectWait), nats.RetryOnFailedConnect(true),
+		nats.ReconnectWait(reconnectWait), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsOut), nats.RetryOnFailedConnect(true),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			p.Log.Warn("broker error", slog.String("connection", name), slog.Any("error", err))
 		}))
