@@ -76,7 +76,8 @@ func (r *Router) run(ctx context.Context, events []received) (err error) {
 	own, seen := make([]context.Context, len(events)), 0
 	for i := range events {
 		meta := &events[i].meta
-		own[i], spans[i] = r.startSpan(ctx, events[i])
+		traced, span := r.startSpan(ctx, events[i])
+		own[i], spans[i] = traced, span
 		if meta.span = spans[i].SpanContext(); meta.span.IsSampled() && !events[seen].meta.span.IsSampled() {
 			seen = i
 		}

@@ -194,14 +194,11 @@ func (c *Committer[K, T, R]) lead(key K, first *item[T, R]) (R, error) {
 var errPanicked = errors.New("groupcommit: the group panicked")
 
 func (c *Committer[K, T, R]) run(key K, group []*item[T, R]) ([]Outcome[R], error) {
-	under := group[0].ctx
 	values := make([]T, len(group))
 	for at, i := range group {
 		values[at] = i.value
-		if sampled(i.ctx) && !sampled(under) {
-			under = i.ctx
-		}
 	}
+	under := group[max(0, slices.IndexFunc(group, (*item[T, R]).sampled))].ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(under), Limit)
 	defer cancel()
 	if c.cfg.Sizes != nil {
@@ -214,7 +211,7 @@ func (c *Committer[K, T, R]) run(key K, group []*item[T, R]) ([]Outcome[R], erro
 	return outcomes, err
 }
 
-func sampled(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsSampled() }
+func (i *item[T, R]) sampled() bool { return trace.SpanContextFromContext(i.ctx).IsSampled() }
 
 // gather takes what waits into the first one's group, and leaves twins of what is in it to wait.
 func (c *Committer[K, T, R]) gather(key K, first *item[T, R]) []*item[T, R] {
