@@ -73,11 +73,11 @@ func (r *Router) run(ctx context.Context, events []received) (err error) {
 		return refuse("consumer %s has no handler for %s", r.cfg.Durable, events[0].meta.Type)
 	}
 	keys, spans := make([]inbox.Key, len(events)), make([]trace.Span, len(events))
-	own, seen := make([]context.Context, len(events)), 0
+	own, seen := make([]context.Context, 0, len(events)), 0
 	for i := range events {
 		meta := &events[i].meta
 		traced, span := r.startSpan(ctx, events[i])
-		own[i], spans[i] = traced, span
+		own, spans[i] = append(own, traced), span
 		if meta.span = spans[i].SpanContext(); meta.span.IsSampled() && !events[seen].meta.span.IsSampled() {
 			seen = i
 		}
