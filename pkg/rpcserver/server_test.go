@@ -69,6 +69,7 @@ func TestAServiceWithoutItsDescriptorIsRefused(t *testing.T) {
 	s.RegisterService(&grpc.ServiceDesc{ServiceName: "meridian.nowhere.v1.NoService"}, nil)
 	require.ErrorContains(t, s.Start(t.Context()), "not linked in")
 	s = newServer(t, rpcserver.Config{})
+	_ = probe.Message("Thing", `{}`) // its descriptor is there from the first use on
 	s.RegisterService(&grpc.ServiceDesc{ServiceName: probe.Package + ".Thing"}, nil)
 	require.ErrorContains(t, s.Start(t.Context()), "is not a service")
 }
