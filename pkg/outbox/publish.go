@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -117,11 +118,17 @@ func (p *publisher) send(ctx context.Context, wave []row) (acked []int64, failed
 // traced starts the relay's span in the trace of what wrote the row; nil where that trace is not kept. What the row says
 // goes on as it is: for consumers an event comes of what wrote it, however often it was relayed.
 func traced(r row) (context.Context, trace.Span) {
-	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier(r.Headers))
+	carrier := propagation.MapCarrier{} // a HeaderCarrier would ask for names in another case
+	for _, name := range (propagation.TraceContext{}).Fields() {
+		if values := r.header[name]; len(values) > 0 {
+			carrier[name] = values[0]
+		}
+	}
+	ctx := propagation.TraceContext{}.Extract(context.Background(), carrier)
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx, nil
 	}
-	return otel.Tracer("github.com/meridianhq/meridian/pkg/outbox").Start(ctx, "publish "+r.Headers["ce-type"], //nolint:spancheck // who sends ends it
+	return otel.Tracer("github.com/meridianhq/meridian/pkg/outbox").Start(ctx, "publish "+strings.Join(r.header["ce-type"], ""), //nolint:spancheck // who sends ends it
 		trace.WithSpanKind(trace.SpanKindProducer),
 		trace.WithAttributes(
 			attribute.String("messaging.system", "nats"),
