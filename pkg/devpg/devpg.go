@@ -36,6 +36,8 @@ type Options struct {
 	Database string
 	// Unsafe gives durability up for speed. For tests only: a crash of the machine loses the cluster.
 	Unsafe bool
+	// Settings are further ones of the server, each NAME=VALUE.
+	Settings []string
 	// Log tells what is done where it takes a while (making the cluster, installing the package); nil for none.
 	Log *slog.Logger
 }
@@ -208,7 +210,7 @@ func (s *Server) launch() (*process, error) {
 		settings = append(settings, "fsync=on", "synchronous_commit=on", "full_page_writes=on")
 	}
 	args := []string{"-D", s.dataDir()}
-	for _, setting := range settings {
+	for _, setting := range append(settings, s.opts.Settings...) {
 		args = append(args, "-c", setting)
 	}
 	return startProcess(s.user.command(context.Background(), s.bins.postgres(), args...), s.opts.Dir)

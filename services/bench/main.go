@@ -54,8 +54,9 @@ type runCmd struct {
 	Clients    int           `default:"32" help:"Clients at once, each a member; twice as many in one part of hot-thread."`
 	Threads    int           `default:"1000" help:"Threads that are posted to."`
 	Rate       int           `default:"200" help:"Messages a second, for latency."`
+	Only       string        `help:"Measure only the side of this name, to look into it; no ratios then." placeholder:"SIDE"`
 	JSON       string        `name:"json" default:"bin/bench.json" help:"Where the result goes as JSON." placeholder:"FILE"`
-	Profiles   string        `help:"Also write profiles of Meridian into this folder: its processor time while it is posted to, and at the end allocations, locks and waits." placeholder:"FOLDER"`
+	Profiles   string        `help:"Also write profiles of Meridian into this folder: its processor time while it is posted to with what Postgres spent on each statement meanwhile, and at the end allocations, locks and waits." placeholder:"FOLDER"`
 	Contention bool          `help:"Count waits for locks and others, for the profiles. It costs time."`
 }
 
@@ -92,13 +93,13 @@ func partNames() []string {
 
 // Run measures, prints a report of each part when it is done and the table at the end, and writes the result.
 func (c *runCmd) Run(ctx context.Context) (err error) {
-	w, err := world.Start(ctx, world.Config{Contention: c.Contention})
+	w, err := world.Start(ctx, world.Config{Contention: c.Contention, Statements: c.Profiles != ""})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Stop()) }()
 	bench, err := part.New(ctx, w, part.Settings{
-		Rounds: c.Rounds, Time: c.Time, Warm: c.Warm, Clients: c.Clients, Threads: c.Threads, Rate: c.Rate, Profiles: c.Profiles,
+		Rounds: c.Rounds, Time: c.Time, Warm: c.Warm, Clients: c.Clients, Threads: c.Threads, Rate: c.Rate, Profiles: c.Profiles, Only: c.Only,
 	})
 	if err != nil {
 		return err
@@ -120,6 +121,9 @@ func (c *runCmd) measure(ctx context.Context, bench *part.Bench, result *figure.
 		measured, err := m.run(bench, ctx)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		if c.Only != "" {
+			measured.Rows = nil
 		}
 		result.Parts = append(result.Parts, measured)
 		if _, err := os.Stdout.WriteString(measured.Report()); err != nil {

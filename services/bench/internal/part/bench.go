@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +40,8 @@ type Settings struct {
 	Clients int
 	Threads int
 	Rate    int
+	// Only names the one side to measure, without rows; empty for all.
+	Only string
 	// Profiles is a folder for CPU profiles of Meridian; empty for none.
 	Profiles string
 }
@@ -66,7 +69,7 @@ type Bench struct {
 // New makes everything that the parts need. What it starts ends with the world.
 func New(ctx context.Context, w *world.World, cfg Settings) (*Bench, error) {
 	b := &Bench{cfg: cfg, profiled: map[string]int{}, world: w, bodies: load.NewBodies(bodies, bare.BodySize)}
-	for _, step := range []func(context.Context) error{b.weigh, b.invite, b.prepareLimits} {
+	for _, step := range []func(context.Context) error{b.weigh, b.invite, b.prepareLimits, b.countStatements} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -91,6 +94,15 @@ func (b *Bench) invite(ctx context.Context) (err error) {
 		return err
 	}
 	b.ours, err = b.world.Connect(b.world.At.Services["threads"], connections)
+	return err
+}
+
+// countStatements makes what Postgres counts of statements readable, where profiles are asked for.
+func (b *Bench) countStatements(ctx context.Context) error {
+	if b.cfg.Profiles == "" {
+		return nil
+	}
+	_, err := b.world.DB.Exec(ctx, `CREATE EXTENSION IF NOT EXISTS pg_stat_statements`)
 	return err
 }
 
@@ -125,6 +137,9 @@ type side struct {
 
 // turns warms every side up and then measures them in turns, each round beginning with another one.
 func (b *Bench) turns(ctx context.Context, sides ...side) ([]figure.Side, error) {
+	if b.cfg.Only != "" {
+		sides = slices.DeleteFunc(sides, func(s side) bool { return s.name != b.cfg.Only })
+	}
 	measured := make([]figure.Side, len(sides))
 	for i, s := range sides {
 		measured[i].Name = s.name

@@ -2,24 +2,47 @@ package part
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
-// profiling fetches a profile of Meridian's processor time while a side is measured, where profiles are asked for; wait
-// returns when it is written.
+// profiling fetches a profile of Meridian's processor time while a side is measured, and what Postgres spent on each
+// statement meanwhile, where profiles are asked for; wait returns when they are written.
 func (b *Bench) profiling(ctx context.Context, side string, d time.Duration) (wait func() error) {
 	if b.cfg.Profiles == "" || d != b.cfg.Time || d < time.Second {
 		return func() error { return nil }
 	}
 	b.profiled[side]++
-	name := fmt.Sprintf("cpu %s %d.pprof", side, b.profiled[side])
+	name := fmt.Sprintf("%s %d", side, b.profiled[side])
 	done := make(chan error, 1)
-	go func() { done <- b.profile(ctx, fmt.Sprintf("profile?seconds=%d", int(d.Seconds())), name) }()
+	_, err := b.world.DB.Exec(ctx, `SELECT pg_stat_statements_reset()`)
+	go func() {
+		done <- errors.Join(err, b.profile(ctx, fmt.Sprintf("profile?seconds=%d", int(d.Seconds())), "cpu "+name+".pprof"), b.statements(ctx, name))
+	}()
 	return func() error { return <-done }
+}
+
+// statements writes what Postgres spent on each statement since it was asked to forget, the dearest first.
+func (b *Bench) statements(ctx context.Context, name string) error {
+	rows, err := b.world.DB.Query(ctx, `
+		SELECT format('%9s ms  %7s calls  %7s ms each  %7s plans  %9s ms  %8s rows  %8s buffers  %s', round(total_exec_time::numeric, 1),
+		              calls, round(mean_exec_time::numeric, 3), plans, round(total_plan_time::numeric, 1), rows, shared_blks_hit + shared_blks_read, regexp_replace(query, '\s+', ' ', 'g'))
+		FROM pg_stat_statements ORDER BY total_exec_time + total_plan_time DESC LIMIT 100`)
+	if err != nil {
+		return fmt.Errorf("statements: %w", err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("statements: %w", err)
+	}
+	return os.WriteFile(filepath.Join(b.cfg.Profiles, "statements "+name+".txt"), []byte(strings.Join(lines, "\n")+"\n"), 0o600)
 }
 
 // Profiles writes what Meridian has allocated, and where its goroutines waited, into the folder of profiles.

@@ -36,6 +36,8 @@ type Config struct {
 	Folder string
 	// Contention has Meridian count where its goroutines wait.
 	Contention bool
+	// Statements has Postgres count what each statement costs.
+	Statements bool
 }
 
 // World is everything, started. Make it with Start; Stop must follow.
@@ -93,7 +95,11 @@ func (w *World) makeFolder(context.Context) (err error) {
 
 func (w *World) startPostgres(ctx context.Context) (err error) {
 	folder := filepath.Join(w.folder, "postgres")
-	if w.postgres, err = devpg.Start(ctx, devpg.Options{Dir: folder, Database: "meridian"}); err != nil {
+	opts := devpg.Options{Dir: folder, Database: "meridian"}
+	if w.cfg.Statements {
+		opts.Settings = []string{"shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on"}
+	}
+	if w.postgres, err = devpg.Start(ctx, opts); err != nil {
 		return err
 	}
 	w.closers = append(w.closers, func() error { return w.postgres.Stop(context.Background()) })
