@@ -42,8 +42,9 @@ const (
 			CROSS JOIN LATERAL (
 				SELECT * FROM threads x WHERE x.workspace_id = $1 AND x.thread_id = a.thread_id LIMIT 1) t
 		), rights AS MATERIALIZED (
-			SELECT d.member_id, d.space_id, space_right($1, d.member_id, d.space_id) AS have
+			SELECT d.member_id, d.space_id, r.have
 			FROM (SELECT DISTINCT f.member_id, f.space_id FROM found f) d
+			CROSS JOIN LATERAL right_on($1, d.member_id, d.space_id) AS r(have)
 		), allowed AS MATERIALIZED (
 			SELECT f.*, f.principal <> '' AND EXISTS (
 			           SELECT FROM replay r
