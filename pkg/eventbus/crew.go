@@ -15,6 +15,10 @@ const (
 	stopGrace = 10 * time.Second
 	// mostTogether is how many events are handled in one batch at most.
 	mostTogether = 128
+	// pace is how long after a batch that was not full the next one of its kind is taken at the soonest.
+	pace = 50 * time.Millisecond
+	// passedAfter is the part of Patience after which those of its kind no longer wait for a batch.
+	passedAfter = 20
 )
 
 // crew is a router's workers.
@@ -32,7 +36,7 @@ type crew struct {
 func newCrew(ctx context.Context, r *Router) *crew {
 	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
 	keep, stopKeep := context.WithCancel(context.WithoutCancel(ctx))
-	c := &crew{router: r, queue: newQueue(mostTogether), stopping: ctx, endWork: endWork, stopKeep: stopKeep}
+	c := &crew{router: r, queue: newQueue(mostTogether, pace, r.cfg.Patience/passedAfter), stopping: ctx, endWork: endWork, stopKeep: stopKeep}
 	for range r.cfg.Workers {
 		c.workers.Go(func() { c.serve(work) })
 	}
@@ -62,7 +66,8 @@ func (c *crew) take(msg *nats.Msg) {
 // serve handles what waits until the router stops; what is left then goes back.
 func (c *crew) serve(ctx context.Context) {
 	for {
-		batch := c.queue.take()
+		taken := c.queue.take()
+		batch := taken.items
 		if len(batch) == 0 {
 			return
 		}
@@ -80,7 +85,7 @@ func (c *crew) serve(ctx context.Context) {
 		if !again {
 			c.router.held.remove(batch)
 		}
-		c.queue.done(batch, again)
+		c.queue.done(taken, again)
 	}
 }
 

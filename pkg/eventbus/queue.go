@@ -3,8 +3,11 @@ package eventbus
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/meridianhq/meridian/pkg/clock"
 )
 
 // item is one event on its way through a worker.
@@ -24,12 +27,14 @@ type kind struct{ eventType, workspace string }
 //
 // The events of an aggregate stand in its lane and leave it in their order; while some are in hand nobody takes the
 // next. The lanes whose first events are of one kind stand in a line. A worker takes the first event of a lane that is
-// handled alone, or from all lanes of a line what stands first and is of its kind. Of a kind one batch is in hand at a
-// time: what comes meanwhile is the next one. So an event that comes while nothing of its kind is in hand waits for
-// nobody, a crowd shares its transactions, and no event waits for one that is slow, unless it is of the same aggregate
-// or was taken in the same batch.
+// handled alone, or from all lanes of a line what stands first and is of its kind. That line then rests until the batch is
+// done, and after one that was not full until pace has passed since it was taken: what comes meanwhile is the next batch.
+// So an event that comes alone waits for nobody, and a crowd shares its transactions however fast these are. A batch that
+// takes longer than patience is passed: the line goes on without it, and only the aggregates that are in it wait.
 type queue struct {
-	most int // events in a batch
+	most           int // events in a batch
+	pace, patience time.Duration
+	after          func(d time.Duration, do func()) // does it later
 
 	mu     sync.Mutex
 	come   *sync.Cond // something is due, or the queue is closed and empty
@@ -47,11 +52,23 @@ type line struct {
 	kind  kind
 	lanes []*lane
 	due   bool // it is in queue.due
-	busy  bool // a batch of the kind is in hand
+	rests bool // nothing is taken from it, for the sake of its last batch
+	taken int  // batches so far
 }
 
-func newQueue(most int) *queue {
-	q := &queue{most: most, lanes: map[string]*lane{}, lines: map[kind]*line{}}
+// batch is what a worker has in hand.
+type batch struct {
+	items []item
+	of    *line
+	turn  int // how many were taken from the line when it was
+	at    time.Time
+}
+
+func newQueue(most int, pace, patience time.Duration) *queue {
+	q := &queue{
+		most: most, pace: pace, patience: patience, lanes: map[string]*lane{}, lines: map[kind]*line{},
+		after: func(d time.Duration, do func()) { time.AfterFunc(d, do) },
+	}
 	q.come = sync.NewCond(&q.mu)
 	return q
 }
@@ -73,49 +90,71 @@ func (q *queue) put(it item) {
 
 // take waits for events to handle, in the order of the stream. None means that the queue was closed and is empty.
 // done must be called with them.
-func (q *queue) take() []item {
+func (q *queue) take() batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.due) == 0 {
 		if q.closed && len(q.lanes) == 0 {
-			return nil
+			return batch{}
 		}
 		q.come.Wait()
 	}
 	l := q.due[0]
 	q.due = q.due[1:]
 	l.due = false
+	l.taken++
+	b := batch{of: l, turn: l.taken, at: clock.Machine().Now()}
 	most := q.most
 	if l.kind == (kind{}) {
 		most = 1
 	} else {
-		l.busy = true
+		l.rests = true
+		q.later(q.patience, b)
 	}
-	var batch []item
-	for len(l.lanes) > 0 && len(batch) < most {
+	for len(l.lanes) > 0 && len(b.items) < most {
 		first := l.lanes[0]
 		l.lanes = l.lanes[1:]
-		for len(first.items) > 0 && first.items[0].kind == l.kind && len(batch) < most {
-			batch = append(batch, first.items[0])
+		for len(first.items) > 0 && first.items[0].kind == l.kind && len(b.items) < most {
+			b.items = append(b.items, first.items[0])
 			first.items = first.items[1:]
 		}
 	}
 	q.settle(l)
-	slices.SortFunc(batch, func(a, b item) int { return int(a.at.Sequence.Stream) - int(b.at.Sequence.Stream) })
-	return batch
+	slices.SortFunc(b.items, func(a, b item) int { return int(a.at.Sequence.Stream) - int(b.at.Sequence.Stream) })
+	return b
+}
+
+// later ends the rest of the batch's line then.
+func (q *queue) later(d time.Duration, b batch) {
+	q.after(d, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.endRest(b)
+	})
+}
+
+// endRest has a line taken from again, if it is for this batch's sake that it rests.
+func (q *queue) endRest(b batch) {
+	if b.of.rests && b.of.taken == b.turn {
+		b.of.rests = false
+		q.settle(b.of)
+	}
 }
 
 // done ends the handling of what take gave. Where it is to be handled again, each event alone, it returns to the head
 // of its lane.
-func (q *queue) done(batch []item, again bool) {
+func (q *queue) done(b batch, again bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if l := q.lines[batch[0].kind]; l != nil && l.busy {
-		l.busy = false
-		defer q.settle(l)
+	if b.of.rests && b.of.taken == b.turn {
+		if rest := q.pace - clock.Machine().Now().Sub(b.at); rest > 0 && len(b.items) < q.most && !again && !q.closed {
+			q.later(rest, b)
+		} else {
+			defer q.endRest(b)
+		}
 	}
 	inHand := map[string][]item{}
-	for _, it := range batch {
+	for _, it := range b.items {
 		handled := it
 		if it.kind = (kind{}); again {
 			inHand[handled.aggregate] = append(inHand[handled.aggregate], it)
@@ -160,7 +199,7 @@ func (q *queue) enter(l *lane) {
 // settle has a line taken from where it can be, and forgets it where nothing is left of it.
 func (q *queue) settle(l *line) {
 	switch {
-	case l.busy || l.due:
+	case l.rests || l.due:
 	case len(l.lanes) == 0:
 		delete(q.lines, l.kind)
 	default:

@@ -2,62 +2,93 @@ package eventbus
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
 
-// Whatever comes, is taken, is done or fails in whatever order: each event is taken to its end once, those of an aggregate
-// in their order and never two at once, a batch is of one kind and the only one of it, and nothing that could be handled
-// is left lying.
+// Whatever comes, is taken, is done, fails or takes too long in whatever order: each event is taken to its end once, those
+// of an aggregate in their order and never two at once, a batch is of one kind and the only one of it but for those that
+// were passed, and nothing that could be handled is left lying.
 func TestTheQueueKeepsItsOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		const most = 4
-		q := newQueue(most)
-		var hand [][]item
+		q := newQueue(most, time.Hour, 2*time.Hour)
+		var later []func()
+		q.after = func(_ time.Duration, do func()) { later = append(later, do) }
+		var hand []batch
 		put, done := map[string][]uint64{}, map[string][]uint64{}
+		// resting are the lines that nothing may be taken from: of each the turn for the sake of which it rests.
+		resting := map[*line]int{}
 		busy := func(aggregate string) bool {
-			for _, batch := range hand {
-				for _, it := range batch {
-					if it.aggregate == aggregate {
-						return true
-					}
-				}
-			}
-			return false
+			return slices.ContainsFunc(hand, func(b batch) bool {
+				return slices.ContainsFunc(b.items, func(it item) bool { return it.aggregate == aggregate })
+			})
 		}
 		take := func() {
-			batch := q.take()
-			require.NotEmpty(t, batch)
-			require.LessOrEqual(t, len(batch), most)
-			if batch[0].kind == (kind{}) {
-				require.Len(t, batch, 1)
+			b := q.take()
+			require.NotEmpty(t, b.items)
+			require.LessOrEqual(t, len(b.items), most)
+			if b.items[0].kind == (kind{}) {
+				require.Len(t, b.items, 1)
+			} else {
+				require.NotContains(t, resting, b.of)
+				resting[b.of] = b.turn
+				wake := later[len(later)-1]
+				later[len(later)-1] = func() {
+					if resting[b.of] == b.turn {
+						delete(resting, b.of)
+					}
+					wake()
+				}
 			}
 			last := uint64(0)
-			for _, it := range batch {
-				require.Equal(t, batch[0].kind, it.kind)
+			for _, it := range b.items {
+				require.Equal(t, b.items[0].kind, it.kind)
 				require.False(t, busy(it.aggregate))
 				require.Greater(t, it.at.Sequence.Stream, last)
 				last = it.at.Sequence.Stream
 			}
-			for _, other := range hand {
-				require.False(t, batch[0].kind != (kind{}) && other[0].kind == batch[0].kind)
-			}
-			hand = append(hand, batch)
+			hand = append(hand, b)
 		}
 		finish := func(again bool) {
 			i := rapid.IntRange(0, len(hand)-1).Draw(t, "which")
-			batch := hand[i]
+			b := hand[i]
 			hand = append(hand[:i:i], hand[i+1:]...)
-			if again = again && len(batch) > 1; !again {
-				for _, it := range batch {
+			if again = again && len(b.items) > 1; !again {
+				for _, it := range b.items {
 					done[it.aggregate] = append(done[it.aggregate], it.at.Sequence.Stream)
 				}
 			}
-			q.done(batch, again)
+			timers := len(later)
+			q.done(b, again)
+			if resting[b.of] != b.turn {
+				require.Len(t, later, timers, "it rests for another's sake, or not at all")
+				return
+			}
+			if timers == len(later) {
+				require.True(t, again || len(b.items) == most || q.closed, "it rests after one that was not full")
+				delete(resting, b.of)
+				return
+			}
+			wake := later[timers]
+			later[timers] = func() {
+				if resting[b.of] == b.turn {
+					delete(resting, b.of)
+				}
+				wake()
+			}
+		}
+		pass := func() {
+			i := rapid.IntRange(0, len(later)-1).Draw(t, "timer")
+			do := later[i]
+			later = append(later[:i:i], later[i+1:]...)
+			do()
 		}
 		for sequence := range uint64(rapid.IntRange(1, 40).Draw(t, "events")) {
 			it := item{
@@ -71,20 +102,25 @@ func TestTheQueueKeepsItsOrder(t *testing.T) {
 				switch {
 				case len(q.due) > 0 && rapid.Bool().Draw(t, "take"):
 					take()
+				case len(later) > 0 && rapid.Bool().Draw(t, "pass"):
+					pass()
 				case len(hand) > 0:
 					finish(rapid.Bool().Draw(t, "again"))
 				}
 			}
 		}
 		q.close()
-		for len(q.due) > 0 || len(hand) > 0 {
-			if len(q.due) > 0 {
+		for len(q.due) > 0 || len(hand) > 0 || len(later) > 0 {
+			switch {
+			case len(q.due) > 0:
 				take()
-				continue
+			case len(later) > 0:
+				pass()
+			default:
+				finish(rapid.Bool().Draw(t, "again"))
 			}
-			finish(rapid.Bool().Draw(t, "again"))
 		}
-		require.Nil(t, q.take())
+		require.Empty(t, q.take().items)
 		require.Equal(t, put, done)
 		require.Empty(t, q.lanes)
 		require.Empty(t, q.lines)

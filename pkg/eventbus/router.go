@@ -39,7 +39,8 @@ type RouterConfig struct {
 	Held int
 	// AckWait is after how long without a sign of life the broker gives an event to another replica. Zero: 30 s.
 	AckWait time.Duration
-	// Patience is how long events that are handled together may take; when it is over each is handled alone. Zero: 5 s.
+	// Patience is how long events that are handled together may take; when it is over each is handled alone. Others of
+	// their type wait for them a twentieth of it. Zero: 5 s.
 	Patience time.Duration
 	// Delays are the waits before each further attempt after an event's own fault, however often it was delivered
 	// for other reasons; when they are used up it goes to the dead letters. Nil: six, from 1 s to 10 min.

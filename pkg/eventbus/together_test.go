@@ -183,6 +183,7 @@ func TestWhatHasArrivedTogetherIsHandledTogether(t *testing.T) {
 	b := setup(t)
 	b.db = pgtest.New(t, "threads", eventbus.Set(), inbox.Set(), effects())
 	b.config.DB = b.db.Owner
+	b.config.Patience = time.Hour
 	entered, release := make(chan int, 100), make(chan struct{})
 	handler := &taken{db: b.db, before: func(events []event) error {
 		entered <- len(events)
@@ -210,6 +211,40 @@ func TestWhatHasArrivedTogetherIsHandledTogether(t *testing.T) {
 	close(release)
 	idle(t, r)
 	require.Equal(t, []int{1, 1, crowd}, handler.sizes())
+}
+
+// An event that is stuck, with those that came to be in its batch, holds up nobody but what is of their aggregates.
+func TestWhatIsStuckIsPassed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.config.Patience = 20 * time.Second
+	ws, stuck, free := uuid.New(), uuid.New(), uuid.New()
+	first := posted(ws, stuck, 1)
+	release, entered, other := make(chan struct{}), make(chan struct{}, 10), make(chan string, 10)
+	r := eventbus.NewRouter(b.config)
+	eventbus.OnMany(r, func(_ context.Context, events []event) error {
+		for _, e := range events {
+			if e.Aggregate == first.GetThread() {
+				entered <- struct{}{}
+				<-release
+				continue
+			}
+			other <- e.Aggregate
+		}
+		return nil
+	})
+	run(t, r)
+	b.publish(t, encode(t.Context(), t, first))
+	<-entered
+	b.publish(t, encode(t.Context(), t, posted(ws, stuck, 2)))
+	passing := posted(ws, free, 1)
+	b.publish(t, encode(t.Context(), t, passing))
+	require.Equal(t, passing.GetThread(), <-other)
+	require.Empty(t, entered, "what is of its aggregate waits")
+	close(release)
+	idle(t, r)
+	require.Len(t, entered, 1)
+	require.Empty(t, b.dead(t))
 }
 
 // A batch that takes too long, and one whose handler panics, is handled event by event.
