@@ -160,7 +160,7 @@ func TestWhatGRPCItselfRefuses(t *testing.T) {
 	}
 	err := w.conn.Invoke(as(t.Context(), w.owner.token), method, []byte{0xff, 0xff, 0xff}, &out, grpc.ForceCodec(rawBytes{}))
 	require.Equal(t, codes.Internal, status.Code(err), "no message at all: %v", err)
-	require.Equal(t, []string{"meridian.threads.v1.MessagePosted", "meridian.threads.v1.ReadStateChanged"}, types(book.new(t)), "of the fine one")
+	require.Equal(t, []string{"meridian.threads.v1.MessagePosted"}, types(book.new(t)), "of the fine one")
 }
 
 func number(t *testing.T, m proto.Message, field protoreflect.Name) protowire.Number {

@@ -67,26 +67,31 @@ func TestOneTraceRunsFromTheRequestToTheEffect(t *testing.T) {
 	require.NoError(t, err)
 
 	h := newHouse(t)
-	thread := h.thread(t, h.space(t, directoryv1.Space_OPEN), "Traced")
+	space := h.space(t, directoryv1.Space_OPEN)
 	book := h.ledger(t, h.workspace)
-	var id trace.TraceID
-	var client trace.SpanID
-	_, _ = rand.Read(id[:])
-	_, _ = rand.Read(client[:])
-	a := sendWith(t, http.MethodPost, h.http()+"/v1/"+thread+"/messages", h.owner.token, []byte(`{"body":"the word is petrichor"}`),
-		"Traceparent", fmt.Sprintf("00-%s-%s-01", id, client))
-	require.Equal(t, http.StatusOK, a.code, "%s", a.body)
-	require.Contains(t, a.header.Get("Traceresponse"), id.String())
-	h.searchEventually(t, h.owner, "petrichor", 1)
-
-	happened := book.new(t)
-	require.Equal(t, []string{"meridian.threads.v1.MessagePosted", "meridian.threads.v1.ReadStateChanged"}, types(happened), "the post, and its author's pointer")
-	for _, e := range happened {
-		require.Len(t, e.header["traceparent"], 1, "in lower case, once")
-		require.Contains(t, e.header["traceparent"][0], id.String())
-		require.Equal(t, id.String(), e.Correlation, "what came of one request has the trace in common")
+	// traced sends a request in a client's trace, and returns its events when the word in it can be found.
+	traced := func(path, body, word string) (id trace.TraceID, client trace.SpanID, happened []entry) {
+		_, _ = rand.Read(id[:])
+		_, _ = rand.Read(client[:])
+		a := sendWith(t, http.MethodPost, h.http()+"/v1/"+path, h.owner.token, []byte(body), "Traceparent", fmt.Sprintf("00-%s-%s-01", id, client))
+		require.Equal(t, http.StatusOK, a.code, "%s", a.body)
+		require.Contains(t, a.header.Get("Traceresponse"), id.String())
+		h.searchEventually(t, h.owner, word, 1)
+		happened = book.new(t)
+		for _, e := range happened {
+			require.Len(t, e.header["traceparent"], 1, "in lower case, once")
+			require.Contains(t, e.header["traceparent"][0], id.String())
+			require.Equal(t, id.String(), e.Correlation, "what came of one request has the trace in common")
+		}
+		return id, client, happened
 	}
-	require.Equal(t, happened[0].ID.String(), happened[1].Causation)
+
+	_, _, begun := traced(h.workspace+"/threads", `{"space":"`+space+`","title":"Geosmin"}`, "geosmin")
+	require.Equal(t, []string{"meridian.threads.v1.ReadStateChanged", "meridian.threads.v1.ThreadCreated"}, types(begun), "the thread, and that its creator follows")
+	require.Equal(t, begun[0].ID.String(), begun[1].Causation)
+
+	id, client, happened := traced(begun[0].Subject+"/messages", `{"body":"the word is petrichor"}`, "petrichor")
+	require.Equal(t, []string{"meridian.threads.v1.MessagePosted"}, types(happened))
 	parent := happened[0].header["traceparent"]
 
 	var tree map[trace.SpanID]sdktrace.ReadOnlySpan

@@ -64,9 +64,9 @@ func (w *world) houses() [2]house {
 }
 
 // state lays a member's read state in a thread.
-func (h house) state(member, thread int, unfollowed, told bool) {
-	h.w.exec(`INSERT INTO read_states (workspace_id, member_id, thread_id, followed, unfollowed, told) VALUES ($1, $2, $3, $4, $5, $6)`,
-		h.ws, h.members[member], h.threads[thread], !told, unfollowed, told)
+func (h house) state(member, thread int, followed, unfollowed bool) {
+	h.w.exec(`INSERT INTO read_states (workspace_id, member_id, thread_id, followed, unfollowed) VALUES ($1, $2, $3, $4, $5)`,
+		h.ws, h.members[member], h.threads[thread], followed, unfollowed)
 }
 
 // heard is an event of a post: what it says, without the workspace.
@@ -108,7 +108,7 @@ func (h house) follow(events ...heard) {
 func (h house) rows() []string {
 	h.w.t.Helper()
 	rows, err := h.w.db.Owner.Pool().Query(h.w.ctx, `
-		SELECT concat_ws(' ', 'read', member_id, thread_id, followed, unfollowed, told, version, update_time) FROM read_states WHERE workspace_id = $1
+		SELECT concat_ws(' ', 'read', member_id, thread_id, followed, unfollowed, version, update_time) FROM read_states WHERE workspace_id = $1
 		UNION ALL SELECT concat_ws(' ', 'word', thread_id, sequence, space_id, author_id, version, create_time, words) FROM search_rows WHERE workspace_id = $1
 		UNION ALL SELECT concat_ws(' ', 'activity', thread_id, activity_time) FROM thread_activity WHERE workspace_id = $1
 		UNION ALL SELECT concat_ws(' ', 'inbox', event_id) FROM inbox WHERE workspace_id = $1
@@ -131,11 +131,11 @@ func TestPostsFollowedTogether(t *testing.T) {
 			for thread := range 3 {
 				switch rapid.IntRange(0, 3).Draw(t, "state") {
 				case 1:
-					houses[0].state(member, thread, true, true)
-					houses[1].state(member, thread, true, true)
+					houses[0].state(member, thread, false, true)
+					houses[1].state(member, thread, false, true)
 				case 2:
-					houses[0].state(member, thread, false, false)
-					houses[1].state(member, thread, false, false)
+					houses[0].state(member, thread, true, false)
+					houses[1].state(member, thread, true, false)
 				}
 			}
 		}
@@ -194,7 +194,7 @@ func TestWhatManyPostsCost(t *testing.T) {
 		return statements.n
 	}
 	require.Equal(t, 9, follow(1, 1), "the claim, the look, three for the lock, the words, the activity and the state, and the event")
-	w.exec(`UPDATE read_states SET told = false`)
+	w.exec(`UPDATE read_states SET followed = false`)
 	require.Equal(t, 9, follow(100, 2))
-	require.Equal(t, 4, follow(100, 102), "where nobody is to be told: the claim, the look, the words and the activity")
+	require.Equal(t, 4, follow(100, 102), "where all follow already: the claim, the look, the words and the activity")
 }

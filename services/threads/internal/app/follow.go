@@ -53,9 +53,8 @@ func (a *App) once(ctx context.Context, ws uuid.UUID, effect func(ctx context.Co
 // following is who comes to follow a thread, and what did it.
 type following struct {
 	thread uuid.UUID
-	// actor is the name of the member whose doing it is; author the one whose own post may be Untold, if any.
-	actor  string
-	author uuid.UUID
+	// actor is the name of the member whose doing it is.
+	actor string
 	// members follow unless they stopped by hand or may not read the thread.
 	members map[uuid.UUID]bool
 	// cause is the message that did it.
@@ -65,14 +64,13 @@ type following struct {
 // maxFollowing is how many come to follow a thread in one transaction.
 const maxFollowing = 500
 
-// mentioned is who comes to follow a thread by a message that mentions them; its author's clients are told what the post
-// did to their own read state. Where they are more than there is room for in one transaction, the first follow here, each
+// mentioned is who comes to follow a thread by a message that mentions them. Where they are more than there is room for in one transaction, the first follow here, each
 // part in its own, and the last are left to the event's: to follow again does nothing, so an event that comes twice finds
 // them following.
 func (a *App) mentioned(ctx context.Context, p Posted, mentions []domain.Mention, room int) (following, error) {
 	m := p.Message
 	f := following{
-		thread: m.Thread, actor: domain.MemberName(m.Workspace, m.Author), author: m.Author, members: map[uuid.UUID]bool{}, cause: p,
+		thread: m.Thread, actor: domain.MemberName(m.Workspace, m.Author), members: map[uuid.UUID]bool{}, cause: p,
 	}
 	var teams []uuid.UUID
 	for _, mention := range mentions {
@@ -119,7 +117,7 @@ func (f following) take(n int) following {
 	return part
 }
 
-// follow looks before it locks: nearly always there is nothing to do but to tell the authors.
+// follow looks before it locks: mostly there is nothing to do.
 func (a *App) follow(ctx context.Context, tx Tx, all ...following) error {
 	var keys []ReadStateKey
 	for _, f := range all {
@@ -167,10 +165,10 @@ func apply(all []following, states map[ReadStateKey]SeenReadState, now time.Time
 	for i, f := range all {
 		for _, key := range f.keys() {
 			state, there := states[key]
-			if !there {
+			if !there || state.Have < auth.Reader {
 				continue
 			}
-			if events := f.rule(&state, now); len(events) > 0 {
+			if events := state.FollowMentioned(now); len(events) > 0 {
 				states[key] = state
 				changed, news[i] = append(changed, key), append(news[i], events...)
 			}
@@ -181,12 +179,9 @@ func apply(all []following, states map[ReadStateKey]SeenReadState, now time.Time
 
 // keys are of all whose read states may change, each once.
 func (f following) keys() []ReadStateKey {
-	keys := make([]ReadStateKey, 0, len(f.members)+1)
+	keys := make([]ReadStateKey, 0, len(f.members))
 	for member := range f.members {
 		keys = append(keys, ReadStateKey{Member: member, Thread: f.thread})
-	}
-	if f.author != uuid.Nil && !f.members[f.author] {
-		keys = append(keys, ReadStateKey{Member: f.author, Thread: f.thread})
 	}
 	return unique(keys)
 }
@@ -197,15 +192,4 @@ func unique(keys []ReadStateKey) []ReadStateKey {
 		return cmp.Or(bytes.Compare(a.Member[:], b.Member[:]), bytes.Compare(a.Thread[:], b.Thread[:]))
 	})
 	return slices.Compact(keys)
-}
-
-func (f following) rule(state *SeenReadState, now time.Time) []domain.Event {
-	if state.Have < auth.Reader {
-		return nil
-	}
-	var events []domain.Event
-	if f.members[state.Member] {
-		events = state.FollowMentioned(now)
-	}
-	return append(events, state.Tell(now)...)
 }

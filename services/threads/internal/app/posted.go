@@ -58,7 +58,7 @@ func (a *App) OnPosted(ctx context.Context, posts ...Posted) error {
 		}
 		var (
 			entries []Entry
-			told    []following
+			called  []following
 			latest  = map[uuid.UUID]time.Time{}
 		)
 		for i, p := range posts {
@@ -71,7 +71,7 @@ func (a *App) OnPosted(ctx context.Context, posts ...Posted) error {
 				latest[m.Thread] = m.CreateTime
 			}
 			if !m.Imported {
-				told = append(told, follows[i])
+				called = append(called, follows[i])
 			}
 		}
 		if len(entries) == 0 {
@@ -83,6 +83,6 @@ func (a *App) OnPosted(ctx context.Context, posts ...Posted) error {
 		if err := tx.Activity(ctx, latest); err != nil {
 			return err
 		}
-		return a.follow(ctx, tx, told...)
+		return a.follow(ctx, tx, called...)
 	})
 }

@@ -35,8 +35,8 @@ type ReadStateTx interface {
 	// ImportedThrough returns how many of the messages of threads up to a sequence were imported, by thread.
 	ImportedThrough(ctx context.Context, through map[uuid.UUID]int64) (map[uuid.UUID]int64, error)
 	// ReadOwnPosts is the rule of new messages for their authors: they follow the thread, and where they had read all
-	// before them, that was not imported, they have read them too. Their read state is Untold then. No two are of the
-	// same member and thread.
+	// before them, that was not imported, they have read them too. It has no event of its own: that of the message says
+	// as much. No two are of the same member and thread.
 	ReadOwnPosts(ctx context.Context, at time.Time, posts ...OwnPost) error
 	// TeamMembers returns the members of teams.
 	TeamMembers(ctx context.Context, teams []uuid.UUID) ([]uuid.UUID, error)

@@ -22,9 +22,7 @@ type ReadState struct {
 	// Followed says whether the member follows the thread, Unfollowed that they stopped it by hand.
 	Followed, Unfollowed bool
 	Muted                bool
-	// Untold says that a post of the member's own changed it, and that the event of this is still to come.
-	Untold bool
-	// Version counts its events.
+	// Version counts its events. What a post of the member's own does to it has none: the event of the message says it.
 	Version int64
 	// UpdateTime is when it last changed, zero before.
 	UpdateTime time.Time
@@ -91,16 +89,8 @@ func (r *ReadState) Mute(muted bool, now time.Time) []Event {
 	return r.changed(now)
 }
 
-// Tell makes the event of what a post of the member's own has changed, if another has not told it since.
-func (r *ReadState) Tell(now time.Time) []Event {
-	if !r.Untold {
-		return nil
-	}
-	return r.changed(now)
-}
-
 func (r *ReadState) changed(now time.Time) []Event {
 	r.Version++
-	r.UpdateTime, r.Untold = now, false
+	r.UpdateTime = now
 	return []Event{ReadStateChanged{ReadState: *r}}
 }

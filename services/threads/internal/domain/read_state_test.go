@@ -16,8 +16,8 @@ var readTime = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 func TestReadStateRules(t *testing.T) {
 	t.Parallel()
 	fresh := domain.ReadState{Workspace: uuid.New(), Member: uuid.New(), Thread: uuid.New(), LastSequence: 10, ImportedCount: 4}
-	followed, muted, stopped, untold := fresh, fresh, fresh, fresh
-	followed.Followed, muted.Muted, stopped.Unfollowed, untold.Untold = true, true, true, true
+	followed, muted, stopped := fresh, fresh, fresh
+	followed.Followed, muted.Muted, stopped.Unfollowed = true, true, true
 	for name, c := range map[string]struct {
 		from domain.ReadState
 		do   func(r *domain.ReadState) []domain.Event
@@ -36,9 +36,6 @@ func TestReadStateRules(t *testing.T) {
 		"mute":             {fresh, func(r *domain.ReadState) []domain.Event { return r.Mute(true, readTime) }, func(r *domain.ReadState) { r.Muted = true }, true},
 		"mute again":       {muted, func(r *domain.ReadState) []domain.Event { return r.Mute(true, readTime) }, nil, false},
 		"unmute":           {muted, func(r *domain.ReadState) []domain.Event { return r.Mute(false, readTime) }, func(r *domain.ReadState) { r.Muted = false }, true},
-		"tell":             {untold, func(r *domain.ReadState) []domain.Event { return r.Tell(readTime) }, func(*domain.ReadState) {}, true},
-		"tell nothing":     {fresh, func(r *domain.ReadState) []domain.Event { return r.Tell(readTime) }, nil, false},
-		"told by another":  {untold, func(r *domain.ReadState) []domain.Event { return r.Mute(true, readTime) }, func(r *domain.ReadState) { r.Muted = true }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -52,7 +49,7 @@ func TestReadStateRules(t *testing.T) {
 				require.Equal(t, want, got)
 				return
 			}
-			want.Version, want.UpdateTime, want.Untold = 1, readTime, false
+			want.Version, want.UpdateTime = 1, readTime
 			require.Equal(t, want, got)
 			require.Equal(t, []domain.Event{domain.ReadStateChanged{ReadState: got}}, events)
 		})

@@ -43,13 +43,12 @@ func (s *Store) ReadStates(ctx context.Context, ws, member uuid.UUID, q app.Read
 		return page.Result[domain.ReadState, app.ReadStateCursor]{}, fmt.Errorf("list read states: %w", err)
 	}
 	states := make([]domain.ReadState, len(rows))
-	for i, row := range rows {
-		r := row.ReadState
+	for i, r := range rows {
 		states[i] = domain.ReadState{
-			Workspace: ws, Member: r.MemberID, Thread: r.ThreadID, Space: row.SpaceID, Title: row.Title,
-			LastSequence: row.LastSequence, ImportedCount: row.ImportedCount, LastRead: r.LastReadSequence,
+			Workspace: ws, Member: member, Thread: r.ThreadID, Space: r.SpaceID, Title: r.Title,
+			LastSequence: r.LastSequence, ImportedCount: r.ImportedCount, LastRead: r.LastReadSequence,
 			ImportedBefore: r.ImportedBefore, Followed: r.Followed, Unfollowed: r.Unfollowed, Muted: r.Muted,
-			Untold: !r.Told, Version: r.Version, UpdateTime: value(r.UpdateTime).UTC(),
+			Version: r.Version, UpdateTime: value(r.UpdateTime).UTC(),
 		}
 	}
 	return page.Cut(states, q.Page.Size, func(r domain.ReadState) app.ReadStateCursor { return app.ReadStateCursor{Thread: r.Thread} }), nil
@@ -74,7 +73,7 @@ func readStates(ctx context.Context, q *db.Queries, ws uuid.UUID, keys []app.Rea
 				Workspace: ws, Member: row.MemberID, Thread: row.ThreadID, Space: row.SpaceID, Title: row.Title,
 				LastSequence: row.LastSequence, ImportedCount: row.ImportedCount, LastRead: row.LastReadSequence,
 				ImportedBefore: row.ImportedBefore, Followed: row.Followed, Unfollowed: row.Unfollowed, Muted: row.Muted,
-				Untold: !row.Told, Version: row.Version, UpdateTime: value(row.UpdateTime).UTC(),
+				Version: row.Version, UpdateTime: value(row.UpdateTime).UTC(),
 			},
 		}
 	}
@@ -114,7 +113,6 @@ func (t *tx) SaveReadStates(ctx context.Context, states []domain.ReadState, at t
 		rows.Followeds = append(rows.Followeds, r.Followed)
 		rows.Unfolloweds = append(rows.Unfolloweds, r.Unfollowed)
 		rows.Muteds = append(rows.Muteds, r.Muted)
-		rows.Tolds = append(rows.Tolds, !r.Untold)
 		rows.Versions = append(rows.Versions, r.Version)
 	}
 	return t.writes.SaveReadStates(ctx, rows)

@@ -141,9 +141,10 @@ type ReadState struct {
 	Followed         bool
 	Unfollowed       bool
 	Muted            bool
-	Told             bool
-	Version          int64
-	UpdateTime       *time.Time
+	// Not read any more; to be dropped.
+	Told       bool
+	Version    int64
+	UpdateTime *time.Time
 }
 
 type SearchRow struct {

@@ -72,7 +72,7 @@ func (q *Queries) ImportedThrough(ctx context.Context, arg ImportedThroughParams
 }
 
 const listReadStates = `-- name: ListReadStates :many
-SELECT s.workspace_id, s.member_id, s.thread_id, s.last_read_sequence, s.imported_before, s.followed, s.unfollowed, s.muted, s.told, s.version, s.update_time, t.space_id, t.title, t.last_sequence, t.imported_count
+SELECT s.thread_id, s.last_read_sequence, s.imported_before, s.followed, s.unfollowed, s.muted, s.version, s.update_time, t.space_id, t.title, t.last_sequence, t.imported_count
 FROM read_states s
 JOIN threads t ON t.workspace_id = s.workspace_id AND t.thread_id = s.thread_id
 WHERE s.workspace_id = $1 AND s.member_id = $2 AND s.followed AND s.thread_id < $3
@@ -92,11 +92,18 @@ type ListReadStatesParams struct {
 }
 
 type ListReadStatesRow struct {
-	ReadState     ReadState
-	SpaceID       uuid.UUID
-	Title         string
-	LastSequence  int64
-	ImportedCount int64
+	ThreadID         uuid.UUID
+	LastReadSequence int64
+	ImportedBefore   int64
+	Followed         bool
+	Unfollowed       bool
+	Muted            bool
+	Version          int64
+	UpdateTime       *time.Time
+	SpaceID          uuid.UUID
+	Title            string
+	LastSequence     int64
+	ImportedCount    int64
 }
 
 // The read states of the threads that a member follows and may read, before a thread's id, the newest thread first.
@@ -116,17 +123,14 @@ func (q *Queries) ListReadStates(ctx context.Context, arg ListReadStatesParams) 
 	for rows.Next() {
 		var i ListReadStatesRow
 		if err := rows.Scan(
-			&i.ReadState.WorkspaceID,
-			&i.ReadState.MemberID,
-			&i.ReadState.ThreadID,
-			&i.ReadState.LastReadSequence,
-			&i.ReadState.ImportedBefore,
-			&i.ReadState.Followed,
-			&i.ReadState.Unfollowed,
-			&i.ReadState.Muted,
-			&i.ReadState.Told,
-			&i.ReadState.Version,
-			&i.ReadState.UpdateTime,
+			&i.ThreadID,
+			&i.LastReadSequence,
+			&i.ImportedBefore,
+			&i.Followed,
+			&i.Unfollowed,
+			&i.Muted,
+			&i.Version,
+			&i.UpdateTime,
 			&i.SpaceID,
 			&i.Title,
 			&i.LastSequence,
@@ -179,7 +183,7 @@ WITH touched AS MATERIALIZED (
 UPDATE read_states r
 SET last_read_sequence = CASE WHEN touched.all_read THEN touched.sequence ELSE r.last_read_sequence END,
     imported_before = CASE WHEN touched.all_read THEN touched.imported ELSE r.imported_before END,
-    followed = true, unfollowed = false, told = false, update_time = $1
+    followed = true, unfollowed = false, update_time = $1
 FROM touched
 WHERE r.workspace_id = $2 AND r.member_id = touched.member_id AND r.thread_id = touched.thread_id
 `
@@ -223,7 +227,7 @@ SELECT w.member_id::uuid AS member_id, w.thread_id, w.space_id, w.title, w.last_
        coalesce(s.last_read_sequence, 0)::bigint AS last_read_sequence,
        coalesce(s.imported_before, 0)::bigint AS imported_before, coalesce(s.followed, false)::boolean AS followed,
        coalesce(s.unfollowed, false)::boolean AS unfollowed, coalesce(s.muted, false)::boolean AS muted,
-       coalesce(s.told, true)::boolean AS told, coalesce(s.version, 0)::bigint AS version, s.update_time
+       coalesce(s.version, 0)::bigint AS version, s.update_time
 FROM wanted w
 JOIN rights r ON r.member_id = w.member_id AND r.space_id = w.space_id
 LEFT JOIN read_states s ON s.workspace_id = $1 AND s.member_id = w.member_id AND s.thread_id = w.thread_id
@@ -248,7 +252,6 @@ type ReadStatesRow struct {
 	Followed         bool
 	Unfollowed       bool
 	Muted            bool
-	Told             bool
 	Version          int64
 	UpdateTime       *time.Time
 }
@@ -276,7 +279,6 @@ func (q *Queries) ReadStates(ctx context.Context, arg ReadStatesParams) ([]ReadS
 			&i.Followed,
 			&i.Unfollowed,
 			&i.Muted,
-			&i.Told,
 			&i.Version,
 			&i.UpdateTime,
 		); err != nil {
@@ -293,13 +295,13 @@ func (q *Queries) ReadStates(ctx context.Context, arg ReadStatesParams) ([]ReadS
 const saveReadStates = `-- name: SaveReadStates :exec
 UPDATE read_states s
 SET last_read_sequence = n.last_read_sequence, imported_before = n.imported_before, followed = n.followed,
-    unfollowed = n.unfollowed, muted = n.muted, told = n.told, version = n.version,
+    unfollowed = n.unfollowed, muted = n.muted, version = n.version,
     update_time = CASE WHEN n.version > s.version THEN $1 ELSE s.update_time END
 FROM (SELECT unnest($3::uuid[]) AS member_id, unnest($4::uuid[]) AS thread_id,
              unnest($5::bigint[]) AS last_read_sequence,
              unnest($6::bigint[]) AS imported_before, unnest($7::boolean[]) AS followed,
              unnest($8::boolean[]) AS unfollowed, unnest($9::boolean[]) AS muted,
-             unnest($10::boolean[]) AS told, unnest($11::bigint[]) AS version) n
+             unnest($10::bigint[]) AS version) n
 WHERE s.workspace_id = $2 AND s.member_id = n.member_id AND s.thread_id = n.thread_id
 `
 
@@ -313,7 +315,6 @@ type SaveReadStatesParams struct {
 	Followeds         []bool
 	Unfolloweds       []bool
 	Muteds            []bool
-	Tolds             []bool
 	Versions          []int64
 }
 
@@ -328,7 +329,6 @@ func (q *Queries) SaveReadStates(ctx context.Context, arg SaveReadStatesParams) 
 		arg.Followeds,
 		arg.Unfolloweds,
 		arg.Muteds,
-		arg.Tolds,
 		arg.Versions,
 	)
 	return err

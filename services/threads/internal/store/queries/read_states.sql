@@ -13,14 +13,14 @@ SELECT w.member_id::uuid AS member_id, w.thread_id, w.space_id, w.title, w.last_
        coalesce(s.last_read_sequence, 0)::bigint AS last_read_sequence,
        coalesce(s.imported_before, 0)::bigint AS imported_before, coalesce(s.followed, false)::boolean AS followed,
        coalesce(s.unfollowed, false)::boolean AS unfollowed, coalesce(s.muted, false)::boolean AS muted,
-       coalesce(s.told, true)::boolean AS told, coalesce(s.version, 0)::bigint AS version, s.update_time
+       coalesce(s.version, 0)::bigint AS version, s.update_time
 FROM wanted w
 JOIN rights r ON r.member_id = w.member_id AND r.space_id = w.space_id
 LEFT JOIN read_states s ON s.workspace_id = @workspace_id AND s.member_id = w.member_id AND s.thread_id = w.thread_id;
 
 -- name: ListReadStates :many
 -- The read states of the threads that a member follows and may read, before a thread's id, the newest thread first.
-SELECT sqlc.embed(s), t.space_id, t.title, t.last_sequence, t.imported_count
+SELECT s.thread_id, s.last_read_sequence, s.imported_before, s.followed, s.unfollowed, s.muted, s.version, s.update_time, t.space_id, t.title, t.last_sequence, t.imported_count
 FROM read_states s
 JOIN threads t ON t.workspace_id = s.workspace_id AND t.thread_id = s.thread_id
 WHERE s.workspace_id = @workspace_id AND s.member_id = @member_id AND s.followed AND s.thread_id < @before
@@ -49,13 +49,13 @@ FOR UPDATE OF s;
 -- name: SaveReadStates :exec
 UPDATE read_states s
 SET last_read_sequence = n.last_read_sequence, imported_before = n.imported_before, followed = n.followed,
-    unfollowed = n.unfollowed, muted = n.muted, told = n.told, version = n.version,
+    unfollowed = n.unfollowed, muted = n.muted, version = n.version,
     update_time = CASE WHEN n.version > s.version THEN @update_time ELSE s.update_time END
 FROM (SELECT unnest(@member_ids::uuid[]) AS member_id, unnest(@thread_ids::uuid[]) AS thread_id,
              unnest(@last_read_sequences::bigint[]) AS last_read_sequence,
              unnest(@imported_befores::bigint[]) AS imported_before, unnest(@followeds::boolean[]) AS followed,
              unnest(@unfolloweds::boolean[]) AS unfollowed, unnest(@muteds::boolean[]) AS muted,
-             unnest(@tolds::boolean[]) AS told, unnest(@versions::bigint[]) AS version) n
+             unnest(@versions::bigint[]) AS version) n
 WHERE s.workspace_id = @workspace_id AND s.member_id = n.member_id AND s.thread_id = n.thread_id;
 
 -- name: ImportedThrough :many
@@ -84,7 +84,7 @@ WITH touched AS MATERIALIZED (
 UPDATE read_states r
 SET last_read_sequence = CASE WHEN touched.all_read THEN touched.sequence ELSE r.last_read_sequence END,
     imported_before = CASE WHEN touched.all_read THEN touched.imported ELSE r.imported_before END,
-    followed = true, unfollowed = false, told = false, update_time = @update_time
+    followed = true, unfollowed = false, update_time = @update_time
 FROM touched
 WHERE r.workspace_id = @workspace_id AND r.member_id = touched.member_id AND r.thread_id = touched.thread_id;
 

@@ -23,7 +23,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A message was posted or imported.
+// A message was posted or imported. The author of one that was posted follows the thread from then on, and where they had
+// read all messages before it, they have read it too; no `read_state.changed` says so again.
 type MessagePosted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The message.

@@ -22,7 +22,9 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A member's pointer, follow or mute of a thread changed. For that member alone, so that their clients keep in step.
+// A member's pointer, follow or mute of a thread changed. For that member alone, so that their clients keep in step. What
+// a post of their own changes has no event of this type, for `message.posted` says it: its author follows the thread from
+// then on, and where they had read all messages before it, they have read it too.
 type ReadStateChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The read state after the change.

@@ -49,7 +49,7 @@ type ReadState struct {
 	Muted bool `protobuf:"varint,9,opt,name=muted,proto3" json:"muted,omitempty"`
 	// Grows by one with every `read_state.changed` of this member and thread: its `ce-sequence`. 0 before the first.
 	Version int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
-	// When the member's pointer, follow or mute last changed. Unset before the first change.
+	// When the member's pointer, follow or mute last changed, be it by a post of their own. Unset before the first change.
 	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
