@@ -75,9 +75,9 @@ func TestWhatAPostCosts(t *testing.T) {
 	ask := func(w window.Window) []domain.AskDraft {
 		return []domain.AskDraft{{Kind: domain.AskReply, Members: []uuid.UUID{c.bob.Member}, Window: w}}
 	}
-	require.Equal(t, 6, post(app.CreateMessage{}))
-	require.Equal(t, 6, post(app.CreateMessage{Urgency: domain.High}))
-	require.Equal(t, 6, post(app.CreateMessage{ReplyTo: 1}), "a reply that answers nothing")
+	require.Equal(t, 5, post(app.CreateMessage{}))
+	require.Equal(t, 5, post(app.CreateMessage{Urgency: domain.High}))
+	require.Equal(t, 6, post(app.CreateMessage{ReplyTo: 1}), "a reply that answers nothing: its locks come first")
 	require.Equal(t, 6, post(app.CreateMessage{Urgency: domain.Urgent, UrgentReason: "fire"}), "alone, and the permission")
 	require.Equal(t, 8, post(app.CreateMessage{Asks: ask(window.Days(1))}), "who may be asked, the ask and its people")
 	require.Equal(t, 9, post(app.CreateMessage{Asks: ask(window.Window{})}), "and the default window")

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,27 +21,32 @@ import (
 const groupLockLimit = 250 * time.Millisecond
 
 const (
-	// lockPosted locks the threads that are posted to, in the order in which threads are locked. It stands before
-	// placePosts so that this one sees what the locks have waited for. LATERAL here and there keeps the plan to one look
-	// into the primary key a thread, whatever the planner thought of the tables when it made the plan.
+	// lockPosted locks the threads that are posted to, as placePosts does. It stands before that one where a post is a
+	// reply: what the replied message asks must then be seen as it is when the locks are there. LATERAL here and there keeps
+	// the plan to one look into the primary key a thread, whatever the planner thought of the tables when it made the plan.
 	lockPosted = `
 		SELECT FROM (SELECT DISTINCT unnest($2::uuid[]) AS thread_id ORDER BY 1) n
 		CROSS JOIN LATERAL (
 			SELECT FROM threads t WHERE t.workspace_id = $1 AND t.thread_id = n.thread_id FOR UPDATE) locked`
 
-	// placePosts judges posts, claims their requests, and takes the sequences and versions of those that stand. The
-	// names that the requests are claimed for hold the sequences; so a claim that turns out to be a twin's under way
-	// elsewhere, which shows in the count of claims, voids all of it.
+	// placePosts locks the threads that are posted to, in the order in which threads are locked, and has them as they are
+	// then; it judges posts, claims their requests, and takes the sequences and versions of those that stand. The names that
+	// the requests are claimed for hold the sequences; so a claim that turns out to be a twin's under way elsewhere, which
+	// shows in the count of claims, voids all of it.
 	placePosts = `
 		WITH asked AS MATERIALIZED (
 			SELECT unnest($2::integer[]) AS place, unnest($3::uuid[]) AS thread_id, unnest($4::uuid[]) AS member_id,
 			       unnest($5::smallint[]) AS need, unnest($6::bigint[]) AS reply_to, unnest($7::text[]) AS principal,
 			       unnest($8::text[]) AS method, unnest($9::uuid[]) AS request_id, unnest($10::bytea[]) AS hash
+		), locked AS MATERIALIZED (
+			SELECT t.*
+			FROM (SELECT DISTINCT a.thread_id FROM asked a ORDER BY 1) n
+			CROSS JOIN LATERAL (
+				SELECT x.thread_id, x.space_id, x.title, x.state, x.reopen_on_message, x.imported_count, x.last_sequence, x.version
+				FROM threads x WHERE x.workspace_id = $1 AND x.thread_id = n.thread_id FOR UPDATE) t
 		), found AS MATERIALIZED (
 			SELECT a.*, t.space_id, t.title, t.state, t.reopen_on_message, t.imported_count, t.last_sequence, t.version
-			FROM asked a
-			CROSS JOIN LATERAL (
-				SELECT * FROM threads x WHERE x.workspace_id = $1 AND x.thread_id = a.thread_id LIMIT 1) t
+			FROM asked a JOIN locked t ON t.thread_id = a.thread_id
 		), rights AS MATERIALIZED (
 			SELECT d.member_id, d.space_id, r.have
 			FROM (SELECT DISTINCT f.member_id, f.space_id FROM found f) d
@@ -110,7 +116,9 @@ func (t *tx) PlacePosts(ctx context.Context, posts []app.Post) ([]app.Place, err
 	places := make([]app.Place, len(posts))
 	t.pg.LockTimeout(groupLockLimit)
 	b := &pgx.Batch{}
-	b.Queue(lockPosted, t.ws, threadsOf(posts))
+	if slices.ContainsFunc(posts, func(p app.Post) bool { return p.Draft.ReplyTo != 0 }) {
+		b.Queue(lockPosted, t.ws, threadsOf(posts))
+	}
 	b.Queue(placePosts, placeArgs(t.ws, posts)...).Query(func(rows pgx.Rows) error { return scanPlaces(rows, t.ws, posts, places) })
 	if mentioned := queueMentions(b, t.ws, posts); mentioned != nil {
 		mentioned.Query(func(rows pgx.Rows) error { return scanMentions(rows, posts, places) })
