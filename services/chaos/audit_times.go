@@ -111,8 +111,8 @@ func (a *audit) schedules() map[uuid.UUID][]hoursSince {
 	return all
 }
 
-// judge judges an attempt by the hours that it was decided by. Newer ones that were published before must have been known: they
-// were committed, and whoever sends asks.
+// judge judges an attempt by the hours that it was decided by: of those that were known, the ones that were in force at that
+// instant. Newer ones that were published before must have been known: they were committed, and whoever sends asks.
 func (a *audit) judge(t attempt, had []hoursSince) {
 	if t.Begun.Sub(t.Decided) > freshFor {
 		a.findf("an attempt began %s after it was decided: %+v", t.Begun.Sub(t.Decided), t)
@@ -123,6 +123,7 @@ func (a *audit) judge(t attempt, had []hoursSince) {
 	var by, newer *hoursSince
 	for i, h := range had {
 		switch {
+		case h.version <= t.Version && h.event.Time.After(t.Decided): // set while it was decided, from then on
 		case h.version <= t.Version:
 			by = &had[i]
 		case newer == nil:

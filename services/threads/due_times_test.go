@@ -200,6 +200,28 @@ func TestAChangeOvertakesAnAnswer(t *testing.T) {
 	require.EqualValues(t, 2, got.GetVersion(), "what was overtaken was never told")
 }
 
+// A second change that comes while the first one's answer is on its way is not lost either, although what is still due by the
+// hours of before both is past by the time from which it holds.
+func TestASecondChangeOvertakesAnAnswer(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t)
+	settle := c.working()
+	name := c.ask(c.ada, c.thread, askOf(threadsv1.Ask_REPLY, c.bob)).GetName()
+	settle()
+	require.Equal(t, epoch.Add(24*time.Hour), c.getAsk(c.ada, name).GetDueTime().AsTime())
+	c.hours.set(func(a *availability) {
+		a.asking, a.released, a.delay[c.bob.Member] = make(chan struct{}), make(chan struct{}), 5*time.Hour
+	})
+	asking, released := c.hours.asking, c.hours.released
+	c.onWorkingTime(c.bob.Member, c.ws, epoch, time.Time{})
+	<-asking // the worker has asked, and is being answered by the first change
+	c.hours.set(func(a *availability) { a.asking, a.released, a.delay[c.bob.Member] = nil, nil, 6*time.Hour })
+	c.onWorkingTime(c.bob.Member, c.ws, epoch.Add(26*time.Hour), time.Time{})
+	close(released)
+	settle()
+	require.Equal(t, epoch.Add(30*time.Hour), c.getAsk(c.ada, name).GetDueTime().AsTime())
+}
+
 // publishTime publishes an event of the availability service into the stream.
 func (w *world) publishTime(payload proto.Message) {
 	w.t.Helper()

@@ -584,7 +584,7 @@ WITH touched AS MATERIALIZED (
     SELECT c.ask_id, c.member_id
     FROM ask_recipients c
     WHERE c.workspace_id = $1 AND c.member_id = $2 AND c.state = 'OPEN'
-      AND (c.due_time IS NULL OR c.due_time >= $3) AND c.start_time < $4
+      AND (c.due_pending OR c.due_time IS NULL OR c.due_time >= $3) AND c.start_time < $4
     ORDER BY c.ask_id, c.member_id
     FOR UPDATE
 )
@@ -601,7 +601,8 @@ type MarkMemberDuesParams struct {
 	ChangedUntil time.Time
 }
 
-// Has the due times of what waits for a member computed again, where their working time within a range decides them.
+// Has the due times of what waits for a member computed again, where their working time within a range decides them. Those
+// that are being computed too: what they are due at is not known, and whoever computes may have asked before the change.
 func (q *Queries) MarkMemberDues(ctx context.Context, arg MarkMemberDuesParams) error {
 	_, err := q.db.Exec(ctx, markMemberDues,
 		arg.WorkspaceID,

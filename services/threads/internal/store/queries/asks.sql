@@ -128,12 +128,13 @@ SET state = excluded.state, of_team = excluded.of_team, start_time = excluded.st
     reassigned_from_id = excluded.reassigned_from_id, update_time = excluded.update_time;
 
 -- name: MarkMemberDues :exec
--- Has the due times of what waits for a member computed again, where their working time within a range decides them.
+-- Has the due times of what waits for a member computed again, where their working time within a range decides them. Those
+-- that are being computed too: what they are due at is not known, and whoever computes may have asked before the change.
 WITH touched AS MATERIALIZED (
     SELECT c.ask_id, c.member_id
     FROM ask_recipients c
     WHERE c.workspace_id = @workspace_id AND c.member_id = @member_id AND c.state = 'OPEN'
-      AND (c.due_time IS NULL OR c.due_time >= @changed_from) AND c.start_time < @changed_until
+      AND (c.due_pending OR c.due_time IS NULL OR c.due_time >= @changed_from) AND c.start_time < @changed_until
     ORDER BY c.ask_id, c.member_id
     FOR UPDATE
 )
