@@ -156,7 +156,7 @@ func TestTheAuditFindsWhatWasSentAtAForbiddenHour(t *testing.T) {
 	notification := uuid.New()
 	right := attempt{Notification: &notification, Channel: "EMAIL", Decided: noon, Begun: noon, Working: true, Version: 1}
 	since := func(version int64, h hours, at time.Time) hoursSince {
-		return hoursSince{version, h.windows(noon), &event{stored: at, payload: &availabilityv1.ScheduleChanged{}}}
+		return hoursSince{version, h.windows(noon), &event{Meta: eventbus.Meta{Time: at}, stored: at, payload: &availabilityv1.ScheduleChanged{}}}
 	}
 	changed := func(change func(*attempt)) attempt {
 		a := right
@@ -176,6 +176,7 @@ func TestTheAuditFindsWhatWasSentAtAForbiddenHour(t *testing.T) {
 		"begun late":            {changed(func(a *attempt) { a.Begun = noon.Add(6 * time.Second) }), []hoursSince{since(1, even, began)}, 1},
 		"by no hours":           {right, nil, 1},
 		"by hours just changed": {right, []hoursSince{since(1, even, began), since(2, odd, noon.Add(time.Second))}, 0},
+		"known, but for later":  {changed(func(a *attempt) { a.Version = 2 }), []hoursSince{since(1, even, began), since(2, odd, noon.Add(time.Second))}, 0},
 		"by hours out of date":  {right, []hoursSince{since(1, even, began), since(2, odd, noon.Add(-time.Second))}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
