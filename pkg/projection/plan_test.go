@@ -7,10 +7,9 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/meridianhq/meridian/pkg/postgres"
+	"github.com/meridianhq/meridian/pkg/pgtest"
 )
 
 // fillLarge makes a workspace of 2,000 members, 200 teams, 2,000 spaces and 20,000 grants beside 50 small ones.
@@ -40,53 +39,29 @@ func TestPlans(t *testing.T) {
 		_, err := db.Owner.Pool().Exec(t.Context(), strings.ReplaceAll(statement, "$1", "'"+ws.String()+"'"))
 		require.NoError(t, err)
 	}
-	var member, space uuid.UUID
-	err := db.Owner.Pool().QueryRow(t.Context(), `
-		SELECT m.member_id, g.space_id FROM team_members m
-		JOIN space_grants g ON g.workspace_id = m.workspace_id AND g.principal_id = m.team_id LIMIT 1`).Scan(&member, &space)
-	require.NoError(t, err)
-
-	plan := explain(t, db.App.For(ws), `
-		SELECT count(*) FROM spaces x
-		WHERE x.workspace_id = $1 AND x.space_id IN (SELECT r FROM readable_spaces($1, $2) AS r)`, ws, member)
-	require.NotContains(t, plan, "Function Scan", "inlined")
-	requireIndexes(t, plan)
-
-	plan = explain(t, db.App.For(ws), `SELECT r FROM space_readers($1, $2, $3) AS r`, ws, space, []uuid.UUID{member})
-	require.NotContains(t, plan, "Function Scan", "inlined")
-	requireIndexes(t, plan)
+	inlined := func(sql string) {
+		t.Helper()
+		st := pgtest.Statement{SQL: sql, Role: "threads_app"}
+		require.NotContains(t, db.Explain(t, ws, st).Text, "Function Scan")
+		requireIndexes(t, db, ws, st)
+	}
+	inlined(`SELECT count(*) FROM spaces x
+		WHERE x.workspace_id = $1 AND x.space_id IN (SELECT r FROM readable_spaces($1, $2) AS r)`)
+	inlined(`SELECT r FROM space_readers($1, $2, $3) AS r`)
 
 	// The body of space_right, as the function runs it.
 	var body string
-	err = db.Owner.Pool().QueryRow(t.Context(), `SELECT prosrc FROM pg_proc WHERE oid = 'space_right'::regproc`).Scan(&body)
+	err := db.Owner.Pool().QueryRow(t.Context(), `SELECT prosrc FROM pg_proc WHERE oid = 'space_right'::regproc`).Scan(&body)
 	require.NoError(t, err)
 	body = body[strings.Index(body, "RETURN")+len("RETURN") : strings.LastIndex(body, ";\nEND")]
 	for i, parameter := range []string{"ws", "member", "space"} {
 		body = regexp.MustCompile(`\b`+parameter+`\b`).ReplaceAllString(body, fmt.Sprintf("$$%d::uuid", i+1))
 	}
-	body = "SELECT " + body
-	plan = explain(t, db.App.For(ws), body, ws, member, space)
-	requireIndexes(t, plan)
+	requireIndexes(t, db, ws, pgtest.Statement{SQL: "SELECT " + body, Role: "threads_app"})
 }
 
-// requireIndexes: only the teams, a few pages, may be read whole.
-func requireIndexes(t *testing.T, plan string) {
+// requireIndexes: only the teams and the spaces, a few pages, may be read whole.
+func requireIndexes(t *testing.T, db *pgtest.DB, ws uuid.UUID, s pgtest.Statement) {
 	t.Helper()
-	for _, table := range []string{"members", "team_members", "space_grants"} {
-		require.NotContains(t, plan, "Seq Scan on "+table+" ", plan)
-	}
-}
-
-func explain(t *testing.T, db postgres.DBTX, sql string, args ...any) string {
-	t.Helper()
-	var lines []string
-	b := &pgx.Batch{}
-	b.Queue("SELECT set_config('enable_seqscan', 'on', true)") // as if the role did not forbid it
-	b.Queue("EXPLAIN (ANALYZE, COSTS OFF) "+sql, args...).Query(func(rows pgx.Rows) (err error) {
-		lines, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
-	})
-	require.NoError(t, db.SendBatch(t.Context(), b).Close())
-	plan := strings.Join(lines, "\n")
-	return plan
+	require.Equal(t, 1, db.RequireIndexPlans(t, ws, []pgtest.Statement{s}, "members", "team_members", "space_grants"))
 }

@@ -2,15 +2,10 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/eventbus"
@@ -24,54 +19,11 @@ import (
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
-// statements notes every statement that a pool runs.
-type statements struct {
-	mu   sync.Mutex
-	seen []call
-}
-
-type call struct {
-	sql  string
-	args []any
-}
-
-func (s *statements) note(sql string, args []any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen = append(s.seen, call{sql, args})
-}
-
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	s.note(data.SQL, data.Args)
-	return ctx
-}
-
-func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	s.note(data.SQL, data.Args)
-}
-
-func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
-
-// take are the calls since the last look.
-func (s *statements) take() []call {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	seen := s.seen
-	s.seen = nil
-	return seen
-}
-
 // seeded is a database with enough in it that a plan which reads all of it would be a mistake.
 type seeded struct {
 	db      *pgtest.DB
 	store   *Store
-	traced  *statements
+	traced  *pgtest.Statements
 	ws      uuid.UUID
 	members []uuid.UUID
 }
@@ -111,7 +63,7 @@ ANALYZE;
 
 func seed(t *testing.T) *seeded {
 	t.Helper()
-	s := &seeded{db: pgtest.New(t, "availability", sets()...), traced: &statements{}, ws: seedID(1, 0)}
+	s := &seeded{db: pgtest.New(t, "availability", sets()...), traced: &pgtest.Statements{}, ws: seedID(1, 0)}
 	var workspaces, ids []uuid.UUID
 	var numbers []int
 	for w := 1; w <= 3; w++ {
@@ -141,51 +93,10 @@ func growing() []string {
 	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs"}
 }
 
-// requireIndexPlans explains every statement that was run on a growing table.
+// requireIndexPlans explains every statement since the last look.
 func (s *seeded) requireIndexPlans(t *testing.T) {
 	t.Helper()
-	explained := 0
-	for _, c := range s.traced.take() {
-		verb, _, _ := strings.Cut(strings.TrimSpace(stripComments(c.sql)), " ")
-		if !slices.Contains([]string{"SELECT", "UPDATE", "INSERT"}, strings.ToUpper(verb)) || strings.Contains(c.sql, "set_config") {
-			continue
-		}
-		var text []byte
-		err := pgx.BeginFunc(t.Context(), s.db.App.Pool(), func(tx pgx.Tx) error {
-			if _, err := tx.Exec(t.Context(), `SELECT set_config('app.ws', $1, true), set_config('enable_seqscan', 'on', true)`, s.ws.String()); err != nil {
-				return err
-			}
-			return tx.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+c.sql, c.args...).Scan(&text)
-		})
-		require.NoError(t, err, c.sql)
-		var plans []struct{ Plan map[string]any }
-		require.NoError(t, json.Unmarshal(text, &plans))
-		requireNoScan(t, plans[0].Plan, c.sql, string(text))
-		explained++
-	}
-	require.Positive(t, explained)
-}
-
-func stripComments(sql string) string {
-	var kept []string
-	for line := range strings.SplitSeq(sql, "\n") {
-		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
-			kept = append(kept, line)
-		}
-	}
-	return strings.Join(kept, "\n")
-}
-
-func requireNoScan(t *testing.T, node map[string]any, sql, plan string) {
-	t.Helper()
-	relation, _ := node["Relation Name"].(string)
-	if slices.Contains(growing(), relation) {
-		require.NotEqual(t, "Seq Scan", node["Node Type"], "%s\nreads all of %s:\n%s", sql, relation, plan)
-	}
-	children, _ := node["Plans"].([]any)
-	for _, child := range children {
-		requireNoScan(t, child.(map[string]any), sql, plan)
-	}
+	require.Positive(t, s.db.RequireIndexPlans(t, s.ws, s.traced.Take(), growing()...))
 }
 
 var (
@@ -262,11 +173,11 @@ func TestTheCostOfManyMembers(t *testing.T) {
 	s := seed(t)
 	var cost []int
 	for _, n := range []int{1, 10, 1000} {
-		s.traced.take()
+		s.traced.Take()
 		found, err := s.store.Records(t.Context(), s.ws, s.members[:n], from, until)
 		require.NoError(t, err)
 		require.Len(t, found, n)
-		cost = append(cost, len(s.traced.take()))
+		cost = append(cost, len(s.traced.Take()))
 	}
 	require.Equal(t, cost[0], cost[1])
 	require.Equal(t, cost[0], cost[2])

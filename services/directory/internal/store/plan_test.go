@@ -2,48 +2,17 @@ package store
 
 import (
 	"context"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/pkg/pgtest"
 	"github.com/meridianhq/meridian/pkg/postgres"
 	"github.com/meridianhq/meridian/services/directory/internal/app"
 )
-
-// recorder notes the statements that go to the database.
-type recorder struct {
-	mu   sync.Mutex
-	seen []pgx.TraceBatchQueryData
-}
-
-func (r *recorder) note(q pgx.TraceBatchQueryData) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.seen = append(r.seen, q)
-}
-
-func (r *recorder) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
-	r.note(pgx.TraceBatchQueryData{SQL: d.SQL, Args: d.Args})
-	return ctx
-}
-
-func (r *recorder) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (r *recorder) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-func (r *recorder) TraceBatchQuery(_ context.Context, _ *pgx.Conn, d pgx.TraceBatchQueryData) {
-	r.note(d)
-}
-
-func (r *recorder) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // crowd makes 100 workspaces with 200 members, tokens, records, teams and spaces each.
 const crowd = `
@@ -73,7 +42,7 @@ func TestEveryPlanGoesByAnIndex(t *testing.T) {
 	var ws, member uuid.UUID
 	require.NoError(t, database.Owner.Pool().QueryRow(ctx, "SELECT w, m FROM crowd WHERE i = 100 LIMIT 1").Scan(&ws, &member))
 
-	seen := &recorder{}
+	seen := &pgtest.Statements{}
 	open := func(url string) *postgres.DB {
 		pool, err := postgres.Open(ctx, url, postgres.Options{Tracer: seen})
 		require.NoError(t, err)
@@ -83,23 +52,8 @@ func TestEveryPlanGoesByAnIndex(t *testing.T) {
 	s = New(open(database.AppURL), open(database.OwnerURL), s.outbox, s.encode)
 	ask(t, s, ws, member)
 
-	explained := 0
-	for _, q := range seen.seen {
-		if !strings.Contains(q.SQL, "FROM") || strings.HasPrefix(q.SQL, "INSERT") {
-			continue
-		}
-		tx, err := database.Owner.Pool().Begin(ctx)
-		require.NoError(t, err)
-		_, err = tx.Exec(ctx, "SELECT set_config('app.ws', $1, true), set_config('enable_seqscan', 'on', true)", ws.String())
-		require.NoError(t, err)
-		rows, err := tx.Query(ctx, "EXPLAIN "+q.SQL, q.Args...)
-		require.NoError(t, err)
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		require.NoError(t, err, q.SQL)
-		require.NoError(t, tx.Rollback(ctx))
-		require.NotContains(t, strings.Join(lines, "\n"), "Seq Scan", "%s\n%s", q.SQL, strings.Join(lines, "\n"))
-		explained++
-	}
+	explained := database.RequireIndexPlans(t, ws, seen.Take(), "workspaces", "members", "handles", "invitations", "teams", "team_members",
+		"spaces", "space_access", "api_tokens", "audit_events", "event_subscriptions")
 	require.Greater(t, explained, 35)
 }
 

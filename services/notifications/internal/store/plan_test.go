@@ -2,15 +2,12 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/eventbus"
@@ -25,45 +22,11 @@ import (
 	"github.com/meridianhq/meridian/services/notifications/internal/domain"
 )
 
-// statements notes every statement that a pool runs.
-type statements struct {
-	mu   sync.Mutex
-	seen []call
-}
-
-type call struct {
-	sql  string
-	args []any
-}
-
-func (s *statements) note(sql string, args []any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen = append(s.seen, call{sql, args})
-}
-
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	s.note(data.SQL, data.Args)
-	return ctx
-}
-
-func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	s.note(data.SQL, data.Args)
-}
-
-func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
-
 // seeded is a database with enough in it that a plan which reads all of it would be a mistake.
 type seeded struct {
 	db                *pgtest.DB
 	store             *Store
-	traced            *statements
+	traced            *pgtest.Statements
 	ws, member, space uuid.UUID
 	ids               []uuid.UUID
 }
@@ -106,7 +69,7 @@ INSERT INTO preferences SELECT w, gen_random_uuid(), '{}', false, '{}', 1, 1, '2
 
 func seed(t *testing.T) *seeded {
 	t.Helper()
-	s := &seeded{db: pgtest.New(t, "notifications", sets()...), traced: &statements{}, ws: uuid.MustParse("00000000-0000-7000-8000-000000000001")}
+	s := &seeded{db: pgtest.New(t, "notifications", sets()...), traced: &pgtest.Statements{}, ws: uuid.MustParse("00000000-0000-7000-8000-000000000001")}
 	owner := s.db.Owner.Pool()
 	workspaces := []uuid.UUID{s.ws, uuid.New(), uuid.New()}
 	for statement := range strings.SplitSeq(seedSQL, ";\n") {
@@ -142,63 +105,10 @@ func growing() []string {
 	return []string{"notifications", "deliveries", "decisions", "attempts", "signals", "sources", "waits", "digests", "digest_plans", "preferences"}
 }
 
-// requireIndexPlans explains every statement that was run on a growing table.
+// requireIndexPlans explains every statement since the last look.
 func (s *seeded) requireIndexPlans(t *testing.T) {
 	t.Helper()
-	s.traced.mu.Lock()
-	calls := s.traced.seen
-	s.traced.seen = nil
-	s.traced.mu.Unlock()
-	explained := 0
-	for _, c := range calls {
-		verb, _, _ := strings.Cut(strings.TrimSpace(stripComments(c.sql)), " ")
-		verb, _, _ = strings.Cut(verb, "\n")
-		if !slices.Contains([]string{"SELECT", "UPDATE", "DELETE", "WITH", "INSERT"}, strings.ToUpper(verb)) || strings.Contains(c.sql, "set_config") ||
-			strings.Contains(c.sql, "INTO outbox") {
-			continue
-		}
-		pool := s.db.App.Pool()
-		if strings.Contains(c.sql, "WITH due") || strings.Contains(c.sql, "LIMIT 1") {
-			pool = s.db.Owner.Pool()
-		}
-		var text []byte
-		err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(t.Context(), `SELECT set_config('app.ws', $1, true), set_config('enable_seqscan', 'on', true)`, s.ws.String()); err != nil {
-				return err
-			}
-			return tx.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+c.sql, c.args...).Scan(&text)
-		})
-		require.NoError(t, err, c.sql)
-		var plans []struct{ Plan map[string]any }
-		require.NoError(t, json.Unmarshal(text, &plans))
-		requireNoScan(t, plans[0].Plan, c.sql, string(text))
-		explained++
-	}
-	require.Positive(t, explained)
-}
-
-func stripComments(sql string) string {
-	var kept []string
-	for line := range strings.SplitSeq(sql, "\n") {
-		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
-			kept = append(kept, line)
-		}
-	}
-	return strings.Join(kept, "\n")
-}
-
-func requireNoScan(t *testing.T, node map[string]any, sql, plan string) {
-	t.Helper()
-	relation, _ := node["Relation Name"].(string)
-	for _, table := range growing() {
-		if relation == table {
-			require.NotEqual(t, "Seq Scan", node["Node Type"], "%s\nreads all of %s:\n%s", sql, table, plan)
-		}
-	}
-	children, _ := node["Plans"].([]any)
-	for _, child := range children {
-		requireNoScan(t, child.(map[string]any), sql, plan)
-	}
+	require.Positive(t, s.db.RequireIndexPlans(t, s.ws, s.traced.Take(), growing()...))
 }
 
 var now = time.Date(2026, 12, 1, 5, 0, 0, 0, time.UTC)
@@ -401,11 +311,9 @@ func (s *seeded) writes(t *testing.T) {
 		}
 		return nil
 	}))
-	s.traced.mu.Lock()
-	// To undecide or plan a whole workspace touches all that it holds, and that is a third of this one.
-	s.traced.seen = slices.DeleteFunc(s.traced.seen, func(c call) bool {
-		return strings.Contains(c.sql, "UndecideWorkspace") || strings.Contains(c.sql, "PlanAllDigests")
+	seen := slices.DeleteFunc(s.traced.Take(), func(st pgtest.Statement) bool {
+		// To undecide or plan a whole workspace touches all that it holds, and that is a third of this one.
+		return strings.Contains(st.SQL, "UndecideWorkspace") || strings.Contains(st.SQL, "PlanAllDigests")
 	})
-	s.traced.mu.Unlock()
-	s.requireIndexPlans(t)
+	require.Positive(t, s.db.RequireIndexPlans(t, s.ws, seen, growing()...))
 }

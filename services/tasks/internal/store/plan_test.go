@@ -2,19 +2,17 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/pkg/pgtest"
 	"github.com/meridianhq/meridian/services/tasks/internal/app"
 	"github.com/meridianhq/meridian/services/tasks/internal/domain"
 )
@@ -22,62 +20,10 @@ import (
 // growing are the tables that grow with use. None of them may ever be read from end to end. Projects are few.
 func growing() []string { return []string{"tasks", "task_changes", "legs", "handoffs"} }
 
-// requireIndexPlans explains every statement that was run on a growing table.
+// requireIndexPlans explains every statement since the last look.
 func (s *seeded) requireIndexPlans(t *testing.T) {
 	t.Helper()
-	s.traced.mu.Lock()
-	calls := s.traced.seen
-	s.traced.seen = nil
-	s.traced.mu.Unlock()
-	explained := 0
-	for _, c := range calls {
-		verb, _, _ := strings.Cut(strings.TrimSpace(stripComments(c.sql)), " ")
-		verb = strings.Fields(verb)[0]
-		if !slices.Contains([]string{"SELECT", "UPDATE", "DELETE", "WITH", "INSERT"}, strings.ToUpper(verb)) || strings.Contains(c.sql, "set_config") {
-			continue
-		}
-		plan, text := s.explain(t, c)
-		requireNoScan(t, plan, c.sql, text)
-		explained++
-	}
-	require.Positive(t, explained)
-}
-
-func (s *seeded) explain(t *testing.T, c call) (plan map[string]any, text string) {
-	t.Helper()
-	var raw []byte
-	err := pgx.BeginFunc(t.Context(), s.db.Owner.Pool(), func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), `SELECT set_config('app.ws', $1, true), set_config('enable_seqscan', 'on', true)`, s.ws.String()); err != nil {
-			return err
-		}
-		return tx.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+c.sql, c.args...).Scan(&raw)
-	})
-	require.NoError(t, err, c.sql)
-	var plans []struct{ Plan map[string]any }
-	require.NoError(t, json.Unmarshal(raw, &plans))
-	return plans[0].Plan, string(raw)
-}
-
-func stripComments(sql string) string {
-	var kept []string
-	for line := range strings.SplitSeq(sql, "\n") {
-		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
-			kept = append(kept, line)
-		}
-	}
-	return strings.Join(kept, "\n")
-}
-
-func requireNoScan(t *testing.T, node map[string]any, sql, plan string) {
-	t.Helper()
-	relation, _ := node["Relation Name"].(string)
-	if slices.Contains(growing(), relation) {
-		require.NotEqual(t, "Seq Scan", node["Node Type"], "%s\nreads all of %s:\n%s", sql, relation, plan)
-	}
-	children, _ := node["Plans"].([]any)
-	for _, child := range children {
-		requireNoScan(t, child.(map[string]any), sql, plan)
-	}
+	require.Positive(t, s.db.RequireIndexPlans(t, s.ws, s.traced.Take(), growing()...))
 }
 
 // No statement of the store reads a growing table from end to end.
@@ -190,56 +136,33 @@ func TestTheUsualListsAreNotSorted(t *testing.T) {
 				Conditions: s.usual()[name], Order: page.Order{Field: field, Desc: true}, Page: page.Request[app.TaskCursor]{Size: 10},
 			}, now)
 			require.NoError(t, err)
-			plan, text := s.explain(t, call{q.text.String(), q.args})
-			require.False(t, sortsBelowLimit(plan, false), "%s by %s:\n%s", name, field, text)
+			e := s.db.Explain(t, s.ws, pgtest.Statement{SQL: q.text.String(), Role: "tasks_app"})
+			require.False(t, sortsBelowLimit(&e.Plan, false), "%s by %s:\n%s\n\n%s", name, field, q.text.String(), e.Text)
 		}
 	}
 	q, err := tasksSQL(s.ws, s.member, app.TaskQuery{
 		Conditions: s.usual()["mine"], Order: page.Order{Field: "priority"}, Page: page.Request[app.TaskCursor]{Size: 10},
 	}, now)
 	require.NoError(t, err)
-	plan, text := s.explain(t, call{q.text.String(), q.args})
-	require.True(t, sortsBelowLimit(plan, false), "a sort is seen where there is one:\n%s", text)
+	e := s.db.Explain(t, s.ws, pgtest.Statement{SQL: q.text.String(), Role: "tasks_app"})
+	require.True(t, sortsBelowLimit(&e.Plan, false), "a sort is seen where there is one:\n%s", e.Text)
 }
 
 // sortsBelowLimit says whether tasks are sorted before a limit cuts them off, other than those of a LATERAL's pages.
-func sortsBelowLimit(node map[string]any, inside bool) bool {
-	kind, _ := node["Node Type"].(string)
-	if inside && (kind == "Sort" || kind == "Incremental Sort") && !hasNested(node) && scansTasks(node) {
+func sortsBelowLimit(p *pgtest.Plan, inside bool) bool {
+	if inside && (p.Node == "Sort" || p.Node == "Incremental Sort") && !hasNested(p) && scansTasks(p) {
 		return true
 	}
-	children, _ := node["Plans"].([]any)
-	for _, child := range children {
-		if sortsBelowLimit(child.(map[string]any), inside || kind == "Limit") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Plans, func(below pgtest.Plan) bool { return sortsBelowLimit(&below, inside || p.Node == "Limit") })
 }
 
 // hasNested says whether a nested loop lies below, whose inner side has a limit of its own.
-func hasNested(node map[string]any) bool {
-	children, _ := node["Plans"].([]any)
-	for _, child := range children {
-		c := child.(map[string]any)
-		if c["Node Type"] == "Limit" || hasNested(c) {
-			return true
-		}
-	}
-	return false
+func hasNested(p *pgtest.Plan) bool {
+	return slices.ContainsFunc(p.Plans, func(below pgtest.Plan) bool { return below.Node == "Limit" || hasNested(&below) })
 }
 
-func scansTasks(node map[string]any) bool {
-	if node["Relation Name"] == "tasks" {
-		return true
-	}
-	children, _ := node["Plans"].([]any)
-	for _, child := range children {
-		if scansTasks(child.(map[string]any)) {
-			return true
-		}
-	}
-	return false
+func scansTasks(p *pgtest.Plan) bool {
+	return p.Relation == "tasks" || slices.ContainsFunc(p.Plans, func(below pgtest.Plan) bool { return scansTasks(&below) })
 }
 
 func (s *seeded) writes(t *testing.T) {

@@ -64,7 +64,7 @@ func (t *tx) LockRelaysIn(ctx context.Context, project uuid.UUID, states []strin
 	}
 	tasks := make([]db.Task, len(rows))
 	for i, row := range rows {
-		tasks[i] = row.Task
+		tasks[i] = db.Task(row)
 	}
 	return t.relays(ctx, tasks)
 }

@@ -2,12 +2,10 @@ package store
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/eventbus"
@@ -20,45 +18,11 @@ import (
 	"github.com/meridianhq/meridian/services/tasks/internal/domain"
 )
 
-// statements notes every statement that a pool runs.
-type statements struct {
-	mu   sync.Mutex
-	seen []call
-}
-
-type call struct {
-	sql  string
-	args []any
-}
-
-func (s *statements) note(sql string, args []any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen = append(s.seen, call{sql, args})
-}
-
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	s.note(data.SQL, data.Args)
-	return ctx
-}
-
-func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	s.note(data.SQL, data.Args)
-}
-
-func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
-
 // seeded is a database with enough in it that a plan which reads all of it would be a mistake.
 type seeded struct {
 	db                                                  *pgtest.DB
 	store                                               *Store
-	traced                                              *statements
+	traced                                              *pgtest.Statements
 	ws, member, space, project, task, team, other, open uuid.UUID
 }
 
@@ -113,7 +77,7 @@ INSERT INTO handoffs (workspace_id, handoff_id, task_id, space_id, giver_id, leg
 
 func seed(t *testing.T, tasks int) *seeded {
 	t.Helper()
-	s := &seeded{db: pgtest.New(t, "tasks", sets()...), traced: &statements{}}
+	s := &seeded{db: pgtest.New(t, "tasks", sets()...), traced: &pgtest.Statements{}}
 	s.ws, s.member, s.other = seedID(1, 1, 0), seedID(1, 2, 3), seedID(1, 2, 7)
 	s.space, s.project, s.task, s.team, s.open = seedID(1, 3, 2), seedID(1, 4, 2), seedID(1, 5, 102), seedID(1, 7, 0), seedID(1, 6, 500)
 	owner := s.db.Owner.Pool()

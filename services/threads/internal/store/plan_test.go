@@ -2,15 +2,10 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/auth"
@@ -26,45 +21,11 @@ import (
 	"github.com/meridianhq/meridian/services/threads/internal/domain"
 )
 
-// statements notes every statement that a pool runs.
-type statements struct {
-	mu   sync.Mutex
-	seen []call
-}
-
-type call struct {
-	sql  string
-	args []any
-}
-
-func (s *statements) note(sql string, args []any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen = append(s.seen, call{sql, args})
-}
-
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	s.note(data.SQL, data.Args)
-	return ctx
-}
-
-func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	s.note(data.SQL, data.Args)
-}
-
-func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
-
 // seeded is a database with enough in it that a plan which reads all of it would be a mistake.
 type seeded struct {
 	db                        *pgtest.DB
 	store                     *Store
-	traced                    *statements
+	traced                    *pgtest.Statements
 	ws, member, space, thread uuid.UUID
 }
 
@@ -99,7 +60,7 @@ INSERT INTO message_reactions SELECT m.workspace_id, m.thread_id, m.sequence, e,
 
 func seed(t *testing.T) *seeded {
 	t.Helper()
-	s := &seeded{db: pgtest.New(t, "threads", sets()...), traced: &statements{}}
+	s := &seeded{db: pgtest.New(t, "threads", sets()...), traced: &pgtest.Statements{}}
 	s.ws, s.member, s.space, s.thread = seedID(1, 1, 0), seedID(1, 2, 3), seedID(1, 3, 2), seedID(1, 4, 7)
 	owner := s.db.Owner.Pool()
 	_, err := owner.Exec(t.Context(), `CREATE TABLE seed_ids (id uuid, w int, kind int, n int, PRIMARY KEY (w, kind, n))`)
@@ -137,57 +98,10 @@ func growing() []string {
 	return []string{"threads", "thread_activity", "messages", "message_revisions", "message_reactions", "read_states", "imported_messages", "imported_conversations", "asks", "ask_recipients", "replay"}
 }
 
-// requireIndexPlans explains every statement that was run on a growing table.
+// requireIndexPlans explains every statement since the last look.
 func (s *seeded) requireIndexPlans(t *testing.T) {
 	t.Helper()
-	s.traced.mu.Lock()
-	calls := s.traced.seen
-	s.traced.seen = nil
-	s.traced.mu.Unlock()
-	explained := 0
-	for _, c := range calls {
-		verb, _, _ := strings.Cut(strings.TrimSpace(stripComments(c.sql)), " ")
-		if !slices.Contains([]string{"SELECT", "UPDATE", "DELETE", "WITH", "INSERT"}, strings.ToUpper(verb)) || strings.Contains(c.sql, "set_config") {
-			continue
-		}
-		var text []byte
-		err := pgx.BeginFunc(t.Context(), s.db.App.Pool(), func(tx pgx.Tx) error {
-			if _, err := tx.Exec(t.Context(), `SELECT set_config('app.ws', $1, true), set_config('enable_seqscan', 'on', true)`, s.ws.String()); err != nil {
-				return err
-			}
-			return tx.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+c.sql, c.args...).Scan(&text)
-		})
-		require.NoError(t, err, c.sql)
-		var plans []struct{ Plan map[string]any }
-		require.NoError(t, json.Unmarshal(text, &plans))
-		requireNoScan(t, plans[0].Plan, c.sql, string(text))
-		explained++
-	}
-	require.Positive(t, explained)
-}
-
-func stripComments(sql string) string {
-	var kept []string
-	for line := range strings.SplitSeq(sql, "\n") {
-		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
-			kept = append(kept, line)
-		}
-	}
-	return strings.Join(kept, "\n")
-}
-
-func requireNoScan(t *testing.T, node map[string]any, sql, plan string) {
-	t.Helper()
-	relation, _ := node["Relation Name"].(string)
-	for _, table := range growing() {
-		if relation == table {
-			require.NotEqual(t, "Seq Scan", node["Node Type"], "%s\nreads all of %s:\n%s", sql, table, plan)
-		}
-	}
-	children, _ := node["Plans"].([]any)
-	for _, child := range children {
-		requireNoScan(t, child.(map[string]any), sql, plan)
-	}
+	require.Positive(t, s.db.RequireIndexPlans(t, s.ws, s.traced.Take(), growing()...))
 }
 
 // No statement of the store reads a growing table from end to end.

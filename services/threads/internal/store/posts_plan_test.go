@@ -33,9 +33,7 @@ func TestPostingTogetherReadsByIndexes(t *testing.T) {
 			}
 		}
 		require.NoError(t, s.store.InTx(ctx, s.ws, func(ctx context.Context, tx app.Tx) error { return writeAll(ctx, t, tx, posts) }))
-		s.traced.mu.Lock()
-		require.Len(t, s.traced.seen, 6+len([]string{"mentions", "begin", "commit", "workspace"}), "statements for %d", n)
-		s.traced.mu.Unlock()
+		require.Equal(t, 6+len([]string{"mentions", "begin", "commit", "workspace"}), s.traced.Len(), "statements for %d", n)
 		s.requireIndexPlans(t)
 	}
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,16 +13,10 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/pkg/pgtest"
 	"github.com/meridianhq/meridian/services/threads/internal/app"
 	"github.com/meridianhq/meridian/services/threads/internal/domain"
 )
-
-// ran is how many statements there were since the last look.
-func (s *seeded) ran() int {
-	s.traced.mu.Lock()
-	defer s.traced.mu.Unlock()
-	return len(s.traced.seen)
-}
 
 const readSeedSQL = `
 INSERT INTO read_states (workspace_id, member_id, thread_id, followed)
@@ -49,12 +45,20 @@ func TestReadStatesAreIndexPlansInFewStatements(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	s.requireIndexPlans(t)
+	seen := s.traced.Take()
+	require.Positive(t, s.db.RequireIndexPlans(t, s.ws, seen, growing()...))
+	list := seen[slices.IndexFunc(seen, func(st pgtest.Statement) bool { return strings.Contains(st.SQL, "name: ListReadStates ") })]
+	e := s.db.ExplainRun(t, s.ws, list, s.ws, s.member, seedID(1, 4, 4000), false, 11)
+	e.Plan.Walk(func(p *pgtest.Plan) {
+		if p.Relation == "threads" || p.Relation == "read_states" {
+			require.LessOrEqual(t, p.Rows*p.Loops, 11.0, "a page is what is read\n%s", e.Text)
+		}
+	})
 
 	s.mark(t, 20, 5)
 	s.requireIndexPlans(t)
 	s.mark(t, 1000, 6)
-	require.LessOrEqual(t, s.ran(), 12, "a thousand marks take as many statements as one")
+	require.LessOrEqual(t, s.traced.Len(), 12, "a thousand marks take as many statements as one")
 }
 
 // mark marks so many threads read, in the way of app.MarkRead.
@@ -121,6 +125,6 @@ func TestImportsAreIndexPlansInFewStatements(t *testing.T) {
 		require.NoError(t, tx.AddImport(ctx, s.space, out))
 		return tx.Publish(ctx, now, "a", out.Events...)
 	}))
-	require.LessOrEqual(t, s.ran(), 20, "a hundred messages take as many statements as one")
+	require.LessOrEqual(t, s.traced.Len(), 20, "a hundred messages take as many statements as one")
 	s.requireIndexPlans(t)
 }

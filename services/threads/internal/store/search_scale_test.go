@@ -37,24 +37,45 @@ FROM generate_series(1, %[3]d) n;
 CREATE INDEX search_rows_words ON search_rows USING gin (workspace_id, words);
 ANALYZE;`
 
-// Whatever a word is, and whatever the search asks beside it, the hits are those that reading everything would give.
-func TestSearchFindsTheNewestHoweverCommonTheWord(t *testing.T) {
+// scaleWords are words of each kind, and scaleFilters what a search may ask beside them: nothing, a space, a private one, a
+// thread, an author, a day.
+var (
+	scaleWords   = []string{"common", "middling", "rare", "ancient", "buried", "absent", "middling common", "common -middling"}
+	scaleFilters = []string{
+		"NULL, NULL, NULL, NULL, NULL",
+		"'00000000-0000-0000-0000-000000000003', NULL, NULL, NULL, NULL",
+		"'00000000-0000-0000-0000-000000000039', NULL, NULL, NULL, NULL",
+		"NULL, '00000000-0000-0000-0000-000000000100', NULL, NULL, NULL",
+		"NULL, NULL, '00000000-0000-0000-0000-000000000042', NULL, NULL",
+		"NULL, NULL, NULL, '2020-01-05', '2020-01-06'",
+	}
+)
+
+func hitsSQL(filter string) string {
+	return "SELECT thread_id, sequence FROM search_hits($1, $2, " + filter + ", '2020-02-10', NULL, NULL, NULL, 2000)"
+}
+
+// scaled is a database with the rows, made once for the tests that only read them.
+type scaled struct {
+	db         *pgtest.DB
+	ws, member uuid.UUID
+}
+
+func TestSearchAmongManyRows(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t, "threads", sets()...)
-	ws, member := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
-	_, err := db.Owner.Pool().Exec(t.Context(), fmt.Sprintf(scaleSQL, ws, member, scaleRows))
+	s := &scaled{db: pgtest.New(t, "threads", sets()...), ws: uuid.Must(uuid.NewV7()), member: uuid.Must(uuid.NewV7())}
+	_, err := s.db.Owner.Pool().Exec(t.Context(), fmt.Sprintf(scaleSQL, s.ws, s.member, scaleRows))
 	require.NoError(t, err)
-	for _, words := range []string{"common", "middling", "rare", "ancient", "buried", "absent", "middling common", "common -middling"} {
-		for _, filter := range []string{
-			"NULL, NULL, NULL, NULL, NULL",
-			"'00000000-0000-0000-0000-000000000003', NULL, NULL, NULL, NULL",
-			"'00000000-0000-0000-0000-000000000039', NULL, NULL, NULL, NULL",
-			"NULL, '00000000-0000-0000-0000-000000000100', NULL, NULL, NULL",
-			"NULL, NULL, '00000000-0000-0000-0000-000000000042', NULL, NULL",
-			"NULL, NULL, NULL, '2020-01-05', '2020-01-06'",
-		} {
-			got := hitsOf(t, db, ws, member, "SELECT thread_id, sequence FROM search_hits($1, $2, "+filter+", '2020-02-10', NULL, NULL, NULL, 2000)", words)
-			want := hitsOf(t, db, ws, member, everythingRead(filter), words)
+	t.Run("it finds the newest however common the word", s.findsTheNewest)
+	t.Run("it reads a bounded number of rows", s.readsABoundedNumber)
+}
+
+// Whatever a word is, and whatever the search asks beside it, the hits are those that reading everything would give.
+func (s *scaled) findsTheNewest(t *testing.T) {
+	for _, words := range scaleWords {
+		for _, filter := range scaleFilters {
+			got := hitsOf(t, s.db, s.ws, s.member, hitsSQL(filter), words)
+			want := hitsOf(t, s.db, s.ws, s.member, everythingRead(filter), words)
 			require.ElementsMatch(t, want, got, "%s, %s", words, filter)
 		}
 	}

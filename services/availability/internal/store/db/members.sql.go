@@ -150,15 +150,22 @@ func (q *Queries) OpenZone(ctx context.Context, arg OpenZoneParams) (OpenZoneRow
 const people = `-- name: People :many
 SELECT m.member_id, m.display_name, m.time_zone, (m.state = 2)::boolean AS active,
        coalesce(t.version, 0)::bigint AS version, coalesce(w.time_zone, '')::text AS workspace_zone
-FROM members m
-LEFT JOIN member_times t ON t.workspace_id = m.workspace_id AND t.member_id = m.member_id
-LEFT JOIN workspaces w ON w.workspace_id = m.workspace_id
-WHERE m.workspace_id = $1 AND m.member_id = ANY ($2::uuid[])
+FROM (SELECT unnest($1::uuid[]) AS member_id) n
+CROSS JOIN LATERAL (
+    SELECT x.workspace_id, x.member_id, x.display_name, x.time_zone, x.state
+    FROM members x
+    WHERE x.workspace_id = $2 AND x.member_id = n.member_id
+    LIMIT 1
+) m
+LEFT JOIN LATERAL (
+    SELECT x.version FROM member_times x WHERE x.workspace_id = m.workspace_id AND x.member_id = m.member_id LIMIT 1
+) t ON true
+LEFT JOIN workspaces w ON w.workspace_id = $2
 `
 
 type PeopleParams struct {
-	WorkspaceID uuid.UUID
 	MemberIds   []uuid.UUID
+	WorkspaceID uuid.UUID
 }
 
 type PeopleRow struct {
@@ -170,9 +177,10 @@ type PeopleRow struct {
 	WorkspaceZone string
 }
 
-// Members with the version of their working time.
+// Members with the version of their working time. They are looked up one by one (LATERAL and LIMIT): where most workspaces
+// are small, the planner would join all members of a large one.
 func (q *Queries) People(ctx context.Context, arg PeopleParams) ([]PeopleRow, error) {
-	rows, err := q.db.Query(ctx, people, arg.WorkspaceID, arg.MemberIds)
+	rows, err := q.db.Query(ctx, people, arg.MemberIds, arg.WorkspaceID)
 	if err != nil {
 		return nil, err
 	}

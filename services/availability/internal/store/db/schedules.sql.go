@@ -58,10 +58,10 @@ func (q *Queries) DefaultSchedule(ctx context.Context, arg DefaultScheduleParams
 
 const defaultsFrom = `-- name: DefaultsFrom :many
 SELECT d.workspace_id, d.schedule_id, d.windows, d.effective_date, d.version, d.create_time FROM default_schedules d
-WHERE d.workspace_id = $1 AND d.version >= coalesce((
+WHERE d.workspace_id = $1 AND d.version >= (SELECT coalesce((
     SELECT x.version FROM default_schedules x
     WHERE x.workspace_id = $1 AND x.create_time <= $2 AND x.effective_date < $3
-    ORDER BY x.version DESC LIMIT 1), 0)
+    ORDER BY x.version DESC LIMIT 1), 0))
 ORDER BY d.version
 `
 
@@ -76,7 +76,8 @@ type DefaultsFromRow struct {
 }
 
 // The default hours that may be in force somewhere at or after an instant, in the order they were made. What was made
-// before a version that had taken over everywhere by then no longer counts.
+// before a version that had taken over everywhere by then no longer counts. The coalesce is in the subquery, for under
+// row-level security an index takes no condition with one.
 func (q *Queries) DefaultsFrom(ctx context.Context, arg DefaultsFromParams) ([]DefaultsFromRow, error) {
 	rows, err := q.db.Query(ctx, defaultsFrom, arg.WorkspaceID, arg.FromTime, arg.FromDate)
 	if err != nil {

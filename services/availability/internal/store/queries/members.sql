@@ -1,11 +1,19 @@
 -- name: People :many
--- Members with the version of their working time.
+-- Members with the version of their working time. They are looked up one by one (LATERAL and LIMIT): where most workspaces
+-- are small, the planner would join all members of a large one.
 SELECT m.member_id, m.display_name, m.time_zone, (m.state = 2)::boolean AS active,
        coalesce(t.version, 0)::bigint AS version, coalesce(w.time_zone, '')::text AS workspace_zone
-FROM members m
-LEFT JOIN member_times t ON t.workspace_id = m.workspace_id AND t.member_id = m.member_id
-LEFT JOIN workspaces w ON w.workspace_id = m.workspace_id
-WHERE m.workspace_id = @workspace_id AND m.member_id = ANY (@member_ids::uuid[]);
+FROM (SELECT unnest(@member_ids::uuid[]) AS member_id) n
+CROSS JOIN LATERAL (
+    SELECT x.workspace_id, x.member_id, x.display_name, x.time_zone, x.state
+    FROM members x
+    WHERE x.workspace_id = @workspace_id AND x.member_id = n.member_id
+    LIMIT 1
+) m
+LEFT JOIN LATERAL (
+    SELECT x.version FROM member_times x WHERE x.workspace_id = m.workspace_id AND x.member_id = m.member_id LIMIT 1
+) t ON true
+LEFT JOIN workspaces w ON w.workspace_id = @workspace_id;
 
 -- name: MemberThere :one
 SELECT EXISTS (SELECT FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id);

@@ -26,12 +26,13 @@ VALUES (@workspace_id, @member_id, @schedule_id, @time_zone, @windows, @effectiv
 
 -- name: DefaultsFrom :many
 -- The default hours that may be in force somewhere at or after an instant, in the order they were made. What was made
--- before a version that had taken over everywhere by then no longer counts.
+-- before a version that had taken over everywhere by then no longer counts. The coalesce is in the subquery, for under
+-- row-level security an index takes no condition with one.
 SELECT sqlc.embed(d) FROM default_schedules d
-WHERE d.workspace_id = @workspace_id AND d.version >= coalesce((
+WHERE d.workspace_id = @workspace_id AND d.version >= (SELECT coalesce((
     SELECT x.version FROM default_schedules x
     WHERE x.workspace_id = @workspace_id AND x.create_time <= @from_time AND x.effective_date < @from_date
-    ORDER BY x.version DESC LIMIT 1), 0)
+    ORDER BY x.version DESC LIMIT 1), 0))
 ORDER BY d.version;
 
 -- name: DefaultSchedule :one

@@ -111,21 +111,27 @@ func (q *Queries) LockMessages(ctx context.Context, arg LockMessagesParams) ([]L
 }
 
 const lockReminders = `-- name: LockReminders :many
-SELECT workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time, reminded, lease_until, version FROM waits
-WHERE workspace_id = $1 AND source = $2 AND member_id = ANY ($3::uuid[]) AND waiting AND NOT reminded
-ORDER BY member_id
-FOR UPDATE
+SELECT w.workspace_id, w.source, w.member_id, w.waiting, w.settled_reason, w.due_time, w.remind_time, w.reminded, w.lease_until, w.version
+FROM (SELECT DISTINCT unnest($1::uuid[]) AS member_id ORDER BY member_id) n
+CROSS JOIN LATERAL (
+    SELECT workspace_id, source, member_id, waiting, settled_reason, due_time, remind_time, reminded, lease_until, version FROM waits x
+    WHERE x.workspace_id = $2 AND x.source = $3 AND x.member_id = n.member_id AND x.waiting AND NOT x.reminded
+    LIMIT 1
+    FOR UPDATE
+) w
+ORDER BY n.member_id
 `
 
 type LockRemindersParams struct {
+	MemberIds   []uuid.UUID
 	WorkspaceID uuid.UUID
 	Source      string
-	MemberIds   []uuid.UUID
 }
 
-// Of what waits for the members, what is still to be reminded of.
+// Of what waits for the members, what is still to be reminded of. One by one (LATERAL and LIMIT), or else the planner may
+// read all that anybody is still to be reminded of.
 func (q *Queries) LockReminders(ctx context.Context, arg LockRemindersParams) ([]Wait, error) {
-	rows, err := q.db.Query(ctx, lockReminders, arg.WorkspaceID, arg.Source, arg.MemberIds)
+	rows, err := q.db.Query(ctx, lockReminders, arg.MemberIds, arg.WorkspaceID, arg.Source)
 	if err != nil {
 		return nil, err
 	}

@@ -38,11 +38,17 @@ SELECT * FROM waits
 WHERE workspace_id = @workspace_id AND source = @source AND member_id = ANY (@member_ids::uuid[]);
 
 -- name: LockReminders :many
--- Of what waits for the members, what is still to be reminded of.
-SELECT * FROM waits
-WHERE workspace_id = @workspace_id AND source = @source AND member_id = ANY (@member_ids::uuid[]) AND waiting AND NOT reminded
-ORDER BY member_id
-FOR UPDATE;
+-- Of what waits for the members, what is still to be reminded of. One by one (LATERAL and LIMIT), or else the planner may
+-- read all that anybody is still to be reminded of.
+SELECT w.*
+FROM (SELECT DISTINCT unnest(@member_ids::uuid[]) AS member_id ORDER BY member_id) n
+CROSS JOIN LATERAL (
+    SELECT * FROM waits x
+    WHERE x.workspace_id = @workspace_id AND x.source = @source AND x.member_id = n.member_id AND x.waiting AND NOT x.reminded
+    LIMIT 1
+    FOR UPDATE
+) w
+ORDER BY n.member_id;
 
 -- name: SetReminded :exec
 UPDATE waits SET reminded = true, lease_until = NULL

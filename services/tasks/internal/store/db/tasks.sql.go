@@ -402,32 +402,63 @@ func (q *Queries) LockTaskOfHandoff(ctx context.Context, arg LockTaskOfHandoffPa
 }
 
 const lockTasksIn = `-- name: LockTasksIn :many
-SELECT t.workspace_id, t.task_id, t.project_id, t.space_id, t.number, t.key, t.title, t.description, t.state, t.category, t.holder_id, t.team_id, t.reporter_id, t.start_date, t.due_date, t.due_time, t.due_order, t.priority, t.labels, t.last_handoff_id, t.last_leg, t.last_change, t.revision, t.version, t.create_time, t.update_time, t.complete_time, t.change_time
-FROM tasks t
-WHERE t.workspace_id = $1 AND t.project_id = $2 AND t.state = ANY ($3::text[])
-ORDER BY t.task_id
-LIMIT $4
-FOR UPDATE OF t
+WITH locked AS MATERIALIZED (
+    SELECT t.workspace_id, t.task_id, t.project_id, t.space_id, t.number, t.key, t.title, t.description, t.state, t.category, t.holder_id, t.team_id, t.reporter_id, t.start_date, t.due_date, t.due_time, t.due_order, t.priority, t.labels, t.last_handoff_id, t.last_leg, t.last_change, t.revision, t.version, t.create_time, t.update_time, t.complete_time, t.change_time
+    FROM tasks t
+    WHERE t.workspace_id = $2 AND t.project_id = $3 AND t.state = ANY ($4::text[])
+    ORDER BY t.task_id
+    FOR UPDATE OF t
+)
+SELECT workspace_id, task_id, project_id, space_id, number, key, title, description, state, category, holder_id, team_id, reporter_id, start_date, due_date, due_time, due_order, priority, labels, last_handoff_id, last_leg, last_change, revision, version, create_time, update_time, complete_time, change_time FROM locked LIMIT $1
 `
 
 type LockTasksInParams struct {
+	MaxRows     int32
 	WorkspaceID uuid.UUID
 	ProjectID   uuid.UUID
 	States      []string
-	MaxRows     int32
 }
 
 type LockTasksInRow struct {
-	Task Task
+	WorkspaceID   uuid.UUID
+	TaskID        uuid.UUID
+	ProjectID     uuid.UUID
+	SpaceID       uuid.UUID
+	Number        int64
+	Key           string
+	Title         string
+	Description   string
+	State         string
+	Category      string
+	HolderID      *uuid.UUID
+	TeamID        *uuid.UUID
+	ReporterID    uuid.UUID
+	StartDate     *time.Time
+	DueDate       *time.Time
+	DueTime       *time.Time
+	DueOrder      time.Time
+	Priority      int16
+	Labels        []string
+	LastHandoffID *uuid.UUID
+	LastLeg       int64
+	LastChange    int64
+	Revision      int64
+	Version       int64
+	CreateTime    time.Time
+	UpdateTime    time.Time
+	CompleteTime  *time.Time
+	ChangeTime    time.Time
 }
 
 // The tasks of a locked project that are in one of the states. Always in this order, so that two do not wait for each other.
+// The limit stands outside, or else the planner would find the project's first tasks by walking over all of the workspace;
+// what is beyond it is not locked.
 func (q *Queries) LockTasksIn(ctx context.Context, arg LockTasksInParams) ([]LockTasksInRow, error) {
 	rows, err := q.db.Query(ctx, lockTasksIn,
+		arg.MaxRows,
 		arg.WorkspaceID,
 		arg.ProjectID,
 		arg.States,
-		arg.MaxRows,
 	)
 	if err != nil {
 		return nil, err
@@ -437,34 +468,34 @@ func (q *Queries) LockTasksIn(ctx context.Context, arg LockTasksInParams) ([]Loc
 	for rows.Next() {
 		var i LockTasksInRow
 		if err := rows.Scan(
-			&i.Task.WorkspaceID,
-			&i.Task.TaskID,
-			&i.Task.ProjectID,
-			&i.Task.SpaceID,
-			&i.Task.Number,
-			&i.Task.Key,
-			&i.Task.Title,
-			&i.Task.Description,
-			&i.Task.State,
-			&i.Task.Category,
-			&i.Task.HolderID,
-			&i.Task.TeamID,
-			&i.Task.ReporterID,
-			&i.Task.StartDate,
-			&i.Task.DueDate,
-			&i.Task.DueTime,
-			&i.Task.DueOrder,
-			&i.Task.Priority,
-			&i.Task.Labels,
-			&i.Task.LastHandoffID,
-			&i.Task.LastLeg,
-			&i.Task.LastChange,
-			&i.Task.Revision,
-			&i.Task.Version,
-			&i.Task.CreateTime,
-			&i.Task.UpdateTime,
-			&i.Task.CompleteTime,
-			&i.Task.ChangeTime,
+			&i.WorkspaceID,
+			&i.TaskID,
+			&i.ProjectID,
+			&i.SpaceID,
+			&i.Number,
+			&i.Key,
+			&i.Title,
+			&i.Description,
+			&i.State,
+			&i.Category,
+			&i.HolderID,
+			&i.TeamID,
+			&i.ReporterID,
+			&i.StartDate,
+			&i.DueDate,
+			&i.DueTime,
+			&i.DueOrder,
+			&i.Priority,
+			&i.Labels,
+			&i.LastHandoffID,
+			&i.LastLeg,
+			&i.LastChange,
+			&i.Revision,
+			&i.Version,
+			&i.CreateTime,
+			&i.UpdateTime,
+			&i.CompleteTime,
+			&i.ChangeTime,
 		); err != nil {
 			return nil, err
 		}

@@ -59,17 +59,23 @@ FROM handoffs h
 JOIN tasks t ON t.workspace_id = h.workspace_id AND t.task_id = h.task_id
 WHERE h.workspace_id = @workspace_id AND h.handoff_id = @handoff_id AND h.route_since IS NOT NULL;
 
--- The four below are the workers', over all workspaces: the owner's.
+-- The four below are the workers', over all workspaces: the owner's. A claim goes through arrays, of which the planner
+-- expects ten rows: by the limit, which it does not know, it would expect a part of the table and read all of that.
 
 -- name: ClaimRouting :many
+WITH due AS MATERIALIZED (
+    SELECT x.workspace_id, x.handoff_id
+    FROM handoffs x
+    WHERE x.route_since <= @now::timestamptz AND (x.route_lease IS NULL OR x.route_lease <= clock_timestamp())
+    ORDER BY x.route_since
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED
+)
 UPDATE handoffs h
 SET route_lease = clock_timestamp() + make_interval(secs => @lease_seconds::float8)
-FROM (SELECT x.workspace_id, x.handoff_id FROM handoffs x
-      WHERE x.route_since <= @now::timestamptz AND (x.route_lease IS NULL OR x.route_lease <= clock_timestamp())
-      ORDER BY x.route_since
-      LIMIT @max_rows
-      FOR UPDATE SKIP LOCKED) due
-WHERE h.workspace_id = due.workspace_id AND h.handoff_id = due.handoff_id
+FROM (SELECT unnest(ARRAY(SELECT d.workspace_id FROM due d)) AS workspace_id,
+             unnest(ARRAY(SELECT d.handoff_id FROM due d)) AS handoff_id) n
+WHERE h.workspace_id = n.workspace_id AND h.handoff_id = n.handoff_id
 RETURNING h.workspace_id, h.handoff_id;
 
 -- name: NextRouting :one
@@ -83,15 +89,20 @@ SET route_tries = route_tries + 1,
 WHERE workspace_id = @workspace_id AND handoff_id = @handoff_id;
 
 -- name: ClaimExpired :many
+WITH due AS MATERIALIZED (
+    SELECT x.workspace_id, x.handoff_id
+    FROM handoffs x
+    WHERE x.state = 'OFFERED' AND x.expire_time <= @now::timestamptz
+      AND (x.expire_lease IS NULL OR x.expire_lease <= clock_timestamp())
+    ORDER BY x.expire_time
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED
+)
 UPDATE handoffs h
 SET expire_lease = clock_timestamp() + make_interval(secs => @lease_seconds::float8)
-FROM (SELECT x.workspace_id, x.handoff_id FROM handoffs x
-      WHERE x.state = 'OFFERED' AND x.expire_time <= @now::timestamptz
-        AND (x.expire_lease IS NULL OR x.expire_lease <= clock_timestamp())
-      ORDER BY x.expire_time
-      LIMIT @max_rows
-      FOR UPDATE SKIP LOCKED) due
-WHERE h.workspace_id = due.workspace_id AND h.handoff_id = due.handoff_id
+FROM (SELECT unnest(ARRAY(SELECT d.workspace_id FROM due d)) AS workspace_id,
+             unnest(ARRAY(SELECT d.handoff_id FROM due d)) AS handoff_id) n
+WHERE h.workspace_id = n.workspace_id AND h.handoff_id = n.handoff_id
 RETURNING h.workspace_id, h.handoff_id;
 
 -- name: NextExpiry :one

@@ -23,12 +23,16 @@ FOR UPDATE OF t;
 
 -- name: LockTasksIn :many
 -- The tasks of a locked project that are in one of the states. Always in this order, so that two do not wait for each other.
-SELECT sqlc.embed(t)
-FROM tasks t
-WHERE t.workspace_id = @workspace_id AND t.project_id = @project_id AND t.state = ANY (@states::text[])
-ORDER BY t.task_id
-LIMIT @max_rows
-FOR UPDATE OF t;
+-- The limit stands outside, or else the planner would find the project's first tasks by walking over all of the workspace;
+-- what is beyond it is not locked.
+WITH locked AS MATERIALIZED (
+    SELECT t.*
+    FROM tasks t
+    WHERE t.workspace_id = @workspace_id AND t.project_id = @project_id AND t.state = ANY (@states::text[])
+    ORDER BY t.task_id
+    FOR UPDATE OF t
+)
+SELECT * FROM locked LIMIT @max_rows;
 
 -- name: OpenLegs :many
 SELECT * FROM legs l

@@ -623,11 +623,13 @@ WITH touched AS MATERIALIZED (
 )
 UPDATE ask_recipients r
 SET due_pending = true, due_round = r.due_round + 1, lease_time = 'epoch'
-FROM touched
-WHERE r.workspace_id = $1 AND r.ask_id = touched.ask_id AND r.member_id = touched.member_id
+FROM (SELECT unnest(ARRAY(SELECT t.ask_id FROM touched t)) AS ask_id,
+             unnest(ARRAY(SELECT t.member_id FROM touched t)) AS member_id) n
+WHERE r.workspace_id = $1 AND r.ask_id = n.ask_id AND r.member_id = n.member_id
 `
 
-// Has the due times of all that waits for anybody in the workspace computed again.
+// Has the due times of all that waits for anybody in the workspace computed again. It goes through arrays, of which the
+// planner expects ten rows, so that it looks up each row, however much it takes the workspace to have.
 func (q *Queries) MarkWorkspaceDues(ctx context.Context, workspaceID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, markWorkspaceDues, workspaceID)
 	return err

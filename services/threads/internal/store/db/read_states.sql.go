@@ -74,7 +74,12 @@ func (q *Queries) ImportedThrough(ctx context.Context, arg ImportedThroughParams
 const listReadStates = `-- name: ListReadStates :many
 SELECT s.thread_id, s.last_read_sequence, s.imported_before, s.followed, s.unfollowed, s.muted, s.version, s.update_time, t.space_id, t.title, t.last_sequence, t.imported_count
 FROM read_states s
-JOIN threads t ON t.workspace_id = s.workspace_id AND t.thread_id = s.thread_id
+CROSS JOIN LATERAL (
+    SELECT x.space_id, x.title, x.last_sequence, x.imported_count
+    FROM threads x
+    WHERE x.workspace_id = s.workspace_id AND x.thread_id = s.thread_id
+    LIMIT 1
+) t
 WHERE s.workspace_id = $1 AND s.member_id = $2 AND s.followed AND s.thread_id < $3
   AND t.space_id IN (SELECT r.space_id FROM readable_spaces($1, $2) AS r(space_id))
   AND (NOT ($4::boolean)
@@ -106,7 +111,8 @@ type ListReadStatesRow struct {
 	ImportedCount    int64
 }
 
-// The read states of the threads that a member follows and may read, before a thread's id, the newest thread first.
+// The read states of the threads that a member follows and may read, before a thread's id, the newest thread first. The
+// threads are looked up one by one (LATERAL and LIMIT), or else a page would merge with all threads of the workspace.
 func (q *Queries) ListReadStates(ctx context.Context, arg ListReadStatesParams) ([]ListReadStatesRow, error) {
 	rows, err := q.db.Query(ctx, listReadStates,
 		arg.WorkspaceID,

@@ -144,7 +144,8 @@ FROM touched
 WHERE r.workspace_id = @workspace_id AND r.ask_id = touched.ask_id AND r.member_id = touched.member_id;
 
 -- name: MarkWorkspaceDues :exec
--- Has the due times of all that waits for anybody in the workspace computed again.
+-- Has the due times of all that waits for anybody in the workspace computed again. It goes through arrays, of which the
+-- planner expects ten rows, so that it looks up each row, however much it takes the workspace to have.
 WITH touched AS MATERIALIZED (
     SELECT c.ask_id, c.member_id
     FROM ask_recipients c
@@ -154,8 +155,9 @@ WITH touched AS MATERIALIZED (
 )
 UPDATE ask_recipients r
 SET due_pending = true, due_round = r.due_round + 1, lease_time = 'epoch'
-FROM touched
-WHERE r.workspace_id = @workspace_id AND r.ask_id = touched.ask_id AND r.member_id = touched.member_id;
+FROM (SELECT unnest(ARRAY(SELECT t.ask_id FROM touched t)) AS ask_id,
+             unnest(ARRAY(SELECT t.member_id FROM touched t)) AS member_id) n
+WHERE r.workspace_id = @workspace_id AND r.ask_id = n.ask_id AND r.member_id = n.member_id;
 
 -- name: ClaimDues :many
 -- Takes rows of any workspace whose due time is to be computed and that nobody has in hand.

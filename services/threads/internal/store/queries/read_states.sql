@@ -19,10 +19,16 @@ JOIN rights r ON r.member_id = w.member_id AND r.space_id = w.space_id
 LEFT JOIN read_states s ON s.workspace_id = @workspace_id AND s.member_id = w.member_id AND s.thread_id = w.thread_id;
 
 -- name: ListReadStates :many
--- The read states of the threads that a member follows and may read, before a thread's id, the newest thread first.
+-- The read states of the threads that a member follows and may read, before a thread's id, the newest thread first. The
+-- threads are looked up one by one (LATERAL and LIMIT), or else a page would merge with all threads of the workspace.
 SELECT s.thread_id, s.last_read_sequence, s.imported_before, s.followed, s.unfollowed, s.muted, s.version, s.update_time, t.space_id, t.title, t.last_sequence, t.imported_count
 FROM read_states s
-JOIN threads t ON t.workspace_id = s.workspace_id AND t.thread_id = s.thread_id
+CROSS JOIN LATERAL (
+    SELECT x.space_id, x.title, x.last_sequence, x.imported_count
+    FROM threads x
+    WHERE x.workspace_id = s.workspace_id AND x.thread_id = s.thread_id
+    LIMIT 1
+) t
 WHERE s.workspace_id = @workspace_id AND s.member_id = @member_id AND s.followed AND s.thread_id < @before
   AND t.space_id IN (SELECT r.space_id FROM readable_spaces(@workspace_id, @member_id) AS r(space_id))
   AND (NOT (@unread_only::boolean)
