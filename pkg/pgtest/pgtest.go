@@ -223,7 +223,7 @@ func (c *cluster) makeTemplate(ctx context.Context, name, service string, sets [
 
 // hashOf is of everything that decides what the template holds, and of how this package makes it.
 func hashOf(service string, sets []postgres.Set) (string, error) {
-	const recipe = "1"
+	const recipe = "2"
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%s\x00%s\x00", recipe, service)
 	for _, set := range sets {

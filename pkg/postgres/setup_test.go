@@ -183,3 +183,20 @@ func TestTheSizeOfThePool(t *testing.T) {
 	require.EqualValues(t, 4, open(t, url+"&pool_max_conns=4", postgres.Options{}).Pool().Config().MaxConns)
 	require.EqualValues(t, 7, open(t, url+"&pool_max_conns=4", postgres.Options{MaxConns: 7}).Pool().Config().MaxConns)
 }
+
+// Where nearly all workspaces are tiny, a plan for any workspace still goes by the index that finds the row in a large one.
+func TestPlansAreForTheLargestWorkspace(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t, "pgtest_skewed", postgres.Set{Name: "skewed", FS: fstest.MapFS{"00001_skewed.sql": {Data: []byte(`-- +goose Up
+		CREATE TABLE skewed (workspace_id uuid, item_id uuid, made int, PRIMARY KEY (workspace_id, item_id));
+		CREATE INDEX skewed_made ON skewed (workspace_id, made);`)}}})
+	large := uuid.New()
+	_, err := db.Owner.Pool().Exec(t.Context(), `
+		INSERT INTO skewed SELECT gen_random_uuid(), gen_random_uuid(), n FROM generate_series(1, 30000) n;
+		INSERT INTO skewed SELECT '`+large.String()+`', gen_random_uuid(), n FROM generate_series(1, 30000) n;
+		ANALYZE skewed`)
+	require.NoError(t, err)
+	e := db.Explain(t, large, pgtest.Statement{Role: db.App.Pool().Config().ConnConfig.User, SQL: `
+		SELECT s.made FROM (SELECT unnest($2::uuid[]) AS item_id) n JOIN skewed s ON s.workspace_id = $1 AND s.item_id = n.item_id`})
+	require.Contains(t, e.Text, "Index Cond: ((workspace_id = $1) AND (item_id = ", e.Text)
+}
