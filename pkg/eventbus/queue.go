@@ -29,7 +29,8 @@ type kind struct{ eventType, workspace string }
 // next. The lanes whose first events are of one kind stand in a line. A worker takes the first event of a lane that is
 // handled alone, or from all lanes of a line what stands first and is of its kind. That line then rests until the batch is
 // done, and after one that was not full until pace has passed since it was taken: what comes meanwhile is the next batch.
-// So an event that comes alone waits for nobody, and a crowd shares its transactions however fast these are. A batch that
+// So an event that comes alone waits for nobody, and a crowd shares its transactions however fast these are. No lane waits
+// for the pace that has events of another kind behind the first ones, for these would wait again and again. A batch that
 // takes longer than patience is passed: the line goes on without it, and only the aggregates that are in it wait.
 type queue struct {
 	most           int // events in a batch
@@ -45,7 +46,10 @@ type queue struct {
 }
 
 // lane holds the events of one aggregate that nobody has in hand. It is there as long as any waits or is in hand.
-type lane struct{ items []item }
+type lane struct {
+	items []item
+	of    *line // where it stands; nil while something of it is in hand
+}
 
 // line holds the lanes whose first event is of one kind and may be handled.
 type line struct {
@@ -54,6 +58,8 @@ type line struct {
 	due   bool // it is in queue.due
 	rests bool // nothing is taken from it, for the sake of its last batch
 	taken int  // batches so far
+	paced bool // that batch is done, and it rests for the pace alone
+	mixed bool // a lane of it has events of another kind behind the first ones
 }
 
 // batch is what a worker has in hand.
@@ -86,6 +92,18 @@ func (q *queue) put(it item) {
 	if !there {
 		q.enter(l)
 	}
+	if l.of != nil && it.kind != l.of.kind {
+		q.hurry(l.of)
+	}
+}
+
+// hurry has a line not rest for the pace.
+func (q *queue) hurry(l *line) {
+	l.mixed = true
+	if l.paced {
+		l.rests, l.paced = false, false
+		q.settle(l)
+	}
 }
 
 // take waits for events to handle, in the order of the stream. None means that the queue was closed and is empty.
@@ -108,12 +126,12 @@ func (q *queue) take() batch {
 	if l.kind == (kind{}) {
 		most = 1
 	} else {
-		l.rests = true
+		l.rests, l.paced, l.mixed = true, false, false
 		q.later(q.patience, b)
 	}
 	for len(l.lanes) > 0 && len(b.items) < most {
 		first := l.lanes[0]
-		l.lanes = l.lanes[1:]
+		l.lanes, first.of = l.lanes[1:], nil
 		for len(first.items) > 0 && first.items[0].kind == l.kind && len(b.items) < most {
 			b.items = append(b.items, first.items[0])
 			first.items = first.items[1:]
@@ -136,7 +154,7 @@ func (q *queue) later(d time.Duration, b batch) {
 // endRest has a line taken from again, if it is for this batch's sake that it rests.
 func (q *queue) endRest(b batch) {
 	if b.of.rests && b.of.taken == b.turn {
-		b.of.rests = false
+		b.of.rests, b.of.paced = false, false
 		q.settle(b.of)
 	}
 }
@@ -146,13 +164,7 @@ func (q *queue) endRest(b batch) {
 func (q *queue) done(b batch, again bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if b.of.rests && b.of.taken == b.turn {
-		if rest := q.pace - clock.Machine().Now().Sub(b.at); rest > 0 && len(b.items) < q.most && !again && !q.closed {
-			q.later(rest, b)
-		} else {
-			defer q.endRest(b)
-		}
-	}
+	defer q.rest(b, again)
 	inHand := map[string][]item{}
 	for _, it := range b.items {
 		handled := it
@@ -176,6 +188,20 @@ func (q *queue) done(b batch, again bool) {
 	}
 }
 
+// rest has the line of a batch that is done rest for the pace, where it should.
+func (q *queue) rest(b batch, again bool) {
+	if !b.of.rests || b.of.taken != b.turn {
+		return
+	}
+	left := q.pace - clock.Machine().Now().Sub(b.at)
+	if left <= 0 || len(b.items) >= q.most || again || q.closed || b.of.mixed {
+		q.endRest(b)
+		return
+	}
+	b.of.paced = true
+	q.later(left, b)
+}
+
 // close says that nothing more is put. What waits is still given out.
 func (q *queue) close() {
 	q.mu.Lock()
@@ -192,7 +218,10 @@ func (q *queue) enter(l *lane) {
 		of = &line{kind: k}
 		q.lines[k] = of
 	}
-	of.lanes = append(of.lanes, l)
+	of.lanes, l.of = append(of.lanes, l), of
+	if slices.ContainsFunc(l.items, func(it item) bool { return it.kind != k }) {
+		q.hurry(of)
+	}
 	q.settle(of)
 }
 

@@ -23,7 +23,7 @@ func TestTheQueueKeepsItsOrder(t *testing.T) {
 		q.after = func(_ time.Duration, do func()) { later = append(later, do) }
 		var hand []batch
 		put, done := map[string][]uint64{}, map[string][]uint64{}
-		// resting are the lines that nothing may be taken from: of each the turn for the sake of which it rests.
+		// resting are the lines of which a batch is in hand that was not passed: of each the turn.
 		resting := map[*line]int{}
 		busy := func(aggregate string) bool {
 			return slices.ContainsFunc(hand, func(b batch) bool {
@@ -71,18 +71,9 @@ func TestTheQueueKeepsItsOrder(t *testing.T) {
 				require.Len(t, later, timers, "it rests for another's sake, or not at all")
 				return
 			}
-			if timers == len(later) {
-				require.True(t, again || len(b.items) == most || q.closed, "it rests after one that was not full")
-				delete(resting, b.of)
-				return
-			}
-			wake := later[timers]
-			later[timers] = func() {
-				if resting[b.of] == b.turn {
-					delete(resting, b.of)
-				}
-				wake()
-			}
+			delete(resting, b.of)
+			rests := b.items[0].kind != (kind{}) && !again && len(b.items) < most && !q.closed && !b.of.mixed
+			require.Equal(t, rests, len(later) > timers, "it rests after one that was not full")
 		}
 		pass := func() {
 			i := rapid.IntRange(0, len(later)-1).Draw(t, "timer")
@@ -125,4 +116,49 @@ func TestTheQueueKeepsItsOrder(t *testing.T) {
 		require.Empty(t, q.lanes)
 		require.Empty(t, q.lines)
 	})
+}
+
+// An event that comes a moment after another of its kind waits for the pace; those of an aggregate that takes turns between
+// kinds do not, however often.
+func TestThePaceHoldsUpNoAggregateOfManyKinds(t *testing.T) {
+	t.Parallel()
+	q := newQueue(4, time.Hour, 2*time.Hour)
+	var timers []func()
+	q.after = func(_ time.Duration, do func()) { timers = append(timers, do) }
+	sequence := uint64(0)
+	put := func(aggregate string, k kind) {
+		sequence++
+		it := item{at: &nats.MsgMetadata{}, aggregate: aggregate, kind: k}
+		it.at.Sequence.Stream = sequence
+		q.put(it)
+	}
+	posted := kind{"posted", "one"}
+	put("a", posted)
+	q.done(q.take(), false)
+	put("b", posted)
+	require.Empty(t, q.due, "it waits for the pace")
+	for _, wake := range timers {
+		wake()
+	}
+	q.done(q.take(), false)
+
+	const turns = 5
+	put("c", posted)
+	require.Empty(t, q.due)
+	for range turns {
+		put("c", kind{})
+		put("c", posted)
+	}
+	for range 2 * turns {
+		require.NotEmpty(t, q.due)
+		b := q.take()
+		require.Len(t, b.items, 1)
+		q.done(b, false)
+	}
+	require.Empty(t, q.due, "nothing is behind the last one")
+	for _, wake := range timers {
+		wake()
+	}
+	q.done(q.take(), false)
+	require.Empty(t, q.lanes)
 }
