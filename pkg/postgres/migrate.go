@@ -56,7 +56,7 @@ func Migrate(ctx context.Context, ownerURL string, sets ...Set) error {
 	return nil
 }
 
-// planForTheLargest tells the planner that all rows of a table are of one workspace. The roles keep one plan a statement,
+// planForTheLargest tells the planner that all rows of a table are of one workspace. Connections keep plans of statements
 // for any workspace; by the average one of an installation with many small ones, to read a whole workspace costs nothing, and
 // any index that begins with it is as good as the one that finds the row. It takes effect when a table is next analyzed.
 const planForTheLargest = `

@@ -136,7 +136,7 @@ func (p preparation) prepareRole(ctx context.Context, tx pgx.Tx, kind string) er
 		"app":   {"statement_timeout = '15s'", "lock_timeout = '10s'", "idle_in_transaction_session_timeout = '30s'"},
 	}[kind]
 	settings = append(settings, "search_path = "+pgx.Identifier{p.service}.Sanitize(), "jit = off", "timezone = 'UTC'",
-		"enable_seqscan = off", "plan_cache_mode = force_generic_plan")
+		"enable_seqscan = off")
 	for _, setting := range settings {
 		if _, err := tx.Exec(ctx, "alter role "+role+" set "+setting); err != nil {
 			return fmt.Errorf("alter role %s set %s: %w", name, setting, err)

@@ -196,11 +196,7 @@ func (tx *Tx) open(ctx context.Context) (lead, error) {
 		return nil, tx.note(err)
 	}
 	tx.conn = conn
-	opening := lead{{sql: "begin"}, setWorkspace(tx.ws)}
-	if tx.locks > 0 {
-		opening[1] = setWorkspaceAndLocks(tx.ws, tx.locks)
-	}
-	return append(opening, tx.takeAhead()...), nil
+	return append(lead{{sql: "begin"}, opening(tx.ws, tx.locks)}, tx.takeAhead()...), nil
 }
 
 func (tx *Tx) takeAhead() lead {
