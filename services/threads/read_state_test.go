@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/eventbus"
@@ -318,4 +319,53 @@ func TestReadStateReplay(t *testing.T) {
 	require.True(t, r.GetFollowed(), "it returns the read state as it now stands")
 	_, err = reads.UnfollowThread(bob.ctx, &threadsv1.UnfollowThreadRequest{Name: w.begin(ada, space, "u").GetName(), RequestId: id})
 	rpctest.FailedField(t, err, fault.ReasonRequestIDReused, "request_id")
+}
+
+// Whatever a member does in a thread with others, and in whatever order the two aggregates' events come, their clients work out
+// their read state: the newest that was told, and then the posts of their own that it has not taken up.
+func TestClientsWorkOutTheirReadState(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, space, ada := w.open()
+	bob := w.member(ws, auth.Member, "bob")
+	rapid.Check(t, func(t *rapid.T) {
+		thread := w.begin(ada, space, "t").GetName()
+		var own []int64
+		told := w.readState(bob, thread)
+		last := int64(0)
+		for range rapid.IntRange(1, 12).Draw(t, "steps") {
+			hear := func(r *threadsv1.ReadState, err error) {
+				require.NoError(t, err)
+				if r.GetVersion() > told.GetVersion() {
+					told = r // as its event says
+				}
+			}
+			switch rapid.IntRange(0, 4).Draw(t, "step") {
+			case 0, 1:
+				last = w.post(bob, thread, "mine").GetSequence()
+				own = append(own, last)
+			case 2:
+				last = w.post(ada, thread, "hers").GetSequence()
+			case 3:
+				hear(w.reads().UnfollowThread(bob.ctx, &threadsv1.UnfollowThreadRequest{Name: thread}))
+			case 4:
+				if last > 0 {
+					hear(w.reads().MarkRead(bob.ctx, &threadsv1.MarkReadRequest{Name: thread, ThroughSequence: rapid.Int64Range(1, last).Draw(t, "through")}))
+				}
+			}
+		}
+		got := proto.Clone(told).(*threadsv1.ReadState)
+		for _, sequence := range own {
+			if sequence <= told.GetOwnSequence() {
+				continue
+			}
+			got.Followed = true
+			if got.GetLastReadSequence() == sequence-1 {
+				got.LastReadSequence = sequence
+			}
+		}
+		want := w.readState(bob, thread)
+		require.Equal(t, []any{want.GetFollowed(), want.GetLastReadSequence()}, []any{got.GetFollowed(), got.GetLastReadSequence()})
+		require.Equal(t, append([]int64{0}, own...)[len(own)], want.GetOwnSequence())
+	})
 }

@@ -130,14 +130,17 @@ func ownPosts(threads []domain.Thread, messages []domain.Message) []OwnPost {
 	for i, m := range messages {
 		key := ReadStateKey{Member: m.Author, Thread: m.Thread}
 		if known, ok := at[key]; ok {
-			if p := &posts[known]; p.Last+1 == m.Sequence {
+			p := &posts[known]
+			if p.Last+1 == m.Sequence {
 				p.Last = m.Sequence
 			}
+			p.Newest = m.Sequence
 			continue
 		}
 		at[key] = len(posts)
 		posts = append(posts, OwnPost{
-			Member: m.Author, Thread: m.Thread, First: m.Sequence, Last: m.Sequence, ImportedCount: threads[i].ImportedCount,
+			Member: m.Author, Thread: m.Thread, First: m.Sequence, Last: m.Sequence, Newest: m.Sequence,
+			ImportedCount: threads[i].ImportedCount,
 		})
 	}
 	return posts

@@ -42,10 +42,11 @@ type ReadStateTx interface {
 	TeamMembers(ctx context.Context, teams []uuid.UUID) ([]uuid.UUID, error)
 }
 
-// OwnPost is what a member has posted to a thread: the messages from the sequence First to Last.
+// OwnPost is what a member has posted to a thread: the messages from the sequence First to Last, and perhaps others behind
+// those of somebody else, up to Newest.
 type OwnPost struct {
-	Member, Thread uuid.UUID
-	First, Last    int64
+	Member, Thread      uuid.UUID
+	First, Last, Newest int64
 	// ImportedCount is the thread's.
 	ImportedCount int64
 }

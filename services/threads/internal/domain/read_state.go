@@ -22,6 +22,8 @@ type ReadState struct {
 	// Followed says whether the member follows the thread, Unfollowed that they stopped it by hand.
 	Followed, Unfollowed bool
 	Muted                bool
+	// OwnSequence is that of the newest of the member's own posts that it has taken up, 0 for none.
+	OwnSequence int64
 	// Version counts its events. What a post of the member's own does to it has none: the event of the message says it.
 	Version int64
 	// UpdateTime is when it last changed, zero before.

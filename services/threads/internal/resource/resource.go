@@ -82,7 +82,7 @@ func ReadState(r domain.ReadState) *threadsv1.ReadState {
 		Name: domain.ReadStateName(r.Workspace, r.Thread), Thread: domain.ThreadName(r.Workspace, r.Thread),
 		ThreadTitle: r.Title, Space: domain.SpaceName(r.Workspace, r.Space), LastSequence: r.LastSequence,
 		LastReadSequence: r.LastRead, UnreadCount: r.Unread(), Followed: r.Followed, Muted: r.Muted, Version: r.Version,
-		UpdateTime: Time(r.UpdateTime),
+		UpdateTime: Time(r.UpdateTime), OwnSequence: r.OwnSequence,
 	}
 }
 

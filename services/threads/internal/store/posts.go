@@ -20,6 +20,10 @@ import (
 // and wait each for its own.
 const groupLockLimit = 250 * time.Millisecond
 
+// aloneLockLimit is how long a post by itself waits for the lock on its thread. It holds a connection for so long, of which
+// all threads have few.
+const aloneLockLimit = 2 * time.Second
+
 const (
 	// lockPosted locks the threads that are posted to, as placePosts does. It stands before that one where a post is a
 	// reply: what the replied message asks must then be seen as it is when the locks are there. LATERAL here and there keeps
@@ -260,6 +264,7 @@ func (t *tx) ReadOwnPosts(ctx context.Context, at time.Time, posts ...app.OwnPos
 		rows.MemberIds = append(rows.MemberIds, p.Member)
 		rows.ThreadIds = append(rows.ThreadIds, p.Thread)
 		rows.Sequences = append(rows.Sequences, p.Last)
+		rows.Newests = append(rows.Newests, p.Newest)
 		rows.ImportedCounts = append(rows.ImportedCounts, p.ImportedCount)
 		rows.Posteds = append(rows.Posteds, p.First-1-p.ImportedCount)
 	}

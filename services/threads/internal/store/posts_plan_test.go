@@ -52,7 +52,7 @@ func writeAll(ctx context.Context, t *testing.T, tx app.Tx, posts []app.Post) er
 		m, _, err := d.Post(posts[i].Draft, now)
 		require.NoError(t, err)
 		messages = append(messages, m)
-		own = append(own, app.OwnPost{Member: m.Author, Thread: m.Thread, First: m.Sequence, Last: m.Sequence})
+		own = append(own, app.OwnPost{Member: m.Author, Thread: m.Thread, First: m.Sequence, Last: m.Sequence, Newest: m.Sequence})
 	}
 	require.NoError(t, tx.AddMessages(ctx, now, messages...))
 	require.NoError(t, tx.ReadOwnPosts(ctx, now, own...))

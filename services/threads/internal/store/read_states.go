@@ -48,7 +48,7 @@ func (s *Store) ReadStates(ctx context.Context, ws, member uuid.UUID, q app.Read
 			Workspace: ws, Member: member, Thread: r.ThreadID, Space: r.SpaceID, Title: r.Title,
 			LastSequence: r.LastSequence, ImportedCount: r.ImportedCount, LastRead: r.LastReadSequence,
 			ImportedBefore: r.ImportedBefore, Followed: r.Followed, Unfollowed: r.Unfollowed, Muted: r.Muted,
-			Version: r.Version, UpdateTime: value(r.UpdateTime).UTC(),
+			OwnSequence: r.OwnSequence, Version: r.Version, UpdateTime: value(r.UpdateTime).UTC(),
 		}
 	}
 	return page.Cut(states, q.Page.Size, func(r domain.ReadState) app.ReadStateCursor { return app.ReadStateCursor{Thread: r.Thread} }), nil
@@ -73,7 +73,7 @@ func readStates(ctx context.Context, q *db.Queries, ws uuid.UUID, keys []app.Rea
 				Workspace: ws, Member: row.MemberID, Thread: row.ThreadID, Space: row.SpaceID, Title: row.Title,
 				LastSequence: row.LastSequence, ImportedCount: row.ImportedCount, LastRead: row.LastReadSequence,
 				ImportedBefore: row.ImportedBefore, Followed: row.Followed, Unfollowed: row.Unfollowed, Muted: row.Muted,
-				Version: row.Version, UpdateTime: value(row.UpdateTime).UTC(),
+				OwnSequence: row.OwnSequence, Version: row.Version, UpdateTime: value(row.UpdateTime).UTC(),
 			},
 		}
 	}

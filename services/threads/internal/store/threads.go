@@ -41,6 +41,7 @@ func threadError(what string, err error, ws, thread uuid.UUID) error {
 
 // TakeSequence implements app.ThreadTx. The thread's ActivityTime is not read: a post sets it.
 func (t *tx) TakeSequence(ctx context.Context, member, thread uuid.UUID, need auth.Right) (domain.Thread, bool, error) {
+	t.pg.LockTimeout(aloneLockLimit)
 	row, err := t.now.TakeSequence(ctx, db.TakeSequenceParams{
 		WorkspaceID: t.ws, ThreadID: thread, MemberID: member, Need: int16(need),
 	})

@@ -142,9 +142,10 @@ type ReadState struct {
 	Unfollowed       bool
 	Muted            bool
 	// Not read any more; to be dropped.
-	Told       bool
-	Version    int64
-	UpdateTime *time.Time
+	Told        bool
+	Version     int64
+	UpdateTime  *time.Time
+	OwnSequence int64
 }
 
 type SearchRow struct {

@@ -72,7 +72,7 @@ func (q *Queries) ImportedThrough(ctx context.Context, arg ImportedThroughParams
 }
 
 const listReadStates = `-- name: ListReadStates :many
-SELECT s.thread_id, s.last_read_sequence, s.imported_before, s.followed, s.unfollowed, s.muted, s.version, s.update_time, t.space_id, t.title, t.last_sequence, t.imported_count
+SELECT s.thread_id, s.last_read_sequence, s.imported_before, s.followed, s.unfollowed, s.muted, s.own_sequence, s.version, s.update_time, t.space_id, t.title, t.last_sequence, t.imported_count
 FROM read_states s
 CROSS JOIN LATERAL (
     SELECT x.space_id, x.title, x.last_sequence, x.imported_count
@@ -103,6 +103,7 @@ type ListReadStatesRow struct {
 	Followed         bool
 	Unfollowed       bool
 	Muted            bool
+	OwnSequence      int64
 	Version          int64
 	UpdateTime       *time.Time
 	SpaceID          uuid.UUID
@@ -135,6 +136,7 @@ func (q *Queries) ListReadStates(ctx context.Context, arg ListReadStatesParams) 
 			&i.Followed,
 			&i.Unfollowed,
 			&i.Muted,
+			&i.OwnSequence,
 			&i.Version,
 			&i.UpdateTime,
 			&i.SpaceID,
@@ -174,22 +176,22 @@ func (q *Queries) LockReadStates(ctx context.Context, arg LockReadStatesParams) 
 
 const readOwnPosts = `-- name: ReadOwnPosts :exec
 WITH touched AS MATERIALIZED (
-    SELECT n.member_id, n.thread_id, n.sequence, n.imported, n.posted, s.all_read
+    SELECT n.member_id, n.thread_id, n.sequence, n.newest, n.imported, n.posted, s.all_read, s.all_read OR NOT s.followed AS changed
     FROM (SELECT unnest($3::uuid[]) AS member_id, unnest($4::uuid[]) AS thread_id,
-                 unnest($5::bigint[]) AS sequence, unnest($6::bigint[]) AS imported,
-                 unnest($7::bigint[]) AS posted
+                 unnest($5::bigint[]) AS sequence, unnest($6::bigint[]) AS newest,
+                 unnest($7::bigint[]) AS imported, unnest($8::bigint[]) AS posted
           ORDER BY 1, 2) n
     CROSS JOIN LATERAL (
-        SELECT r.last_read_sequence - r.imported_before = n.posted AS all_read
+        SELECT r.last_read_sequence - r.imported_before = n.posted AS all_read, r.followed
         FROM read_states r
         WHERE r.workspace_id = $2 AND r.member_id = n.member_id AND r.thread_id = n.thread_id
-          AND (NOT r.followed OR r.last_read_sequence - r.imported_before = n.posted)
         FOR UPDATE) s
 )
 UPDATE read_states r
 SET last_read_sequence = CASE WHEN touched.all_read THEN touched.sequence ELSE r.last_read_sequence END,
     imported_before = CASE WHEN touched.all_read THEN touched.imported ELSE r.imported_before END,
-    followed = true, unfollowed = false, update_time = $1
+    followed = true, unfollowed = false, own_sequence = touched.newest,
+    update_time = CASE WHEN touched.changed THEN $1 ELSE r.update_time END
 FROM touched
 WHERE r.workspace_id = $2 AND r.member_id = touched.member_id AND r.thread_id = touched.thread_id
 `
@@ -200,6 +202,7 @@ type ReadOwnPostsParams struct {
 	MemberIds      []uuid.UUID
 	ThreadIds      []uuid.UUID
 	Sequences      []int64
+	Newests        []int64
 	ImportedCounts []int64
 	Posteds        []int64
 }
@@ -213,6 +216,7 @@ func (q *Queries) ReadOwnPosts(ctx context.Context, arg ReadOwnPostsParams) erro
 		arg.MemberIds,
 		arg.ThreadIds,
 		arg.Sequences,
+		arg.Newests,
 		arg.ImportedCounts,
 		arg.Posteds,
 	)
@@ -233,7 +237,7 @@ SELECT w.member_id::uuid AS member_id, w.thread_id, w.space_id, w.title, w.last_
        coalesce(s.last_read_sequence, 0)::bigint AS last_read_sequence,
        coalesce(s.imported_before, 0)::bigint AS imported_before, coalesce(s.followed, false)::boolean AS followed,
        coalesce(s.unfollowed, false)::boolean AS unfollowed, coalesce(s.muted, false)::boolean AS muted,
-       coalesce(s.version, 0)::bigint AS version, s.update_time
+       coalesce(s.own_sequence, 0)::bigint AS own_sequence, coalesce(s.version, 0)::bigint AS version, s.update_time
 FROM wanted w
 JOIN rights r ON r.member_id = w.member_id AND r.space_id = w.space_id
 LEFT JOIN read_states s ON s.workspace_id = $1 AND s.member_id = w.member_id AND s.thread_id = w.thread_id
@@ -258,6 +262,7 @@ type ReadStatesRow struct {
 	Followed         bool
 	Unfollowed       bool
 	Muted            bool
+	OwnSequence      int64
 	Version          int64
 	UpdateTime       *time.Time
 }
@@ -285,6 +290,7 @@ func (q *Queries) ReadStates(ctx context.Context, arg ReadStatesParams) ([]ReadS
 			&i.Followed,
 			&i.Unfollowed,
 			&i.Muted,
+			&i.OwnSequence,
 			&i.Version,
 			&i.UpdateTime,
 		); err != nil {

@@ -13,7 +13,7 @@ SELECT w.member_id::uuid AS member_id, w.thread_id, w.space_id, w.title, w.last_
        coalesce(s.last_read_sequence, 0)::bigint AS last_read_sequence,
        coalesce(s.imported_before, 0)::bigint AS imported_before, coalesce(s.followed, false)::boolean AS followed,
        coalesce(s.unfollowed, false)::boolean AS unfollowed, coalesce(s.muted, false)::boolean AS muted,
-       coalesce(s.version, 0)::bigint AS version, s.update_time
+       coalesce(s.own_sequence, 0)::bigint AS own_sequence, coalesce(s.version, 0)::bigint AS version, s.update_time
 FROM wanted w
 JOIN rights r ON r.member_id = w.member_id AND r.space_id = w.space_id
 LEFT JOIN read_states s ON s.workspace_id = @workspace_id AND s.member_id = w.member_id AND s.thread_id = w.thread_id;
@@ -21,7 +21,7 @@ LEFT JOIN read_states s ON s.workspace_id = @workspace_id AND s.member_id = w.me
 -- name: ListReadStates :many
 -- The read states of the threads that a member follows and may read, before a thread's id, the newest thread first. The
 -- threads are looked up one by one (LATERAL and LIMIT), or else a page would merge with all threads of the workspace.
-SELECT s.thread_id, s.last_read_sequence, s.imported_before, s.followed, s.unfollowed, s.muted, s.version, s.update_time, t.space_id, t.title, t.last_sequence, t.imported_count
+SELECT s.thread_id, s.last_read_sequence, s.imported_before, s.followed, s.unfollowed, s.muted, s.own_sequence, s.version, s.update_time, t.space_id, t.title, t.last_sequence, t.imported_count
 FROM read_states s
 CROSS JOIN LATERAL (
     SELECT x.space_id, x.title, x.last_sequence, x.imported_count
@@ -75,22 +75,22 @@ FROM (SELECT unnest(@thread_ids::uuid[]) AS thread_id, unnest(@sequences::bigint
 -- Has the authors of new messages follow their threads, and moves their pointers to these where they had read all before
 -- them: where as many messages are left to read as were imported. The rows have been laid by AddReadStates.
 WITH touched AS MATERIALIZED (
-    SELECT n.*, s.all_read
+    SELECT n.*, s.all_read, s.all_read OR NOT s.followed AS changed
     FROM (SELECT unnest(@member_ids::uuid[]) AS member_id, unnest(@thread_ids::uuid[]) AS thread_id,
-                 unnest(@sequences::bigint[]) AS sequence, unnest(@imported_counts::bigint[]) AS imported,
-                 unnest(@posteds::bigint[]) AS posted
+                 unnest(@sequences::bigint[]) AS sequence, unnest(@newests::bigint[]) AS newest,
+                 unnest(@imported_counts::bigint[]) AS imported, unnest(@posteds::bigint[]) AS posted
           ORDER BY 1, 2) n
     CROSS JOIN LATERAL (
-        SELECT r.last_read_sequence - r.imported_before = n.posted AS all_read
+        SELECT r.last_read_sequence - r.imported_before = n.posted AS all_read, r.followed
         FROM read_states r
         WHERE r.workspace_id = @workspace_id AND r.member_id = n.member_id AND r.thread_id = n.thread_id
-          AND (NOT r.followed OR r.last_read_sequence - r.imported_before = n.posted)
         FOR UPDATE) s
 )
 UPDATE read_states r
 SET last_read_sequence = CASE WHEN touched.all_read THEN touched.sequence ELSE r.last_read_sequence END,
     imported_before = CASE WHEN touched.all_read THEN touched.imported ELSE r.imported_before END,
-    followed = true, unfollowed = false, update_time = @update_time
+    followed = true, unfollowed = false, own_sequence = touched.newest,
+    update_time = CASE WHEN touched.changed THEN @update_time ELSE r.update_time END
 FROM touched
 WHERE r.workspace_id = @workspace_id AND r.member_id = touched.member_id AND r.thread_id = touched.thread_id;
 

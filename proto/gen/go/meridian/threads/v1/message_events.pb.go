@@ -24,7 +24,8 @@ const (
 )
 
 // A message was posted or imported. The author of one that was posted follows the thread from then on, and where they had
-// read all messages before it, they have read it too; no `read_state.changed` says so again.
+// read all messages before it, they have read it too; no `read_state.changed` says so again. A read state whose
+// `own_sequence` is not below this message's has taken that up already.
 type MessagePosted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The message.

@@ -24,7 +24,8 @@ const (
 
 // A member's pointer, follow or mute of a thread changed. For that member alone, so that their clients keep in step. What
 // a post of their own changes has no event of this type, for `message.posted` says it: its author follows the thread from
-// then on, and where they had read all messages before it, they have read it too.
+// then on, and where they had read all messages before it, they have read it too. The two may come in either order:
+// `own_sequence` tells which posts this state has taken up; those beyond it are applied to it.
 type ReadStateChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The read state after the change.

@@ -50,7 +50,11 @@ type ReadState struct {
 	// Grows by one with every `read_state.changed` of this member and thread: its `ce-sequence`. 0 before the first.
 	Version int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
 	// When the member's pointer, follow or mute last changed, be it by a post of their own. Unset before the first change.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// The sequence of the newest message of the member's own that this read state has taken up: they follow the thread because
+	// of it, and have read it where they had read all before it. Of two states of one version, the one with the higher is
+	// newer. A client that has heard `message.posted` of a message of theirs beyond it applies that to this state. 0 for none.
+	OwnSequence   int64 `protobuf:"varint,12,opt,name=own_sequence,json=ownSequence,proto3" json:"own_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -162,11 +166,18 @@ func (x *ReadState) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ReadState) GetOwnSequence() int64 {
+	if x != nil {
+		return x.OwnSequence
+	}
+	return 0
+}
+
 var File_meridian_threads_v1_read_state_proto protoreflect.FileDescriptor
 
 const file_meridian_threads_v1_read_state_proto_rawDesc = "" +
 	"\n" +
-	"$meridian/threads/v1/read_state.proto\x12\x13meridian.threads.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x04\n" +
+	"$meridian/threads/v1/read_state.proto\x12\x13meridian.threads.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x04\n" +
 	"\tReadState\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12/\n" +
 	"\x06thread\x18\x02 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
@@ -182,7 +193,8 @@ const file_meridian_threads_v1_read_state_proto_rawDesc = "" +
 	"\aversion\x18\n" +
 	" \x01(\x03B\x03\xe0A\x03R\aversion\x12@\n" +
 	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime:a\xeaA^\n" +
+	"updateTime\x12&\n" +
+	"\fown_sequence\x18\f \x01(\x03B\x03\xe0A\x03R\vownSequence:a\xeaA^\n" +
 	"\x12meridian/ReadState\x121workspaces/{workspace}/threads/{thread}/readState*\n" +
 	"readStates2\treadStateB\xe2\x01\n" +
 	"\x17com.meridian.threads.v1B\x0eReadStateProtoP\x01ZIgithub.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1;threadsv1\xa2\x02\x03MTX\xaa\x02\x13Meridian.Threads.V1\xca\x02\x13Meridian\\Threads\\V1\xe2\x02\x1fMeridian\\Threads\\V1\\GPBMetadata\xea\x02\x15Meridian::Threads::V1b\x06proto3"
