@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 	"github.com/meridianhq/meridian/pkg/rpctest"
 	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
@@ -255,4 +256,22 @@ func TestALockedThreadHoldsUpItsOwnPostsAlone(t *testing.T) {
 	crew.Wait() // while the lock is still held
 	require.NoError(t, hold.Rollback(s.ctx))
 	held.Wait()
+}
+
+// One that waits for a thread that somebody else holds is refused after a while, with nothing done, and can be sent again.
+func TestAPostDoesNotWaitForALockedThreadForEver(t *testing.T) {
+	t.Parallel()
+	s := newStorm(t, newWorld(t))
+	ada := s.people[0]
+	hold, err := s.db.Owner.Pool().Begin(s.ctx)
+	require.NoError(t, err)
+	_, err = hold.Exec(s.ctx, `SELECT FROM threads WHERE thread_id = $1 FOR UPDATE`, domain.LastID(s.open[0]))
+	require.NoError(t, err)
+	request := &threadsv1.CreateMessageRequest{Parent: s.open[0], Message: &threadsv1.Message{Body: "waits"}, RequestId: uuid.NewString()}
+	_, err = s.messages.CreateMessage(ada.ctx, request)
+	rpctest.Failed(t, err, codes.Unavailable, fault.ReasonUnavailable)
+	require.NoError(t, hold.Rollback(s.ctx))
+	m, err := s.messages.CreateMessage(ada.ctx, request)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, m.GetSequence())
 }

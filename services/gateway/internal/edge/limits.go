@@ -80,7 +80,7 @@ func (l *Limiter) Address(address netip.Addr) error {
 
 func limited(of, subject string, wait time.Duration) error {
 	err := fault.New(fault.Exhausted, fault.ReasonRateLimited, "too many requests of this %s; wait %s", of,
-		wait.Round(time.Millisecond)).WithRetryAfter(wait).With("limit", of)
+		max(wait.Round(time.Millisecond), time.Millisecond)).WithRetryAfter(wait).With("limit", of)
 	if subject != "" {
 		err = err.With("subject", subject)
 	}
