@@ -23,7 +23,7 @@ const maxPageBytes = 3 << 20
 // gateSQL reads a thread's space and the right a member has there. It goes with a list in one batch, which sqlc cannot
 // make, and so do the lists.
 const gateSQL = `
-SELECT t.space_id, space_right(t.workspace_id, $3, t.space_id) FROM threads t
+SELECT t.space_id, coalesce((SELECT r.have FROM right_on(t.workspace_id, $3, t.space_id) AS r(have)), 0::smallint) FROM threads t
 WHERE t.workspace_id = $1 AND t.thread_id = $2`
 
 // messagesSQL lists the messages of a range of sequences to a member who may read them, at most $6. The bodies of those
@@ -39,7 +39,7 @@ FROM (SELECT w.*, sum(octet_length(w.body)) OVER (ORDER BY w.sequence %[1]s ROWS
       FROM (SELECT x.*
             FROM messages x
             WHERE x.workspace_id = $1 AND x.thread_id = $2 AND x.sequence BETWEEN $4 AND $5
-              AND (SELECT space_right(t.workspace_id, $3, t.space_id) FROM threads t
+              AND (SELECT r.have FROM threads t CROSS JOIN LATERAL right_on(t.workspace_id, $3, t.space_id) AS r(have)
                    WHERE t.workspace_id = $1 AND t.thread_id = $2) >= 1
             ORDER BY x.sequence %[1]s
             LIMIT $6) w) m
