@@ -2,20 +2,31 @@ package e2e
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"net"
+	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// freeAddr is an address on loopback that nobody listens on.
+// freeAddr is an address on loopback that nobody listens on. Its port is below those that systems give to whoever dials or asks
+// for any, so that none of the stories beside it takes it before it is used, or between two lives of a process.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, listener.Close()) }()
-	return listener.Addr().String()
+	const from, ports = 20000, 12000
+	for {
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(from+rand.IntN(ports))))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		require.NoError(t, err)
+		require.NoError(t, listener.Close())
+		return listener.Addr().String()
+	}
 }
 
 // clockedContext ends with the test, or after d.
