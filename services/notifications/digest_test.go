@@ -303,7 +303,10 @@ func TestARefusedDigest(t *testing.T) {
 	w.to(local(chicago, 1, 8, 59))
 	w.post.refuse(&smtp.SMTPError{Code: 450, Message: "later"}, &smtp.SMTPError{Code: 550, Message: "no such user"})
 	w.to(local(chicago, 1, 9, 10))
-	require.Eventually(t, func() bool { w.settle(); return len(w.events("DeliveryFailed")) == 1 }, 20*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool {
+		w.settle()
+		return len(w.events("DeliveryFailed")) == 1 && len(w.digests(n.ben)) == 2
+	}, 20*time.Second, 100*time.Millisecond, "it failed, and the next one is planned")
 	require.Equal(t, notificationsv1.Digest_FAILED, w.digests(n.ben)[1].GetState())
 	require.Equal(t, notificationsv1.Delivery_FAILED, mailed(w.only(n.ben, "MENTIONED")).GetState())
 	require.Empty(t, w.events("DigestSent"))
