@@ -95,7 +95,8 @@ type Explanation struct {
 	Text string // the plan as people read it
 }
 
-// Explain returns the generic plan of a statement: the one that a pool of its role keeps, whatever the arguments are.
+// Explain returns the generic plan of a statement: the one that transactions run it by, whatever the arguments are, and that
+// the connections of reads may come to keep.
 // That the planner may read tables from end to end is allowed for it, so that a plan which does so shows.
 func (db *DB) Explain(tb testing.TB, ws uuid.UUID, s Statement) Explanation {
 	tb.Helper()

@@ -64,9 +64,9 @@ type following struct {
 // maxFollowing is how many come to follow a thread in one transaction.
 const maxFollowing = 500
 
-// mentioned is who comes to follow a thread by a message that mentions them. Where they are more than there is room for in one transaction, the first follow here, each
-// part in its own, and the last are left to the event's: to follow again does nothing, so an event that comes twice finds
-// them following.
+// mentioned is who comes to follow a thread by a message that mentions them. Where they are more than there is room for
+// in one transaction, the first follow here, each part in its own, and the last are left to the event's: to follow again
+// does nothing, so an event that comes twice finds them following.
 func (a *App) mentioned(ctx context.Context, p Posted, mentions []domain.Mention, room int) (following, error) {
 	m := p.Message
 	f := following{
