@@ -10,8 +10,9 @@ import (
 // a tenth, for some 30 MB. Nothing changes for one at rest.
 const heapPercent = 300
 
-// roomyHeap gives the heap of this process that room, unless GOGC says otherwise. GOMEMLIMIT holds all the same.
-func roomyHeap() {
+// RoomyHeap gives the heap of this process that room, unless GOGC says otherwise. GOMEMLIMIT holds all the same. New does
+// it.
+func RoomyHeap() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapPercent)
 	}

@@ -113,7 +113,7 @@ type Platform struct {
 // pools and the connections, and makes the event stream. It waits half a minute for a broker that is not there yet.
 // When it fails, nothing stays open; when it does not, Start or Close must follow.
 func New(ctx context.Context, name string, cfg Config, deps Deps, opts Options) (*Platform, error) {
-	roomyHeap()
+	RoomyHeap()
 	p := newPlatform(name, cfg, deps)
 	for _, step := range []func(context.Context, Deps, Options) error{
 		p.openDatabases, p.openBroker, p.openDirectory, p.makeServer,

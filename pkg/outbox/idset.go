@@ -14,6 +14,9 @@ type idSet struct {
 // idRange holds lo, hi and all between.
 type idRange struct{ lo, hi int64 }
 
+// clone is a set of the same ids.
+func (s *idSet) clone() *idSet { return &idSet{ranges: slices.Clone(s.ranges)} }
+
 // add puts ids in. Those in already are left.
 func (s *idSet) add(ids ...int64) {
 	for _, id := range ids {

@@ -41,7 +41,7 @@ func newMetrics(provider metric.MeterProvider, service string) *metrics {
 		metric.WithExplicitBucketBoundaries(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8))
 	m.batch, _ = meter.Int64Histogram("meridian.outbox.batch.rows",
 		metric.WithDescription("Events in a batch."),
-		metric.WithExplicitBucketBoundaries(1, 2, 4, 8, 16, 32, 64, 128, 256, batchRows))
+		metric.WithExplicitBucketBoundaries(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, batchRows))
 	return m
 }
 

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	batchRows    = 500
-	deleteRowsAt = 1000 // acknowledged rows that are worth a delete at once
+	batchRows    = 1000
+	batchBytes   = 4 << 20 // of payloads, after which a batch takes no more
+	deleteRowsAt = 1000    // acknowledged rows that are worth a delete at once
 	deleteMost   = 10000
 	renewAfter   = time.Second
 	leaseMargin  = time.Second
@@ -72,6 +73,7 @@ type Relay struct {
 	remote  chan struct{} // work for the leader elsewhere
 	leading atomic.Bool
 	passes  passes
+	reads   sync.WaitGroup // reads that are on their way
 
 	// What follows is the loop's alone.
 	renewed    time.Time // when the lease was last known to be prolonged; zero without it
@@ -81,6 +83,8 @@ type Relay struct {
 	pause      time.Duration
 	measured   time.Time
 	quiet      error // the trouble that was logged already
+	ahead      *look // the read after the one that was published; nil for none
+	current    int   // what is read ahead holds while this is what it was
 }
 
 // refusal is a row that the broker would not take.
@@ -139,6 +143,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	var others sync.WaitGroup
 	others.Go(func() { r.wakeOthers(ctx) })
 	defer others.Wait()
+	defer r.reads.Wait()
 
 	r.reconnects = r.nc.Stats().Reconnects
 	for ctx.Err() == nil {
@@ -176,6 +181,7 @@ func (r *Relay) step(ctx context.Context) time.Duration {
 	}
 	now := r.cfg.Machine.Now()
 	if now.Sub(r.renewed) > r.cfg.Lease-leaseMargin {
+		r.current++ // another may have published what was read ahead
 		ours, err := r.table.acquire(ctx)
 		if err != nil || !ours {
 			r.lose()
@@ -188,37 +194,41 @@ func (r *Relay) step(ctx context.Context) time.Duration {
 	}
 	if again := r.nc.Stats().Reconnects; again != r.reconnects {
 		r.reconnects = again
+		r.current++
 		r.kept.forget()
 	}
 	r.measure(ctx, now)
 	return r.round(ctx, now)
 }
 
-// round reads a batch and publishes it.
+// round takes a batch and publishes it. Where there is more, the next is read meanwhile.
 func (r *Relay) round(ctx context.Context, now time.Time) time.Duration {
-	pass := r.passes.begin()
-	gone, batches := r.dueRows(now)
-	renew := now.Sub(r.renewed) > renewAfter
-	rows, ours, err := r.table.read(ctx, renew, gone, &r.kept.ids, batchRows)
-	if err != nil {
-		return r.trouble(ctx, err)
+	l := r.take(ctx, now)
+	if l.err != nil {
+		return r.trouble(ctx, l.err)
 	}
-	r.kept.deleted(batches)
-	if !ours {
+	r.kept.deleted(l.batches)
+	if !l.ours {
 		r.lose()
 		return r.cfg.Poll
 	}
-	if renew {
-		r.renewed = now
+	if l.renews {
+		r.renewed = l.at
 	}
-	if len(rows) == 0 {
+	if len(l.rows) == 0 {
 		r.recovered(ctx)
-		r.passes.empty(pass)
+		r.passes.empty(l.pass)
 		return r.cfg.Poll
 	}
-	published, err := r.publish(ctx, rows)
+	if l.full() {
+		r.ahead = r.look(ctx, now, l.rows)
+	}
+	published, err := r.publish(ctx, l.rows)
+	if published < len(l.rows) {
+		r.current++ // what is left comes before what was read after it
+	}
 	r.metrics.took.Record(ctx, r.cfg.Machine.Now().Sub(now).Seconds(), r.metrics.service)
-	r.metrics.batch.Record(ctx, int64(len(rows)), r.metrics.service)
+	r.metrics.batch.Record(ctx, int64(len(l.rows)), r.metrics.service)
 	if err != nil {
 		return r.trouble(ctx, err)
 	}
@@ -226,10 +236,64 @@ func (r *Relay) round(ctx context.Context, now time.Time) time.Duration {
 	switch {
 	case published == 0:
 		return firstPause // all that is left waits for its next try
-	case published == len(rows) && len(rows) < batchRows:
+	case published == len(l.rows) && !l.full():
 		return r.cfg.Poll // that was all; what was committed since the read has woken us
 	}
 	return 0
+}
+
+// look is one read of the oldest rows that are not on their way, with the deletes and the renewal that go with it.
+type look struct {
+	at      time.Time
+	pass    uint64
+	current int
+	renews  bool
+	batches int // of retained rows that it deletes
+	rows    []row
+	ours    bool
+	err     error
+	done    chan struct{} // closed when the last three are there
+}
+
+// full tells that there may be more rows than it has.
+func (l *look) full() bool {
+	size := 0
+	for _, row := range l.rows {
+		size += len(row.Payload)
+	}
+	return len(l.rows) == batchRows || size >= batchBytes
+}
+
+// look begins one that leaves out the rows in sent. At most one is on its way at a time.
+func (r *Relay) look(ctx context.Context, now time.Time, sent []row) *look {
+	l := &look{
+		at: now, pass: r.passes.begin(), current: r.current, renews: now.Sub(r.renewed) > renewAfter, done: make(chan struct{}),
+	}
+	var gone []int64
+	gone, l.batches = r.dueRows(now)
+	skip := r.kept.ids.clone()
+	for _, row := range sent {
+		skip.add(row.id)
+	}
+	r.reads.Go(func() {
+		defer close(l.done)
+		l.rows, l.ours, l.err = r.table.read(ctx, l.renews, gone, skip)
+	})
+	return l
+}
+
+// take is the look that was begun ahead, if what it saw still holds, or a new one.
+func (r *Relay) take(ctx context.Context, now time.Time) *look {
+	if l := r.ahead; l != nil {
+		r.ahead = nil
+		<-l.done
+		if l.current == r.current {
+			return l
+		}
+	}
+	l := r.look(ctx, now, nil)
+	<-l.done
+	return l
 }
 
 // dueRows are the rows to delete now. Unless there are many, they wait a little for others.

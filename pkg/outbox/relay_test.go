@@ -316,3 +316,36 @@ func TestTheBacklogIsMeasured(t *testing.T) {
 	}, patience, 5*time.Millisecond, "the two that are held up; not the one that is acknowledged and kept")
 	require.InDelta(t, 1, read("meridian.outbox.leading"), 0)
 }
+
+// TestABacklogIsPublishedInOrder has a backlog of many batches, which are read ahead: some cut by how many rows they have,
+// some by how many bytes, with a row that cannot be published among them and the broker restarted meanwhile.
+func TestABacklogIsPublishedInOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const aggregates, each, small, size = 40, 100, 60, 60 << 10
+	_, err := w.Owner.Pool().Exec(t.Context(), `
+		INSERT INTO thing SELECT $1, 'thing ' || a, $3 FROM generate_series(1, $2::int) a`, w.ws, aggregates, each)
+	require.NoError(t, err)
+	_, err = w.Owner.Pool().Exec(t.Context(), `
+		INSERT INTO outbox (workspace_id, event_id, aggregate, version, subject, headers, payload)
+		SELECT $1, gen_random_uuid(), 'thing ' || a, v, $2, jsonb_build_object('ce-partitionkey', 'thing ' || a, 'ce-sequence', v::text),
+			CASE WHEN v > $5 AND a % 4 = 0 THEN decode(repeat('00', $6), 'hex') ELSE '\x01' END
+		FROM generate_series(1, $3::int) v, generate_series(1, $4::int) a ORDER BY v, a`,
+		w.ws, w.message("", 0).Subject, each, aggregates, small, size)
+	require.NoError(t, err)
+	_, err = w.Owner.Pool().Exec(t.Context(), `
+		UPDATE outbox SET subject = 'nowhere.at.all', aggregate = 'thing 7' WHERE aggregate = 'thing 8' AND version = 30`)
+	require.NoError(t, err)
+	_, err = w.Owner.Pool().Exec(t.Context(), `UPDATE outbox SET version = version - 1,
+		headers = headers || jsonb_build_object('ce-sequence', (version - 1)::text) WHERE aggregate = 'thing 8' AND version > 30`)
+	require.NoError(t, err)
+	_, err = w.Owner.Pool().Exec(t.Context(), `UPDATE thing SET version = version - 1 WHERE id = 'thing 8'`)
+	require.NoError(t, err)
+	r, _ := w.relay(t, nil)
+	require.Eventually(t, func() bool { return len(w.stored(t)) > 0 }, patience, time.Millisecond)
+	w.broker.Restart(t)
+	drained(t, r)
+	require.Equal(t, aggregates*each-1, w.requireInOrder(t))
+	require.Equal(t, 1, w.rows(t, "outbox_failed"))
+	require.Eventually(t, func() bool { return w.rows(t, "outbox") == 0 }, patience, 10*time.Millisecond)
+}

@@ -58,13 +58,18 @@ const (
 		set_config('plan_cache_mode', 'force_generic_plan', true), set_config('synchronous_commit', 'off', true)`
 	renewLease = `UPDATE outbox_lease SET expires_at = clock_timestamp() + $2 WHERE holder = $1`
 	deleteRows = `DELETE FROM outbox WHERE id = ANY ($1)`
-	readRows   = `
-		SELECT o.id, o.workspace_id, o.event_id, o.aggregate, o.version, o.subject, o.headers, o.payload
-		FROM unnest($1::bigint[], $2::bigint[]) AS gap (above, below)
-		CROSS JOIN LATERAL (
-			SELECT * FROM outbox WHERE id > gap.above AND id < gap.below ORDER BY id LIMIT $3
+	// As many as $3, and as few as one where they are large: those before which $4 bytes stand end it.
+	readRows = `
+		SELECT id, workspace_id, event_id, aggregate, version, subject, headers, payload
+		FROM (
+			SELECT o.*, sum(octet_length(o.payload)) OVER (ORDER BY o.id ROWS UNBOUNDED PRECEDING) - octet_length(o.payload) AS before
+			FROM unnest($1::bigint[], $2::bigint[]) AS gap (above, below)
+			CROSS JOIN LATERAL (
+				SELECT * FROM outbox WHERE id > gap.above AND id < gap.below ORDER BY id LIMIT $3
+			) AS o
+			ORDER BY o.id LIMIT $3
 		) AS o
-		ORDER BY o.id LIMIT $3`
+		WHERE before < $4`
 	countRows = `
 		SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(o.stored_at)), 0)::float8
 		FROM unnest($1::bigint[], $2::bigint[]) AS gap (above, below)
@@ -75,7 +80,7 @@ const (
 
 // read prolongs the lease where asked, deletes rows and reads the oldest that are not in skip: one round trip, one
 // transaction. ours is false when the lease has gone to another.
-func (t table) read(ctx context.Context, renew bool, gone []int64, skip *idSet, limit int) (rows []row, ours bool, err error) {
+func (t table) read(ctx context.Context, renew bool, gone []int64, skip *idSet) (rows []row, ours bool, err error) {
 	b := &pgx.Batch{}
 	ours = true
 	b.Queue(settings)
@@ -89,7 +94,7 @@ func (t table) read(ctx context.Context, renew bool, gone []int64, skip *idSet, 
 		b.Queue(deleteRows, gone)
 	}
 	above, below := skip.gaps()
-	b.Queue(readRows, above, below, limit).Query(func(found pgx.Rows) error {
+	b.Queue(readRows, above, below, batchRows, batchBytes).Query(func(found pgx.Rows) error {
 		rows, err = pgx.CollectRows(found, scanRow)
 		return err
 	})

@@ -35,6 +35,8 @@ func (c *roleCmd) Run(ctx context.Context) error {
 		return proc.Play(ctx, os.Stdin, os.Stdout, alone.Relay)
 	case alone.RoleConsumer:
 		return proc.Play(ctx, os.Stdin, os.Stdout, alone.Consume)
+	case alone.RoleConsumerOne:
+		return proc.Play(ctx, os.Stdin, os.Stdout, alone.ConsumeOne)
 	}
 	return errRole
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/inbox"
@@ -38,6 +39,7 @@ type ground struct {
 }
 
 func prepare(ctx context.Context, cfg job.Config) (g *ground, err error) {
+	boot.RoomyHeap()
 	if err := postgres.Prepare(ctx, cfg.DatabaseURL, service, password, password); err != nil {
 		return nil, err
 	}

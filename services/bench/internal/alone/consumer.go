@@ -18,12 +18,43 @@ import (
 	"github.com/meridianhq/meridian/services/bench/internal/job"
 )
 
-// RoleConsumer consumes what stands in the stream and ends.
-const RoleConsumer = "consumer"
+const (
+	// RoleConsumer consumes what stands in the stream, what has arrived together in one transaction, and ends.
+	RoleConsumer = "consumer"
+	// RoleConsumerOne does so with each event in its own.
+	RoleConsumerOne = "consumer-one"
+)
 
 // Consume plays RoleConsumer: it publishes events, and measures from when its consumer begins until the last has had its
 // effect, each with an inbox row and one row more in a transaction of its workspace.
 func Consume(ctx context.Context, cfg job.Config) (any, func(context.Context) error, error) {
+	return consume(ctx, cfg, func(r *eventbus.Router, g *ground, done func(int)) {
+		eventbus.OnMany(r, func(ctx context.Context, events []eventbus.Event[*threadsv1.ReactionAdded]) error {
+			err := g.effects(ctx, events)
+			if err == nil {
+				done(len(events))
+			}
+			return err
+		})
+	})
+}
+
+// ConsumeOne plays RoleConsumerOne.
+func ConsumeOne(ctx context.Context, cfg job.Config) (any, func(context.Context) error, error) {
+	return consume(ctx, cfg, func(r *eventbus.Router, g *ground, done func(int)) {
+		eventbus.On(r, func(ctx context.Context, e eventbus.Event[*threadsv1.ReactionAdded]) error {
+			err := g.effect(ctx, e)
+			if err == nil {
+				done(1)
+			}
+			return err
+		})
+	})
+}
+
+func consume(
+	ctx context.Context, cfg job.Config, handle func(r *eventbus.Router, g *ground, done func(int)),
+) (any, func(context.Context) error, error) {
 	g, err := prepare(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
@@ -41,12 +72,10 @@ func Consume(ctx context.Context, cfg job.Config) (any, func(context.Context) er
 	var count atomic.Int64
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	eventbus.On(router, func(ctx context.Context, e eventbus.Event[*threadsv1.ReactionAdded]) error {
-		err := g.effect(ctx, e.Meta, e.Payload.GetMessage())
-		if err == nil && count.Add(1) == int64(cfg.Events) {
+	handle(router, g, func(n int) {
+		if count.Add(int64(n)) == int64(cfg.Events) {
 			stop()
 		}
-		return err
 	})
 	machine := clock.Machine()
 	start := machine.Now()
@@ -60,14 +89,37 @@ func Consume(ctx context.Context, cfg job.Config) (any, func(context.Context) er
 	return done, nil, g.js.DeleteConsumer(ctx, eventbus.Stream, router.Durable())
 }
 
-// effect is what a handler does: it claims the event and writes one row.
-func (g *ground) effect(ctx context.Context, meta eventbus.Meta, body string) error {
-	return g.db.InTx(ctx, meta.Workspace, func(ctx context.Context, tx *postgres.Tx) error {
+// effect is what a handler of one event does: it claims the event and writes one row.
+func (g *ground) effect(ctx context.Context, e eventbus.Event[*threadsv1.ReactionAdded]) error {
+	return g.db.InTx(ctx, e.Workspace, func(ctx context.Context, tx *postgres.Tx) error {
 		fresh, err := inbox.Claim(ctx, tx)
 		if err != nil || !fresh {
 			return err
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO effects (workspace_id, event_id, body) VALUES ($1, $2, $3)`, meta.Workspace, meta.ID, body)
+		_, err = tx.Exec(ctx, `INSERT INTO effects (workspace_id, event_id, body) VALUES ($1, $2, $3)`,
+			e.Workspace, e.ID, e.Payload.GetMessage())
+		return err
+	})
+}
+
+// effects is what a handler of many does: it claims them and writes a row for each.
+func (g *ground) effects(ctx context.Context, events []eventbus.Event[*threadsv1.ReactionAdded]) error {
+	return g.db.InTx(ctx, events[0].Workspace, func(ctx context.Context, tx *postgres.Tx) error {
+		fresh, err := inbox.ClaimMany(ctx, tx)
+		if err != nil {
+			return err
+		}
+		var (
+			ids    []uuid.UUID
+			bodies []string
+		)
+		for i, e := range events {
+			if fresh[i] {
+				ids, bodies = append(ids, e.ID), append(bodies, e.Payload.GetMessage())
+			}
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO effects (workspace_id, event_id, body)
+			SELECT $1, id, body FROM unnest($2::uuid[], $3::text[]) AS e (id, body)`, events[0].Workspace, ids, bodies)
 		return err
 	})
 }

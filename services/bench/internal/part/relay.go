@@ -36,9 +36,12 @@ func (b *Bench) Relay(ctx context.Context) (figure.Part, error) {
 
 // Consumer measures how fast events have their effect: the platform's consumer and a bare one, each alone in a process.
 func (b *Bench) Consumer(ctx context.Context) (figure.Part, error) {
-	const ours, limit = "the platform's consumer", "bare consumer, one statement a message"
-	sides, err := b.turns(ctx,
-		b.job(limit, bare.RoleConsume, consumedEach), b.job(ours, alone.RoleConsumer, consumedEach))
+	const (
+		ours, single = "the platform's consumer", "the same, one event a transaction"
+		limit        = "bare consumer, one statement a message"
+	)
+	sides, err := b.turns(ctx, b.job(limit, bare.RoleConsume, consumedEach),
+		b.job(ours, alone.RoleConsumer, consumedEach), b.job(single, alone.RoleConsumerOne, consumedEach))
 	part := figure.Part{Name: "consumer", Sides: sides, About: "events of 1,000 aggregates in the stream, each with an inbox row and one row of effect"}
 	if err != nil {
 		return part, err
@@ -46,6 +49,7 @@ func (b *Bench) Consumer(ctx context.Context) (figure.Part, error) {
 	part.Rows = []figure.Row{
 		figure.Absolute("a consumer, inbox row and effect", "a second", part.Side(ours).Of(figure.Rate), figure.OverAll, 5000, 15000),
 		figure.Against("a consumer, inbox row and effect", "a second", part.Side(ours), part.Side(limit), figure.Rate, figure.AtLeast, 0, 1),
+		figure.Against("the same, one event a transaction", "a second", part.Side(single), part.Side(limit), figure.Rate, figure.AtLeast, 0, 1),
 	}
 	return part, nil
 }
