@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"fmt"
+
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -8,25 +10,16 @@ import (
 // plainUUIDs has pgx send and read a uuid.UUID as the 16 bytes that it is. By itself it makes text of each and parses that.
 func plainUUIDs(m *pgtype.Map) {
 	m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{encodeUUID}, m.TryWrapEncodePlanFuncs...)
-	m.TryWrapScanPlanFuncs = append([]pgtype.TryWrapScanPlanFunc{scanUUID}, m.TryWrapScanPlanFuncs...)
+	one := &pgtype.Type{Name: "uuid", OID: pgtype.UUIDOID, Codec: uuidCodec{}}
+	m.RegisterType(one)
+	m.RegisterType(&pgtype.Type{Name: "_uuid", OID: pgtype.UUIDArrayOID, Codec: &pgtype.ArrayCodec{ElementType: one}})
 }
 
-// sentUUID and readUUID are a uuid.UUID as pgx knows it.
-type (
-	sentUUID uuid.UUID
-	readUUID uuid.UUID
-)
+// sentUUID is a uuid.UUID as pgx knows it.
+type sentUUID uuid.UUID
 
 // UUIDValue implements pgtype.UUIDValuer.
 func (u sentUUID) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: u, Valid: true}, nil }
-
-// ScanUUID implements pgtype.UUIDScanner. NULL leaves what was there, as uuid.UUID's own scanner does.
-func (u *readUUID) ScanUUID(v pgtype.UUID) error {
-	if v.Valid {
-		*u = v.Bytes
-	}
-	return nil
-}
 
 func encodeUUID(value any) (plan pgtype.WrappedEncodePlanNextSetter, next any, ok bool) {
 	switch value := value.(type) {
@@ -59,18 +52,29 @@ func (p *encodesUUIDs) Encode(value any, buf []byte) ([]byte, error) {
 	return p.next.Encode(pgtype.FlatArray[uuid.UUID](ids), buf)
 }
 
-func scanUUID(target any) (plan pgtype.WrappedScanPlanNextSetter, next any, ok bool) {
-	if id, is := target.(*uuid.UUID); is {
-		return &scansUUID{}, (*readUUID)(id), true
+// uuidCodec is pgtype's, but for what a uuid.UUID is read into.
+type uuidCodec struct{ pgtype.UUIDCodec }
+
+// PlanScan implements pgtype.Codec. Only here can it be said: what is an sql.Scanner, as *uuid.UUID is, pgx wraps no
+// further.
+func (c uuidCodec) PlanScan(m *pgtype.Map, oid uint32, format int16, target any) pgtype.ScanPlan {
+	if _, ok := target.(*uuid.UUID); ok && format == pgtype.BinaryFormatCode {
+		return scansUUID{}
 	}
-	return nil, nil, false
+	return c.UUIDCodec.PlanScan(m, oid, format, target)
 }
 
-type scansUUID struct{ next pgtype.ScanPlan }
+type scansUUID struct{}
 
-func (p *scansUUID) SetNext(next pgtype.ScanPlan) { p.next = next }
-
-func (p *scansUUID) Scan(src []byte, target any) error {
-	id, _ := target.(*uuid.UUID)
-	return p.next.Scan(src, (*readUUID)(id))
+// Scan implements pgtype.ScanPlan. NULL leaves what was there, as uuid.UUID's own scanner does.
+func (scansUUID) Scan(src []byte, target any) error {
+	id, ok := target.(*uuid.UUID)
+	switch {
+	case src == nil:
+		return nil
+	case !ok || len(src) != len(id):
+		return fmt.Errorf("postgres: %d bytes are no UUID", len(src))
+	}
+	copy(id[:], src)
+	return nil
 }
