@@ -36,26 +36,26 @@ type expectedFile struct {
 	Rest        [][2]time.Time `json:"busy_if_rest_kept"`
 }
 
-func expectations(t testing.TB) []expectedFile {
-	t.Helper()
+func expectations(tb testing.TB) []expectedFile {
+	tb.Helper()
 	data, err := os.ReadFile("testdata/expected.json")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var e expected
-	require.NoError(t, json.Unmarshal(data, &e))
+	require.NoError(tb, json.Unmarshal(data, &e))
 	return e.Files
 }
 
-func content(t testing.TB, file string) []byte {
-	t.Helper()
+func content(tb testing.TB, file string) []byte {
+	tb.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", file))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return data
 }
 
-func zone(t testing.TB, name string) *worktime.Zone {
-	t.Helper()
+func zone(tb testing.TB, name string) *worktime.Zone {
+	tb.Helper()
 	z, err := worktime.LoadZone(name)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return z
 }
 

@@ -2,7 +2,6 @@ package ical_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -114,7 +113,7 @@ func TestHostileFiles(t *testing.T) {
 				require.NoError(t, err)
 			} else {
 				var limit *ical.LimitError
-				require.True(t, errors.As(err, &limit), "%v", err)
+				require.ErrorAs(t, err, &limit)
 				require.Equal(t, f.limit, limit.Limit)
 				require.NotZero(t, limit.Line)
 				require.NotZero(t, limit.Max)

@@ -27,7 +27,11 @@ type lines struct {
 	wanted func(name string) bool
 	number int
 	bytes  int64
-	text   []byte
+
+	// The line that is read: its text and its name, whether the name is known, and whether the text counts.
+	text        []byte
+	name        string
+	named, keep bool
 }
 
 func newLines(r io.Reader, limits Limits, wanted func(string) bool) *lines {
@@ -37,63 +41,86 @@ func newLines(r io.Reader, limits Limits, wanted func(string) bool) *lines {
 // next is the next line that is not blank; io.EOF at the end.
 func (l *lines) next() (line, error) {
 	for {
-		l.text = l.text[:0]
+		l.text, l.name, l.named, l.keep = l.text[:0], "", false, true
 		number := l.number + 1
-		name, err := l.unfold()
-		if err != nil || len(bytes.TrimSpace(l.text)) > 0 {
-			return line{number: number, name: name, text: l.text}, err
+		if err := l.unfold(); err != nil {
+			return line{}, err
+		}
+		if !l.keep {
+			l.text = append(l.text[:0], '?')
+		}
+		if len(bytes.TrimSpace(l.text)) > 0 {
+			return line{number: number, name: l.name, text: l.text}, nil
 		}
 	}
 }
 
 // unfold reads a line with those that go on with it.
-func (l *lines) unfold() (name string, err error) {
-	named, keep := false, true
-	for first := true; ; first = false {
-		if !first {
-			if c, err := l.in.Peek(1); err != nil || c[0] != ' ' && c[0] != '\t' {
-				break
-			}
-			if _, err := l.in.Discard(1); err != nil {
-				return name, err
-			}
+func (l *lines) unfold() error {
+	if err := l.physical(); err != nil {
+		return err
+	}
+	for {
+		c, err := l.in.Peek(1)
+		if errors.Is(err, io.EOF) || err == nil && c[0] != ' ' && c[0] != '\t' {
+			return nil
+		}
+		if err == nil {
+			_, err = l.in.Discard(1)
 			l.bytes++
 		}
-		l.number++
-		for more := true; more; {
-			chunk, err := l.in.ReadSlice('\n')
-			more = errors.Is(err, bufio.ErrBufferFull)
-			if err != nil && !more && (!errors.Is(err, io.EOF) || len(chunk) == 0 && first) {
-				return name, err
-			}
-			if l.bytes += int64(len(chunk)); l.bytes > l.limits.Bytes {
-				return name, &LimitError{Limit: "Bytes", Max: l.limits.Bytes, Line: l.number}
-			}
-			if l.number == 1 {
-				chunk = bytes.TrimPrefix(chunk, []byte("\ufeff"))
-			}
-			if keep {
-				l.text = append(l.text, bytes.TrimRight(chunk, "\r\n")...)
-			}
-			if !named {
-				if name, named = nameOf(l.text); named {
-					keep = name != "" && l.wanted(name)
-				}
-			}
-			if keep && len(l.text) > l.limits.Line {
-				return name, &LimitError{Limit: "Line", Max: int64(l.limits.Line), Line: l.number}
-			}
+		if err == nil {
+			err = l.physical()
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
 		}
 	}
-	if !keep {
-		l.text = append(l.text[:0], '?')
+}
+
+// physical reads until the end of a line; io.EOF where nothing is left.
+func (l *lines) physical() error {
+	l.number++
+	for some := false; ; some = true {
+		chunk, err := l.in.ReadSlice('\n')
+		if takeErr := l.take(chunk); takeErr != nil {
+			return takeErr
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF) && (some || len(chunk) > 0):
+			return nil
+		default:
+			return err
+		}
 	}
-	return name, nil
+}
+
+// take adds a piece to the line that is read, if it is wanted.
+func (l *lines) take(chunk []byte) error {
+	if l.bytes += int64(len(chunk)); l.bytes > l.limits.Bytes {
+		return &LimitError{Limit: "Bytes", Max: l.limits.Bytes, Line: l.number}
+	}
+	if l.number == 1 {
+		chunk = bytes.TrimPrefix(chunk, []byte("\ufeff"))
+	}
+	if l.keep {
+		l.text = append(l.text, bytes.TrimRight(chunk, "\r\n")...)
+	}
+	if !l.named {
+		if l.name, l.named = nameOf(l.text); l.named {
+			l.keep = l.name != "" && l.wanted(l.name)
+		}
+	}
+	if l.keep && len(l.text) > l.limits.Line {
+		return &LimitError{Limit: "Line", Max: int64(l.limits.Line), Line: l.number}
+	}
+	return nil
 }
 
 // nameOf is the name that a line begins with, in capitals; false while it is not clear. It is empty for what begins with
 // none.
-func nameOf(text []byte) (name string, clear bool) {
+func nameOf(text []byte) (name string, known bool) {
 	const longest = 64
 	for i, c := range text {
 		switch {

@@ -43,7 +43,7 @@ func (l line) parse() (property, error) {
 // the first is given.
 func parameter(text string) (value, rest string, ok bool) {
 	for first := true; ; first = false {
-		part := ""
+		var part string
 		if strings.HasPrefix(text, `"`) {
 			if part, text, ok = strings.Cut(text[1:], `"`); !ok {
 				return "", "", false

@@ -70,7 +70,10 @@ func parseRule(text string, start form) (*rule, error) {
 		// RFC 5545 3.3.10: these are ignored where DTSTART is a DATE.
 		r.seconds, r.minutes, r.hours = nil, nil, nil
 	}
-	return r, r.check(start)
+	if err := r.check(start); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func (r *rule) set(name, value string) (err error) {

@@ -22,14 +22,14 @@ type vector struct {
 	Line      int      `json:"source_line"`
 }
 
-func vectors(t testing.TB) []vector {
-	t.Helper()
+func vectors(tb testing.TB) []vector {
+	tb.Helper()
 	data, err := os.ReadFile("testdata/recurrence_vectors.json")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var all struct {
 		Vectors []vector `json:"vectors"`
 	}
-	require.NoError(t, json.Unmarshal(data, &all))
+	require.NoError(tb, json.Unmarshal(data, &all))
 	return all.Vectors
 }
 

@@ -2,7 +2,6 @@ package ical_test
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -138,6 +137,6 @@ func (broken) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestAWriterThatCannot(t *testing.T) {
 	t.Parallel()
-	require.True(t, errors.Is(ical.Feed{}.Write(broken{}), io.ErrClosedPipe))
-	require.True(t, errors.Is(ical.FreeBusy{}.Write(broken{}), io.ErrClosedPipe))
+	require.ErrorIs(t, ical.Feed{}.Write(broken{}), io.ErrClosedPipe)
+	require.ErrorIs(t, ical.FreeBusy{}.Write(broken{}), io.ErrClosedPipe)
 }

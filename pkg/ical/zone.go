@@ -113,7 +113,7 @@ func (o *observance) set(p *parser, property property) (err error) {
 }
 
 func (o *observance) check() *refusal {
-	missing := ""
+	var missing string
 	switch {
 	case !o.started:
 		missing = "DTSTART"
