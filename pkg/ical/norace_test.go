@@ -2,5 +2,8 @@
 
 package ical_test
 
-// slower is how many times longer things may take under the race detector.
-const slower = 1
+// mostBytes is how large a hostile file may be, and slower how many times longer things may take under the race detector.
+const (
+	mostBytes = 16 << 20
+	slower    = 1
+)

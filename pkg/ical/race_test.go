@@ -2,5 +2,8 @@
 
 package ical_test
 
-// slower is how many times longer things may take under the race detector.
-const slower = 15
+// mostBytes is how large a hostile file may be, and slower how many times longer things may take under the race detector.
+const (
+	mostBytes = 4 << 20
+	slower    = 15
+)
