@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/meridianhq/meridian/pkg/ical"
+	"github.com/meridianhq/meridian/pkg/worktime"
 )
 
 // events is a file of events, each a list of lines, with other lines before them.
@@ -61,7 +63,6 @@ func TestRules(t *testing.T) {
 		"a VTIMEZONE named by TEXT":  {eastern, []string{`DTSTART;TZID="US,_Eastern":20251001T090000 DURATION:PT1H`}, "01T13:00-01T14:00"},
 		"a vendor's prefix":          {"", []string{"DTSTART;TZID=/mozilla.org/20050126_1/America/Argentina/Buenos_Aires:20251001T090000 DURATION:PT1H"}, "01T12:00-01T13:00"},
 		"a zone of Windows":          {"", []string{"DTSTART;TZID=Tokyo_Standard_Time:20251001T090000 DURATION:PT1H"}, "01T00:00-01T01:00"},
-		"a gap":                      {eastern, []string{`DTSTART;TZID="US,_Eastern":20250309T023000 DURATION:PT1H RRULE:FREQ=DAILY;INTERVAL=210;COUNT=2`}, "05T06:30-05T07:30"},
 		"a repeated hour, the first": {"", []string{"DTSTART:20251026T023000 DURATION:PT30M"}, "26T00:30-26T01:00"},
 		"COUNT before EXDATE":        {"", []string{daily + " EXDATE:20251006T090000Z"}, "07T09:00-07T10:00 08T09:00-08T10:00"},
 		"EXDATE by its instant":      {"", []string{daily + " EXDATE;TZID=Asia/Tokyo:20251007T180000"}, "06T09:00-06T10:00 08T09:00-08T10:00"},
@@ -69,6 +70,9 @@ func TestRules(t *testing.T) {
 		"UNTIL in the zone of DTSTART": {
 			"", []string{"DTSTART;TZID=Asia/Tokyo:20251001T090000 DURATION:PT1H RRULE:FREQ=DAILY;UNTIL=20251002T090000"}, "01T00:00-01T01:00 02T00:00-02T01:00",
 		},
+		"UNTIL of a date is all of it":  {"", []string{"DTSTART:20251001T090000 DURATION:PT1H RRULE:FREQ=DAILY;UNTIL=20251002"}, "01T07:00-01T08:00 02T07:00-02T08:00"},
+		"what touches the range":        {"", []string{"DTSTART:20250930T230000Z DURATION:PT1H", "DTSTART:20251031T000000Z DURATION:PT1H"}, ""},
+		"what passes its ends":          {"", []string{"DTSTART:20250930T230000Z DURATION:PT2H", "DTSTART:20251030T230000Z DURATION:PT2H"}, "01T00:00-01T01:00 30T23:00-31T00:00"},
 		"the start off its rule counts": {"", []string{"DTSTART:20251006T090000Z DURATION:PT1H RRULE:FREQ=WEEKLY;BYDAY=TU;COUNT=2"}, "06T09:00-06T10:00 07T09:00-07T10:00"},
 		"an override moves one": {
 			"", []string{daily, "UID:a RECURRENCE-ID:20251007T090000Z DTSTART:20251007T150000Z DURATION:PT3H"}, "06T09:00-06T10:00 07T15:00-07T18:00 08T09:00-08T10:00",
@@ -241,4 +245,26 @@ func TestEveryZoneOfWindowsIsOneOfIANA(t *testing.T) {
 		require.Empty(t, calendar.Refused(), name)
 	}
 	require.Len(t, ical.WindowsZones(), 139)
+}
+
+// A VTIMEZONE with the rules of a zone of IANA gives the same instants, in gaps and repeated hours too.
+func TestAVTimezoneIsAsTheZoneItDescribes(t *testing.T) {
+	t.Parallel()
+	changes := []string{"20250309T020000", "20251102T010000", "20080309T020000", "20371101T010000"}
+	rapid.Check(t, func(t *rapid.T) {
+		local := at(t, rapid.SampledFrom(changes).Draw(t, "change")).Add(time.Duration(rapid.IntRange(-3*86400, 3*86400).Draw(t, "off")) * time.Second)
+		value := local.Format("20060102T150405")
+		ends := []string{`DTSTART;TZID="US, Eastern":`, "DTSTART;TZID=America/New_York:"}
+		var got [2][]ical.Instance
+		for i, start := range ends {
+			file := strings.Replace(string(calendar("DURATION:P1D", start+value)), "BEGIN:VEVENT", eastern+"BEGIN:VEVENT", 1)
+			c, err := parse([]byte(file))
+			require.NoError(t, err)
+			require.Empty(t, c.Refused())
+			got[i], err = c.Instances(worktime.UTC(), local.AddDate(0, 0, -4), local.AddDate(0, 0, 4))
+			require.NoError(t, err)
+			require.Len(t, got[i], 1)
+		}
+		require.Equal(t, got[1], got[0])
+	})
 }
