@@ -2,6 +2,7 @@ package part
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,7 +32,7 @@ func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 	}
 	var asked, mentioned []float64
 	for range b.cfg.Rounds {
-		took, err := b.fan(ctx, func(_ context.Context, thread int) (*threadsv1.Message, bool) {
+		took, err := b.fan(ctx, "asks", func(_ context.Context, thread int) (*threadsv1.Message, bool) {
 			if thread == len(teams) {
 				return nil, false
 			}
@@ -43,7 +44,7 @@ func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 			return part, fmt.Errorf("asks: %w", err)
 		}
 		asked = append(asked, took.Seconds())
-		took, err = b.fan(ctx, func(_ context.Context, thread int) (*threadsv1.Message, bool) {
+		took, err = b.fan(ctx, "a mention", func(_ context.Context, thread int) (*threadsv1.Message, bool) {
 			return &threadsv1.Message{Body: mention + " " + b.bodies[0]}, thread == 0
 		}, threadsv1.MessagePostedSubject(b.people.WorkspaceID()))
 		if err != nil {
@@ -61,7 +62,9 @@ func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 
 // fan posts messages, one to a thread, by the owner, and returns how long it took from when the first event of a subject was
 // in the stream until everybody had their notification.
-func (b *Bench) fan(ctx context.Context, message func(ctx context.Context, thread int) (*threadsv1.Message, bool), subject string) (time.Duration, error) {
+func (b *Bench) fan(
+	ctx context.Context, side string, message func(ctx context.Context, thread int) (*threadsv1.Message, bool), subject string,
+) (took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fanWithin)
 	defer cancel()
 	signed, err := b.people.SignIn(ctx)
@@ -72,6 +75,8 @@ func (b *Bench) fan(ctx context.Context, message func(ctx context.Context, threa
 	if err != nil {
 		return 0, err
 	}
+	profiled := b.profiling(ctx, side, b.cfg.Time)
+	defer func() { err = errors.Join(err, profiled()) }()
 	var names []string
 	for i := 0; ; i++ {
 		m, more := message(ctx, i)
