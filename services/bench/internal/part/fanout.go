@@ -31,7 +31,7 @@ func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 		return part, err
 	}
 	var asked, mentioned []float64
-	for range b.cfg.Rounds {
+	for round := range b.cfg.Rounds + 1 { // the first warms up
 		took, err := b.fan(ctx, "asks", func(_ context.Context, thread int) (*threadsv1.Message, bool) {
 			if thread == len(teams) {
 				return nil, false
@@ -43,14 +43,21 @@ func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 		if err != nil {
 			return part, fmt.Errorf("asks: %w", err)
 		}
-		asked = append(asked, took.Seconds())
+		askedTook := took.Seconds()
 		took, err = b.fan(ctx, "a mention", func(_ context.Context, thread int) (*threadsv1.Message, bool) {
 			return &threadsv1.Message{Body: mention + " " + b.bodies[0]}, thread == 0
 		}, threadsv1.MessagePostedSubject(b.people.WorkspaceID()))
 		if err != nil {
 			return part, fmt.Errorf("a mention: %w", err)
 		}
-		mentioned = append(mentioned, took.Seconds())
+		if round == 0 {
+			// What a server does by itself once a minute: it had no statistics of tables that were empty before.
+			if _, err := b.world.DB.Exec(ctx, `ANALYZE`); err != nil {
+				return part, fmt.Errorf("analyze: %w", err)
+			}
+			continue
+		}
+		asked, mentioned = append(asked, askedTook), append(mentioned, took.Seconds())
 	}
 	part.Rows = []figure.Row{
 		figure.Absolute("an ask to 10,000 people, to all inbox rows", "s", figure.SpreadOf(asked), figure.Under, 2, 0.3),

@@ -80,7 +80,7 @@ func (t *tx) Lock(ctx context.Context, ids []uuid.UUID) ([]app.Standing, error) 
 	}
 	return each(all, func(n domain.Notification) app.Standing {
 		row := standings[n.ID]
-		return app.Standing{Notification: n, MayRead: row.MayRead, LastSignal: signalOf(value(row.SignalTime))}
+		return app.Standing{Notification: n, MayRead: row.MayRead, LastSignal: signalOf(row.SignalTime)}
 	}), nil
 }
 
