@@ -20,6 +20,8 @@ const (
 	askedEach = 500
 	// fanWithin bounds the wait for the last inbox row.
 	fanWithin = 5 * time.Minute
+	// lookEvery is how often it is looked whether they are there: each look counts them.
+	lookEvery = 50 * time.Millisecond
 )
 
 // FanOut measures how long 10,000 people who are asked at once wait for the row in their inbox, from when the first event
@@ -99,7 +101,7 @@ func (b *Bench) fan(
 		names = append(names, posted.GetName())
 	}
 	var rows int
-	err = load.Await(ctx, 10*time.Millisecond, func(ctx context.Context) (bool, error) {
+	err = load.Await(ctx, lookEvery, func(ctx context.Context) (bool, error) {
 		err := b.world.DB.QueryRow(ctx, `SELECT count(*) FROM notifications.notifications WHERE workspace_id = $1 AND message = ANY ($2)`,
 			b.people.WorkspaceID(), names).Scan(&rows)
 		return rows == crowd, err
