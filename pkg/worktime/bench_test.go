@@ -17,7 +17,7 @@ func office(b *testing.B) (*Calendar, time.Time) {
 		b.Fatal(err)
 	}
 	at := time.Date(2026, 10, 15, 9, 0, 0, 0, time.UTC)
-	return NewCalendar([]Hours{{Zone: zone, Week: week}}, []Absence{{AllDay: true, First: zone.DateAt(at) + 5, Last: zone.DateAt(at) + 6}}), at
+	return NewCalendar(Layers{Hours: []Hours{{Zone: zone, Week: week}}, Absences: []Absence{{AllDay: true, First: zone.DateAt(at) + 5, Last: zone.DateAt(at) + 6}}}), at
 }
 
 // A month of one member, over a change of the clocks: less than 20 µs.

@@ -1,182 +1,248 @@
 package worktime
 
 import (
+	"cmp"
 	"iter"
 	"slices"
+	"sort"
 	"time"
 )
 
-// Hours are weekly windows in a zone, in force from an instant until the next ones take over there.
-type Hours struct {
-	// From is the first instant. The first hours of a calendar hold since ever, whatever it says.
-	From time.Time
-	Zone *Zone
-	Week Week
-}
-
-// Absence is time off: whole local days, in the zone in force, or from one instant until before another.
-type Absence struct {
-	// AllDay says that First to Last holds, itself included, and else Start to End.
-	AllDay      bool
-	First, Last Date
-	Start, End  time.Time
-	// Since and Until clip what of it counts: it was taken then, and taken back then. Zero clips nothing.
-	Since, Until time.Time
-}
-
 // Calendar is when somebody works. It never changes, and may be used by many goroutines.
 type Calendar struct {
-	hours    []Hours
-	absences []Absence
+	periods []period
+	// dates are the holidays and overrides in the order of their dates; of one date the last that was known holds.
+	dates []dated
+	// off is the time off, busy the blocks from one instant until another: merged and in order.
+	off, busy []Interval
+	// weekly are the blocks that recur.
+	weekly []Block
 }
 
-// NewCalendar makes a calendar. Without hours there is no working time, in UTC.
-func NewCalendar(hours []Hours, absences []Absence) *Calendar {
-	if len(hours) == 0 {
-		hours = []Hours{{Zone: UTC()}}
+// period is a longest time in which the zone, the weekly hours and what is known of any date stay the same.
+type period struct {
+	// from and until are its bounds; zero for since ever and for ever.
+	from, until time.Time
+	zone        *Zone
+	week        *Week
+}
+
+// dated is what holds for a date in place of its weekly windows.
+type dated struct {
+	date    Date
+	windows []hours
+	// holiday says that the weekly windows are a holiday of that name.
+	holiday bool
+	name    string
+	Known
+}
+
+// NewCalendar lays layers. Without hours there is no working time, in UTC.
+func NewCalendar(l Layers) *Calendar {
+	c := &Calendar{dates: l.dates()}
+	c.periods = l.periods(c.dates)
+	for _, a := range l.Absences {
+		c.off = append(c.off, c.parts(a)...)
 	}
-	c := &Calendar{hours: slices.Clone(hours), absences: slices.Clone(absences)}
-	slices.SortStableFunc(c.hours, func(a, b Hours) int { return a.From.Compare(b.From) })
+	for _, b := range l.Blocks {
+		if b.Weekly {
+			c.weekly = append(c.weekly, b)
+		} else if timed, counts := (Interval{b.Start, b.End}).clip(b.Since, b.Until); counts {
+			c.busy = append(c.busy, timed)
+		}
+	}
+	slices.SortFunc(c.off, byStart)
+	slices.SortFunc(c.busy, byStart)
+	c.off, c.busy = merge(c.off), merge(c.busy)
 	return c
 }
 
-// index is the place of the hours in force at an instant.
-func (c *Calendar) index(at time.Time) int {
-	i := len(c.hours) - 1
-	for i > 0 && c.hours[i].From.After(at) {
-		i--
-	}
-	return i
-}
-
-// ZoneAt is the zone in force at an instant.
-func (c *Calendar) ZoneAt(at time.Time) *Zone { return c.hours[c.index(at)].Zone }
-
-// holds is from when until when the hours at a place are in force; zero for since ever and for ever.
-func (c *Calendar) holds(i int) (from, until time.Time) {
-	if i > 0 {
-		from = c.hours[i].From
-	}
-	if i+1 < len(c.hours) {
-		until = c.hours[i+1].From
-	}
-	return from, until
-}
-
-// Span is the shortest interval that holds all of an absence in the zones in force; false when none of it counts.
-func (c *Calendar) Span(a Absence) (Interval, bool) {
-	var hull Interval
-	for i := range c.hours {
-		part, ok := c.part(a, i)
-		switch {
-		case !ok:
-		case hull.End.IsZero():
-			hull = part
-		default:
-			hull.End = later(hull.End, part.End)
+// dates are those with a holiday or an override that ever counts. When it was known is left out where it was so before
+// any clock shows the date, or until its last window has ended.
+func (l *Layers) dates() []dated {
+	all := make([]dated, 0, len(l.Holidays)+len(l.Overrides))
+	add := func(d dated) {
+		lower, upper := instant(wall(d.date, -farthest)), instant(wall(d.date+2, farthest))
+		if reach, counts := (Interval{lower, upper}).clip(d.Since, d.Until); counts {
+			if reach.Start.Equal(lower) {
+				d.Since = time.Time{}
+			}
+			if reach.End.Equal(upper) {
+				d.Until = time.Time{}
+			}
+			all = append(all, d)
 		}
 	}
-	return hull, !hull.End.IsZero()
+	for _, h := range l.Holidays {
+		add(dated{date: h.Date, holiday: true, name: h.Name, Known: h.Known})
+	}
+	for _, o := range l.Overrides {
+		add(dated{date: o.Date, windows: o.windows, Known: o.Known})
+	}
+	slices.SortStableFunc(all, func(a, b dated) int { return cmp.Compare(a.date, b.date) })
+	return all
 }
 
-// part is what of an absence falls into the hours at a place.
-func (c *Calendar) part(a Absence, i int) (Interval, bool) {
-	off := Interval{Start: a.Start, End: a.End}
-	if a.AllDay {
-		zone := c.hours[i].Zone
-		off = Interval{Start: zone.StartOf(a.First), End: zone.StartOf(a.Last + 1)}
+// periods are all of time, in order.
+func (l *Layers) periods(dates []dated) []period {
+	hours := slices.Clone(l.Hours)
+	if len(hours) == 0 {
+		hours = []Hours{{Zone: UTC()}}
 	}
-	off, counts := off.clip(a.Since, a.Until)
-	if !counts {
-		return Interval{}, false
+	slices.SortStableFunc(hours, func(a, b Hours) int { return a.From.Compare(b.From) })
+	stays := make([]Interval, len(l.Travels))
+	cuts := make([]time.Time, 0, len(hours)+2*len(stays))
+	for _, h := range hours[1:] {
+		cuts = append(cuts, h.From)
 	}
-	from, until := c.holds(i)
-	return off.clip(from, until)
-}
-
-// off are the absences within the hours at a place that touch the time from lo until hi.
-func (c *Calendar) off(i int, lo, hi time.Time) []Interval {
-	var all []Interval
-	for _, a := range c.absences {
-		if part, ok := c.part(a, i); ok && part.End.After(lo) && part.Start.Before(hi) {
-			all = append(all, part)
+	for i, t := range l.Travels {
+		if stay, counts := (Interval{t.Zone.StartOf(t.First), t.Zone.StartOf(t.Last + 1)}).clip(t.Since, t.Until); counts {
+			stays[i] = stay
+			cuts = append(cuts, stay.Start, stay.End)
 		}
 	}
-	slices.SortFunc(all, byStart)
-	return merge(all)
-}
-
-// shift is one window on one local date, clipped to the hours that it belongs to.
-type shift struct {
-	Interval
-	// day is the local date on which the window starts.
-	day Date
-	// off is the time off of these hours.
-	off []Interval
-}
-
-// shifts are those that end after lo and start before hi, in the order of their starts. They are not clipped to lo and
-// hi, and may overlap.
-func (c *Calendar) shifts(lo, hi time.Time) iter.Seq[shift] {
-	return func(yield func(shift) bool) {
-		for i := c.index(lo); i < len(c.hours); i++ {
-			from, until := c.holds(i)
-			if !from.Before(hi) && i > 0 || !c.run(i, from, until, lo, hi, yield) {
-				return
+	for _, d := range dates {
+		cuts = append(cuts, d.Since, d.Until)
+	}
+	slices.SortFunc(cuts, time.Time.Compare)
+	cuts = slices.CompactFunc(cuts, time.Time.Equal)
+	if len(cuts) == 0 || !cuts[0].IsZero() {
+		cuts = slices.Insert(cuts, 0, time.Time{})
+	}
+	all := make([]period, len(cuts))
+	h := 0
+	for i, from := range cuts {
+		for h+1 < len(hours) && !hours[h+1].From.After(from) {
+			h++
+		}
+		all[i] = period{from: from, zone: hours[h].Zone, week: &hours[h].Week}
+		if i+1 < len(cuts) {
+			all[i].until = cuts[i+1]
+		}
+		for j, stay := range stays {
+			if !from.Before(stay.Start) && from.Before(stay.End) {
+				all[i].zone = l.Travels[j].Zone
 			}
 		}
 	}
+	return all
 }
 
-// run yields the shifts of the hours at a place, which are in force from until; false to stop.
-func (c *Calendar) run(i int, from, until, lo, hi time.Time, yield func(shift) bool) bool {
-	h := &c.hours[i]
-	if h.Week.empty() {
-		return true
+// index is the place of the period of an instant.
+func (c *Calendar) index(at time.Time) int {
+	return sort.Search(len(c.periods)-1, func(i int) bool { return c.periods[i+1].from.After(at) })
+}
+
+// ZoneAt is the zone in force at an instant.
+func (c *Calendar) ZoneAt(at time.Time) *Zone { return c.periods[c.index(at)].zone }
+
+// Span is the shortest interval that holds all of an absence in the zones in force; false when none of it counts.
+func (c *Calendar) Span(a Absence) (Interval, bool) {
+	parts := c.parts(a)
+	if len(parts) == 0 {
+		return Interval{}, false
 	}
-	off, limit := c.off(i, lo, hi), hi
-	if !until.IsZero() {
-		limit = earlier(limit, until)
+	hull := parts[0]
+	for _, part := range parts {
+		hull.End = later(hull.End, part.End)
 	}
-	r := reckoner{zone: h.Zone}
+	return hull, true
+}
+
+// parts are what of an absence falls into each period.
+func (c *Calendar) parts(a Absence) []Interval {
+	var all []Interval
+	if !a.AllDay {
+		if off, counts := (Interval{a.Start, a.End}).clip(a.Since, a.Until); counts {
+			all = append(all, off)
+		}
+		return all
+	}
+	upper := instant(wall(a.Last+1, farthest))
+	for i := c.index(instant(wall(a.First, -farthest))); i < len(c.periods) && c.periods[i].from.Before(upper); i++ {
+		p := &c.periods[i]
+		off, counts := (Interval{p.zone.StartOf(a.First), p.zone.StartOf(a.Last + 1)}).clip(a.Since, a.Until)
+		if !counts {
+			continue
+		}
+		if off, counts = off.clip(p.from, p.until); counts {
+			all = append(all, off)
+		}
+	}
+	return all
+}
+
+// special is what holds for a date in place of its weekly windows; nil for nothing.
+func (c *Calendar) special(p *period, d Date) *dated {
+	if len(c.dates) == 0 {
+		return nil
+	}
+	i := sort.Search(len(c.dates), func(i int) bool { return c.dates[i].date > d })
+	for i--; i >= 0 && c.dates[i].date == d; i-- {
+		if c.dates[i].throughout(p.from, p.until) {
+			return &c.dates[i]
+		}
+	}
+	return nil
+}
+
+// shift is one window on one local date, clipped to its period.
+type shift struct {
+	Interval
+	// nominal is the date that it is a window of, day the local date on which it starts: another where a date never was.
+	nominal, day Date
+}
+
+// shifts are those worked that end after lo and start before hi, in the order of their starts, time off included. They
+// are not clipped to lo and hi, and may overlap.
+func (c *Calendar) shifts(lo, hi time.Time) iter.Seq[shift] {
+	return func(yield func(shift) bool) {
+		c.lay(lo, hi, func(p *period, d Date) []hours {
+			if special := c.special(p, d); special != nil {
+				return special.windows
+			}
+			return p.week.days[d.Weekday()]
+		}, yield)
+	}
+}
+
+// lay yields the windows that each date has in each period, as shifts says.
+func (c *Calendar) lay(lo, hi time.Time, windows func(*period, Date) []hours, yield func(shift) bool) {
+	for i := c.index(lo); i < len(c.periods); i++ {
+		p := &c.periods[i]
+		if i > 0 && !p.from.Before(hi) || !p.lay(lo, hi, windows, yield) {
+			return
+		}
+	}
+}
+
+// lay yields the windows within the period; false to stop.
+func (p *period) lay(lo, hi time.Time, windows func(*period, Date) []hours, yield func(shift) bool) bool {
+	limit := hi
+	if !p.until.IsZero() {
+		limit = earlier(limit, p.until)
+	}
+	r := reckoner{zone: p.zone}
 	// A window lasts a day at most, and a date may have been skipped.
-	first, final := h.Zone.DateAt(later(lo, from))-2, h.Zone.DateAt(limit)+1
+	first, final := p.zone.DateAt(later(lo, p.from))-2, p.zone.DateAt(limit)+1
 	for d := first; d <= final; d++ {
-		for _, w := range h.Week.days[d.Weekday()] {
+		for _, w := range windows(p, d) {
 			at, offset := r.first(wall(d, w.start))
 			start := instant(at)
 			if !start.Before(limit) {
 				return true
 			}
 			whole := Interval{Start: start, End: instant(r.last(wall(d, w.end)))}
-			clipped, ok := whole.clip(from, until)
+			clipped, ok := whole.clip(p.from, p.until)
 			if !ok || !clipped.End.After(lo) {
 				continue
 			}
-			if !yield(shift{Interval: clipped, day: date(at, offset), off: off}) {
+			if !yield(shift{Interval: clipped, nominal: d, day: date(at, offset)}) {
 				return false
 			}
 		}
 	}
 	return true
-}
-
-// away says whether an instant is in one of the intervals, and until when that stays so; zero for ever.
-func away(off []Interval, at time.Time) (is bool, until time.Time) {
-	i, _ := slices.BinarySearchFunc(off, at, func(o Interval, at time.Time) int {
-		if o.End.After(at) {
-			return 1
-		}
-		return -1
-	})
-	switch {
-	case i == len(off):
-		return false, time.Time{}
-	case off[i].Start.After(at):
-		return false, off[i].Start
-	default:
-		return true, off[i].End
-	}
 }
 
 // pieces part the shifts between lo and hi into what is worked and what is time off, in order and without overlap. Two
@@ -188,16 +254,28 @@ func (c *Calendar) pieces(lo, hi time.Time) iter.Seq2[Interval, bool] {
 			at = later(at, s.Start)
 			end := earlier(s.End, hi)
 			for at.Before(end) {
-				is, until := away(s.off, at)
-				to := end
-				if !until.IsZero() {
-					to = earlier(end, until)
+				to, works := end, true
+				if off, ok := upcoming(c.off, at); ok {
+					works = off.Start.After(at)
+					to = earlier(end, off.End)
+					if works {
+						to = earlier(end, off.Start)
+					}
 				}
-				if !yield(Interval{at, to}, !is) {
+				if !yield(Interval{at, to}, works) {
 					return
 				}
 				at = to
 			}
 		}
 	}
+}
+
+// upcoming is the first of the merged intervals that ends after an instant.
+func upcoming(all []Interval, at time.Time) (Interval, bool) {
+	i := sort.Search(len(all), func(i int) bool { return all[i].End.After(at) })
+	if i == len(all) {
+		return Interval{}, false
+	}
+	return all[i], true
 }

@@ -96,7 +96,7 @@ func (l layers) calendar(t *testing.T) *worktime.Calendar {
 		}
 		off = append(off, worktime.Absence{AllDay: true, First: day(t, o.First), Last: day(t, o.Last)})
 	}
-	return worktime.NewCalendar([]worktime.Hours{{Zone: zone, Week: week}}, off)
+	return worktime.NewCalendar(worktime.Layers{Hours: []worktime.Hours{{Zone: zone, Week: week}}, Absences: off})
 }
 
 func clock(t *testing.T, text string) worktime.Clock {
