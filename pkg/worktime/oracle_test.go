@@ -101,7 +101,11 @@ func (d drawing) block() Block {
 // layers draws up to three hours in zones of their own, and up to three of each other layer, around an instant.
 func layers(t *rapid.T) (Layers, time.Time) {
 	zone, at := zoned(t)
-	d := drawing{t, zone, at}
+	return drawing{t, zone, at}.layers(), at
+}
+
+func (d drawing) layers() Layers {
+	t, zone := d.T, d.zone
 	other := func() *Zone {
 		if rapid.Bool().Draw(t, "moved") {
 			zone, _ := zoned(t)
@@ -129,7 +133,18 @@ func layers(t *rapid.T) (Layers, time.Time) {
 	for range d.times("blocks") {
 		l.Blocks = append(l.Blocks, d.block())
 	}
-	return l, at
+	return l
+}
+
+// crew draws up to five calendars around one instant.
+func crew(t *rapid.T) ([]*Calendar, time.Time) {
+	zone, at := zoned(t)
+	var all []*Calendar
+	for range rapid.IntRange(1, 5).Draw(t, "members") {
+		all = append(all, NewCalendar(drawing{t, zone, at}.layers()))
+		zone, _ = zoned(t)
+	}
+	return all, at
 }
 
 func calendar(t *rapid.T) (*oracle, time.Time) {
