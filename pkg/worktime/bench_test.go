@@ -102,3 +102,12 @@ func BenchmarkLeastBad(b *testing.B) {
 		LeastBad(all, at, at.AddDate(0, 0, 28), q)
 	}
 }
+
+// A team of 200 over two weeks, by the hour.
+func BenchmarkCoverage(b *testing.B) {
+	all, at := people(b, 200)
+	b.ReportAllocs()
+	for b.Loop() {
+		Cover(all, at, at.AddDate(0, 0, 14), CoverageQuery{Bucket: time.Hour})
+	}
+}

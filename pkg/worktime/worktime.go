@@ -133,13 +133,18 @@ func (i Interval) clip(lo, hi time.Time) (Interval, bool) {
 func merge(all []Interval) []Interval {
 	var merged []Interval
 	for _, i := range all {
-		if n := len(merged); n > 0 && !i.Start.After(merged[n-1].End) {
-			merged[n-1].End = later(merged[n-1].End, i.End)
-			continue
-		}
-		merged = append(merged, i)
+		merged = join(merged, i)
 	}
 	return merged
+}
+
+// join adds an interval, which starts no earlier than the last one, to that where it touches or overlaps it.
+func join(all []Interval, next Interval) []Interval {
+	if n := len(all); n > 0 && !next.Start.After(all[n-1].End) {
+		all[n-1].End = later(all[n-1].End, next.End)
+		return all
+	}
+	return append(all, next)
 }
 
 func byStart(a, b Interval) int { return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End)) }
