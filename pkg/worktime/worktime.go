@@ -31,6 +31,12 @@
 // date comes. For a date that never was (Pacific/Apia, 2011-12-30) the rules for wall time hold: its windows are empty, but
 // for what of a night shift is after the gap, which an override or a holiday of that date takes away. Time off in whole
 // dates is from midnight to midnight in the zone in force instead, and so parts a night shift.
+//
+// # Many
+//
+// Overlaps, LeastBad, Cover and SuggestHandoff look at many calendars at once, which they name by their places. Working time
+// there is all of it, uninterruptible or not, but for the live overlap of a handoff. A Rotation says who is on; its hand-overs
+// are points in time.
 package worktime
 
 import (
