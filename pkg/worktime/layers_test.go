@@ -136,6 +136,15 @@ func TestTravelOverTheDateLine(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, utc(t, "2026-12-04 01:00"), due, "the second is one working day")
 
+	// A night shift of the first, under way as the travel begins, comes after the second's windows in Auckland.
+	l.Hours = []Hours{workweek(t, "Pacific/Auckland", "09:00-17:00", "22:00-06:00")}
+	var days []string
+	for day := range NewCalendar(l).days(utc(t, start), utc(t, "2026-12-04 12:00")) {
+		days = append(days, day.Date.String()[8:]+" "+day.Start.Format("02 15:04")+" "+day.End.Format("02 15:04"))
+	}
+	require.Equal(t, []string{"02 01 20:00 03 14:00", "03 03 17:00 04 08:00", "04 04 09:00 04 17:00"}, days)
+
+	l.Hours = []Hours{workweek(t, "Pacific/Auckland", "09:00-17:00")}
 	l.Overrides = []Override{over(t, "2026-12-02", "10:00-11:00")}
 	l.Absences = []Absence{{AllDay: true, First: on(t, "2026-12-03"), Last: on(t, "2026-12-03")}}
 	require.Equal(t, []string{
@@ -177,4 +186,7 @@ func TestBlocksAreWithinWorkingTime(t *testing.T) {
 	due, ok := c.Deadline(utc(t, "2026-12-01 09:00"), 6*time.Hour)
 	require.True(t, ok)
 	require.Equal(t, utc(t, "2026-12-01 16:00"), due, "blocks take no working time away")
+	due, ok = c.DeadlineDays(utc(t, "2026-12-01 00:00"), 1)
+	require.True(t, ok)
+	require.Equal(t, utc(t, "2026-12-01 16:00"), due, "time off at its end takes of the day")
 }

@@ -189,6 +189,27 @@ func TestWorkingDays(t *testing.T) {
 	})
 }
 
+// Working days have a date each, in order, and are the same from wherever they are asked for.
+func TestWorkingDaysFollowOneAnother(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c, at := calendar(t)
+		var last Day
+		for day := range c.days(at.Add(-8*24*time.Hour), at.Add(12*24*time.Hour)) {
+			if !last.End.IsZero() {
+				require.Greater(t, day.Date, last.Date)
+				require.True(t, day.Start.After(last.Start))
+				next, ok := c.NextDay(last.Start)
+				require.True(t, ok)
+				require.Equal(t, day, next)
+			}
+			require.True(t, c.works(day.Start))
+			require.True(t, c.works(day.End.Add(-1)), "it ends with working time")
+			last = day
+		}
+	})
+}
+
 // A window that lies within the night shift of the day before ends no day earlier than that shift.
 func TestADayWithinANightShift(t *testing.T) {
 	t.Parallel()

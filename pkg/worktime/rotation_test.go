@@ -254,6 +254,8 @@ func TestHandOversOverAChangeOfTheClocks(t *testing.T) {
 	require.Equal(t, []string{"11-01 05:00 A", "11-01 06:00 B", "11-01 08:00 C"}, handovers(t, v, "2026-11-01 05:00", "2026-11-01 09:00"), "the turn of 01:00 is two hours long")
 	v.Unit, v.First, v.At, v.Zone = ByDay, on(t, "2011-12-29"), 9*60, place(t, "Pacific/Apia")
 	require.Equal(t, []string{"12-29 19:00 A", "12-30 10:00 B", "12-30 19:00 C"}, handovers(t, v, "2011-12-29 19:00", "2011-12-31 00:00"), "on a date that never was")
+	v = Turns{Members: []string{"A"}, Unit: ByWeek, Every: 2, Zone: UTC(), First: on(t, "2026-12-01")}
+	require.Equal(t, []string{"12-01 00:00 A", "12-15 00:00 A"}, handovers(t, v, "2026-12-01 00:00", "2026-12-20 00:00"), "one to oneself")
 	v = Turns{Members: []string{"A", "B"}, Unit: ByMonth, Every: 1, Zone: UTC(), First: on(t, "2028-01-31")}
 	require.Equal(t, []string{"01-31 00:00 A", "02-29 00:00 B", "03-31 00:00 A", "04-30 00:00 B"}, handovers(t, v, "2028-01-31 00:00", "2028-05-01 00:00"))
 }

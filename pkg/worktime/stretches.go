@@ -145,10 +145,9 @@ func (c *Calendar) blocks(lo, hi time.Time) []Stretch {
 	return stretches
 }
 
-// holidays are the weekly windows of holidays between lo and hi, none over another.
+// holidays are the weekly windows of holidays between lo and hi, in the order of their starts. They may overlap.
 func (c *Calendar) holidays(lo, hi time.Time) []Stretch {
 	var all []Stretch
-	at := lo
 	for i := c.index(lo); i < len(c.periods) && (i == 0 || c.periods[i].from.Before(hi)); i++ {
 		p := &c.periods[i]
 		p.lay(lo, hi, func(_ *period, d Date) []hours {
@@ -157,9 +156,8 @@ func (c *Calendar) holidays(lo, hi time.Time) []Stretch {
 			}
 			return nil
 		}, func(s shift) bool {
-			if rest, ok := s.clip(at, hi); ok {
-				all = append(all, Stretch{Interval: rest, Kind: OnHoliday, Name: c.special(p, s.nominal).name})
-				at = rest.End
+			if clipped, ok := s.clip(lo, hi); ok {
+				all = append(all, Stretch{Interval: clipped, Kind: OnHoliday, Name: c.special(p, s.nominal).name})
 			}
 			return true
 		})

@@ -119,15 +119,12 @@ func (v *Turns) wall(k int) int64 {
 	return wall(v.First+Date(k), clock)
 }
 
-// number is that of the turn of an instant: the last one that has begun.
+// number is that of a turn which has begun by an instant, the last one or one near it.
 func (v *Turns) number(r *reckoner, at time.Time) int {
 	_, offset := at.In(v.Zone.location).Zone()
 	shown := at.Unix() + int64(offset)
 	length := [...]int64{ByHour: 60 * 60, ByDay: daySeconds, ByWeek: 7 * daySeconds, ByMonth: 30 * daySeconds}[v.Unit]
-	k := int((shown - v.wall(0)) / length / int64(v.Every)) // or one near it
-	for v.begins(r, k+1) <= at.Unix() {
-		k++
-	}
+	k := int((shown - v.wall(0)) / length / int64(v.Every))
 	for v.begins(r, k) > at.Unix() {
 		k--
 	}
