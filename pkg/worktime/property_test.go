@@ -198,8 +198,10 @@ func TestWorkingDaysFollowOneAnother(t *testing.T) {
 		for day := range c.days(at.Add(-8*24*time.Hour), at.Add(12*24*time.Hour)) {
 			if !last.End.IsZero() {
 				require.Greater(t, day.Date, last.Date)
-				require.True(t, day.Start.After(last.Start))
-				next, ok := c.NextDay(last.Start)
+				require.False(t, day.Start.Before(last.Start))
+			}
+			if day.Start.After(last.Start) {
+				next, ok := c.NextDay(day.Start.Add(-1))
 				require.True(t, ok)
 				require.Equal(t, day, next)
 			}
@@ -208,6 +210,20 @@ func TestWorkingDaysFollowOneAnother(t *testing.T) {
 			last = day
 		}
 	})
+}
+
+// Of a night shift only the end is left, at which the next day's window begins: both are days, that start together.
+func TestTwoDaysThatStartTogether(t *testing.T) {
+	t.Parallel()
+	week, err := NewWeek([]Window{{Days: []time.Weekday{0}, Start: 1, End: 1}, {Days: []time.Weekday{1}, Start: 0, End: 60}})
+	require.NoError(t, err)
+	sunday := on(t, "1994-01-02")
+	c := NewCalendar(Layers{Hours: []Hours{{Zone: UTC(), Week: week}}, Absences: []Absence{{AllDay: true, First: sunday, Last: sunday}}})
+	for n, due := range []string{"1994-01-03 00:01", "1994-01-03 01:00"} {
+		end, ok := c.DeadlineDays(utc(t, "1994-01-01 00:00"), n+1)
+		require.True(t, ok)
+		require.Equal(t, utc(t, due), end)
+	}
 }
 
 // A window that lies within the night shift of the day before ends no day earlier than that shift.
