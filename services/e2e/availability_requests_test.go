@@ -80,6 +80,12 @@ func availabilityRequests() map[string]request {
 		"ResolveExpectation": func(_ *testing.T, w *world, _ principal) proto.Message {
 			return &availabilityv1.ResolveExpectationRequest{Parent: w.workspace, Members: []string{w.owner.member}}
 		},
+		"FindOverlap": func(_ *testing.T, w *world, _ principal) proto.Message {
+			start, end := walked()
+			return &availabilityv1.FindOverlapRequest{
+				Parent: w.workspace, Members: []string{w.owner.member}, StartTime: start, EndTime: end, MinDuration: durationpb.New(time.Hour),
+			}
+		},
 
 		"GetEffectiveSchedule": func(_ *testing.T, w *world, p principal) proto.Message {
 			return &availabilityv1.GetEffectiveScheduleRequest{Name: own(w, p) + "/effectiveSchedule"}
