@@ -1705,6 +1705,326 @@ func (x *MemberBurden) GetOutsideMinutes() int32 {
 	return 0
 }
 
+// Request of GetCoverage.
+type GetCoverageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/teams/{team}/coverage`. The team has at most 1000 ACTIVE members.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The first instant of the range.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it, at most 366 days later. Members of the team times days are at most 40,000, and buckets,
+	// gaps and thinnest stretches at most 150,000 in all.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// How long each bucket is, from 15 minutes to 7 days. The range has at most 10,000 of them.
+	Bucket        *durationpb.Duration `protobuf:"bytes,4,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCoverageRequest) Reset() {
+	*x = GetCoverageRequest{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCoverageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCoverageRequest) ProtoMessage() {}
+
+func (x *GetCoverageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCoverageRequest.ProtoReflect.Descriptor instead.
+func (*GetCoverageRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetCoverageRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetCoverageRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *GetCoverageRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *GetCoverageRequest) GetBucket() *durationpb.Duration {
+	if x != nil {
+		return x.Bucket
+	}
+	return nil
+}
+
+// Coverage is how many members of a team work over a range. It is reckoned anew each time.
+type Coverage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/teams/{team}/coverage`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How many ACTIVE members the team has.
+	MemberCount int32 `protobuf:"varint,2,opt,name=member_count,json=memberCount,proto3" json:"member_count,omitempty"`
+	// The range in parts of the length asked for, from its start on, without gaps. The last one may be shorter.
+	Buckets []*CoverageBucket `protobuf:"bytes,3,rep,name=buckets,proto3" json:"buckets,omitempty"`
+	// The time in which nobody works, merged, in order.
+	Gaps []*CoverageInterval `protobuf:"bytes,4,rep,name=gaps,proto3" json:"gaps,omitempty"`
+	// The time in which the fewest work, though somebody does, merged, in order.
+	Thinnest []*CoverageInterval `protobuf:"bytes,5,rep,name=thinnest,proto3" json:"thinnest,omitempty"`
+	// How many work in the thinnest stretches. 0 when nobody ever works.
+	ThinnestCount int32 `protobuf:"varint,6,opt,name=thinnest_count,json=thinnestCount,proto3" json:"thinnest_count,omitempty"`
+	// The part of the range in which somebody works, from 0 for never to 1 for always.
+	Score float64 `protobuf:"fixed64,7,opt,name=score,proto3" json:"score,omitempty"`
+	// The version of the time-zone database that the instants were derived with.
+	TzdataVersion string `protobuf:"bytes,8,opt,name=tzdata_version,json=tzdataVersion,proto3" json:"tzdata_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Coverage) Reset() {
+	*x = Coverage{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Coverage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Coverage) ProtoMessage() {}
+
+func (x *Coverage) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
+func (*Coverage) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Coverage) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Coverage) GetMemberCount() int32 {
+	if x != nil {
+		return x.MemberCount
+	}
+	return 0
+}
+
+func (x *Coverage) GetBuckets() []*CoverageBucket {
+	if x != nil {
+		return x.Buckets
+	}
+	return nil
+}
+
+func (x *Coverage) GetGaps() []*CoverageInterval {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
+}
+
+func (x *Coverage) GetThinnest() []*CoverageInterval {
+	if x != nil {
+		return x.Thinnest
+	}
+	return nil
+}
+
+func (x *Coverage) GetThinnestCount() int32 {
+	if x != nil {
+		return x.ThinnestCount
+	}
+	return 0
+}
+
+func (x *Coverage) GetScore() float64 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *Coverage) GetTzdataVersion() string {
+	if x != nil {
+		return x.TzdataVersion
+	}
+	return ""
+}
+
+// CoverageBucket is a half-open part of a range.
+type CoverageBucket struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first instant.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// How many work in it when the fewest do.
+	MinCount int32 `protobuf:"varint,3,opt,name=min_count,json=minCount,proto3" json:"min_count,omitempty"`
+	// How many work in it when the most do.
+	MaxCount int32 `protobuf:"varint,4,opt,name=max_count,json=maxCount,proto3" json:"max_count,omitempty"`
+	// The sum of their working time in it. Divided by the bucket's length it is how many work on average.
+	WorkingTime   *durationpb.Duration `protobuf:"bytes,5,opt,name=working_time,json=workingTime,proto3" json:"working_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CoverageBucket) Reset() {
+	*x = CoverageBucket{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CoverageBucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CoverageBucket) ProtoMessage() {}
+
+func (x *CoverageBucket) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CoverageBucket.ProtoReflect.Descriptor instead.
+func (*CoverageBucket) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CoverageBucket) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *CoverageBucket) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *CoverageBucket) GetMinCount() int32 {
+	if x != nil {
+		return x.MinCount
+	}
+	return 0
+}
+
+func (x *CoverageBucket) GetMaxCount() int32 {
+	if x != nil {
+		return x.MaxCount
+	}
+	return 0
+}
+
+func (x *CoverageBucket) GetWorkingTime() *durationpb.Duration {
+	if x != nil {
+		return x.WorkingTime
+	}
+	return nil
+}
+
+// CoverageInterval is a half-open stretch of time.
+type CoverageInterval struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first instant.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CoverageInterval) Reset() {
+	*x = CoverageInterval{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CoverageInterval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CoverageInterval) ProtoMessage() {}
+
+func (x *CoverageInterval) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CoverageInterval.ProtoReflect.Descriptor instead.
+func (*CoverageInterval) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CoverageInterval) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *CoverageInterval) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
 var File_meridian_availability_v1_availability_service_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
@@ -1848,13 +2168,43 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\fMemberBurden\x12/\n" +
 	"\x06member\x18\x01 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
 	"\x0fmeridian/MemberR\x06member\x12,\n" +
-	"\x0foutside_minutes\x18\x02 \x01(\x05B\x03\xe0A\x03R\x0eoutsideMinutes2\x88\t\n" +
+	"\x0foutside_minutes\x18\x02 \x01(\x05B\x03\xe0A\x03R\x0eoutsideMinutes\"\xd5\x02\n" +
+	"\x12GetCoverageRequest\x12k\n" +
+	"\x04name\x18\x01 \x01(\tBW\xe0A\x02\xfaA\x13\n" +
+	"\x11meridian/Coverage\xbaH;r927^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/coverage$R\x04name\x12D\n" +
+	"\n" +
+	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tstartTime\x12@\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aendTime\x12J\n" +
+	"\x06bucket\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x17\xe0A\x02\xbaH\x11\xc8\x01\x01\xaa\x01\v\"\x04\b\x80\xf5$2\x03\b\x84\aR\x06bucket\"\xfc\x03\n" +
+	"\bCoverage\x12\x1f\n" +
+	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12&\n" +
+	"\fmember_count\x18\x02 \x01(\x05B\x03\xe0A\x03R\vmemberCount\x12G\n" +
+	"\abuckets\x18\x03 \x03(\v2(.meridian.availability.v1.CoverageBucketB\x03\xe0A\x03R\abuckets\x12C\n" +
+	"\x04gaps\x18\x04 \x03(\v2*.meridian.availability.v1.CoverageIntervalB\x03\xe0A\x03R\x04gaps\x12K\n" +
+	"\bthinnest\x18\x05 \x03(\v2*.meridian.availability.v1.CoverageIntervalB\x03\xe0A\x03R\bthinnest\x12*\n" +
+	"\x0ethinnest_count\x18\x06 \x01(\x05B\x03\xe0A\x03R\rthinnestCount\x12\x19\n" +
+	"\x05score\x18\a \x01(\x01B\x03\xe0A\x03R\x05score\x12*\n" +
+	"\x0etzdata_version\x18\b \x01(\tB\x03\xe0A\x03R\rtzdataVersion:Y\xeaAV\n" +
+	"\x11meridian/Coverage\x12,workspaces/{workspace}/teams/{team}/coverage*\tcoverages2\bcoverage\"\x93\x02\n" +
+	"\x0eCoverageBucket\x12>\n" +
+	"\n" +
+	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12 \n" +
+	"\tmin_count\x18\x03 \x01(\x05B\x03\xe0A\x03R\bminCount\x12 \n" +
+	"\tmax_count\x18\x04 \x01(\x05B\x03\xe0A\x03R\bmaxCount\x12A\n" +
+	"\fworking_time\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\vworkingTime\"\x8e\x01\n" +
+	"\x10CoverageInterval\x12>\n" +
+	"\n" +
+	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime2\xd7\n" +
+	"\n" +
 	"\x13AvailabilityService\x12\xef\x01\n" +
 	"\x11QueryAvailability\x122.meridian.availability.v1.QueryAvailabilityRequest\x1a3.meridian.availability.v1.QueryAvailabilityResponse\"q\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x020:\x01*\"+/v1/{parent=workspaces/*}:queryAvailability\x90\x02\x01\x12\xeb\x01\n" +
 	"\x10ComputeDeadlines\x121.meridian.availability.v1.ComputeDeadlinesRequest\x1a2.meridian.availability.v1.ComputeDeadlinesResponse\"p\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/{parent=workspaces/*}:computeDeadlines\x90\x02\x01\x12\xdf\x01\n" +
 	"\rNextReachable\x12..meridian.availability.v1.NextReachableRequest\x1a/.meridian.availability.v1.NextReachableResponse\"m\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{parent=workspaces/*}:nextReachable\x90\x02\x01\x12\xd4\x01\n" +
 	"\x12ResolveExpectation\x123.meridian.availability.v1.ResolveExpectationRequest\x1a4.meridian.availability.v1.ResolveExpectationResponse\"S\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x021:\x01*\",/v1/{parent=workspaces/*}:resolveExpectation\x90\x02\x01\x12\xd7\x01\n" +
-	"\vFindOverlap\x12,.meridian.availability.v1.FindOverlapRequest\x1a-.meridian.availability.v1.FindOverlapResponse\"k\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/{parent=workspaces/*}:findOverlap\x90\x02\x01B\x8f\x02\n" +
+	"\vFindOverlap\x12,.meridian.availability.v1.FindOverlapRequest\x1a-.meridian.availability.v1.FindOverlapResponse\"k\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/{parent=workspaces/*}:findOverlap\x90\x02\x01\x12\xcc\x01\n" +
+	"\vGetCoverage\x12,.meridian.availability.v1.GetCoverageRequest\x1a\".meridian.availability.v1.Coverage\"k\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02*\x12(/v1/{name=workspaces/*/teams/*/coverage}\x90\x02\x01B\x8f\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x18AvailabilityServiceProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
 var (
@@ -1870,7 +2220,7 @@ func file_meridian_availability_v1_availability_service_proto_rawDescGZIP() []by
 }
 
 var file_meridian_availability_v1_availability_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_meridian_availability_v1_availability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_meridian_availability_v1_availability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_meridian_availability_v1_availability_service_proto_goTypes = []any{
 	(AvailabilityInterval_Kind)(0),     // 0: meridian.availability.v1.AvailabilityInterval.Kind
 	(Deadline_Reason)(0),               // 1: meridian.availability.v1.Deadline.Reason
@@ -1896,71 +2246,88 @@ var file_meridian_availability_v1_availability_service_proto_goTypes = []any{
 	(*NextWorkingInterval)(nil),        // 21: meridian.availability.v1.NextWorkingInterval
 	(*MeetingSlot)(nil),                // 22: meridian.availability.v1.MeetingSlot
 	(*MemberBurden)(nil),               // 23: meridian.availability.v1.MemberBurden
-	(*durationpb.Duration)(nil),        // 24: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 25: google.protobuf.Timestamp
-	(v1.Notification_Urgency)(0),       // 26: meridian.notifications.v1.Notification.Urgency
-	(*date.Date)(nil),                  // 27: google.type.Date
+	(*GetCoverageRequest)(nil),         // 24: meridian.availability.v1.GetCoverageRequest
+	(*Coverage)(nil),                   // 25: meridian.availability.v1.Coverage
+	(*CoverageBucket)(nil),             // 26: meridian.availability.v1.CoverageBucket
+	(*CoverageInterval)(nil),           // 27: meridian.availability.v1.CoverageInterval
+	(*durationpb.Duration)(nil),        // 28: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
+	(v1.Notification_Urgency)(0),       // 30: meridian.notifications.v1.Notification.Urgency
+	(*date.Date)(nil),                  // 31: google.type.Date
 }
 var file_meridian_availability_v1_availability_service_proto_depIdxs = []int32{
-	24, // 0: meridian.availability.v1.ResponseWindow.working_time:type_name -> google.protobuf.Duration
-	24, // 1: meridian.availability.v1.ResponseWindow.elapsed_time:type_name -> google.protobuf.Duration
-	25, // 2: meridian.availability.v1.AvailabilityInterval.start_time:type_name -> google.protobuf.Timestamp
-	25, // 3: meridian.availability.v1.AvailabilityInterval.end_time:type_name -> google.protobuf.Timestamp
+	28, // 0: meridian.availability.v1.ResponseWindow.working_time:type_name -> google.protobuf.Duration
+	28, // 1: meridian.availability.v1.ResponseWindow.elapsed_time:type_name -> google.protobuf.Duration
+	29, // 2: meridian.availability.v1.AvailabilityInterval.start_time:type_name -> google.protobuf.Timestamp
+	29, // 3: meridian.availability.v1.AvailabilityInterval.end_time:type_name -> google.protobuf.Timestamp
 	0,  // 4: meridian.availability.v1.AvailabilityInterval.kind:type_name -> meridian.availability.v1.AvailabilityInterval.Kind
-	25, // 5: meridian.availability.v1.QueryAvailabilityRequest.start_time:type_name -> google.protobuf.Timestamp
-	25, // 6: meridian.availability.v1.QueryAvailabilityRequest.end_time:type_name -> google.protobuf.Timestamp
+	29, // 5: meridian.availability.v1.QueryAvailabilityRequest.start_time:type_name -> google.protobuf.Timestamp
+	29, // 6: meridian.availability.v1.QueryAvailabilityRequest.end_time:type_name -> google.protobuf.Timestamp
 	7,  // 7: meridian.availability.v1.QueryAvailabilityResponse.members:type_name -> meridian.availability.v1.MemberAvailability
 	4,  // 8: meridian.availability.v1.MemberAvailability.intervals:type_name -> meridian.availability.v1.AvailabilityInterval
 	9,  // 9: meridian.availability.v1.ComputeDeadlinesRequest.queries:type_name -> meridian.availability.v1.DeadlineQuery
-	25, // 10: meridian.availability.v1.DeadlineQuery.start_time:type_name -> google.protobuf.Timestamp
+	29, // 10: meridian.availability.v1.DeadlineQuery.start_time:type_name -> google.protobuf.Timestamp
 	3,  // 11: meridian.availability.v1.DeadlineQuery.window:type_name -> meridian.availability.v1.ResponseWindow
-	25, // 12: meridian.availability.v1.Deadline.due_time:type_name -> google.protobuf.Timestamp
+	29, // 12: meridian.availability.v1.Deadline.due_time:type_name -> google.protobuf.Timestamp
 	1,  // 13: meridian.availability.v1.Deadline.reason:type_name -> meridian.availability.v1.Deadline.Reason
 	10, // 14: meridian.availability.v1.ComputeDeadlinesResponse.deadlines:type_name -> meridian.availability.v1.Deadline
-	25, // 15: meridian.availability.v1.NextReachableRequest.at_time:type_name -> google.protobuf.Timestamp
-	26, // 16: meridian.availability.v1.NextReachableRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
-	25, // 17: meridian.availability.v1.Reachability.reachable_time:type_name -> google.protobuf.Timestamp
-	25, // 18: meridian.availability.v1.Reachability.until_time:type_name -> google.protobuf.Timestamp
-	25, // 19: meridian.availability.v1.Reachability.day_start_time:type_name -> google.protobuf.Timestamp
-	27, // 20: meridian.availability.v1.Reachability.day_date:type_name -> google.type.Date
+	29, // 15: meridian.availability.v1.NextReachableRequest.at_time:type_name -> google.protobuf.Timestamp
+	30, // 16: meridian.availability.v1.NextReachableRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
+	29, // 17: meridian.availability.v1.Reachability.reachable_time:type_name -> google.protobuf.Timestamp
+	29, // 18: meridian.availability.v1.Reachability.until_time:type_name -> google.protobuf.Timestamp
+	29, // 19: meridian.availability.v1.Reachability.day_start_time:type_name -> google.protobuf.Timestamp
+	31, // 20: meridian.availability.v1.Reachability.day_date:type_name -> google.type.Date
 	1,  // 21: meridian.availability.v1.Reachability.reason:type_name -> meridian.availability.v1.Deadline.Reason
 	13, // 22: meridian.availability.v1.NextReachableResponse.members:type_name -> meridian.availability.v1.Reachability
-	26, // 23: meridian.availability.v1.ResolveExpectationRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
+	30, // 23: meridian.availability.v1.ResolveExpectationRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
 	3,  // 24: meridian.availability.v1.ResolveExpectationRequest.window:type_name -> meridian.availability.v1.ResponseWindow
-	25, // 25: meridian.availability.v1.Expectation.next_working_time:type_name -> google.protobuf.Timestamp
-	25, // 26: meridian.availability.v1.Expectation.reached_time:type_name -> google.protobuf.Timestamp
-	25, // 27: meridian.availability.v1.Expectation.due_time:type_name -> google.protobuf.Timestamp
+	29, // 25: meridian.availability.v1.Expectation.next_working_time:type_name -> google.protobuf.Timestamp
+	29, // 26: meridian.availability.v1.Expectation.reached_time:type_name -> google.protobuf.Timestamp
+	29, // 27: meridian.availability.v1.Expectation.due_time:type_name -> google.protobuf.Timestamp
 	1,  // 28: meridian.availability.v1.Expectation.reason:type_name -> meridian.availability.v1.Deadline.Reason
 	16, // 29: meridian.availability.v1.ResolveExpectationResponse.expectations:type_name -> meridian.availability.v1.Expectation
-	25, // 30: meridian.availability.v1.FindOverlapRequest.start_time:type_name -> google.protobuf.Timestamp
-	25, // 31: meridian.availability.v1.FindOverlapRequest.end_time:type_name -> google.protobuf.Timestamp
-	24, // 32: meridian.availability.v1.FindOverlapRequest.min_duration:type_name -> google.protobuf.Duration
+	29, // 30: meridian.availability.v1.FindOverlapRequest.start_time:type_name -> google.protobuf.Timestamp
+	29, // 31: meridian.availability.v1.FindOverlapRequest.end_time:type_name -> google.protobuf.Timestamp
+	28, // 32: meridian.availability.v1.FindOverlapRequest.min_duration:type_name -> google.protobuf.Duration
 	20, // 33: meridian.availability.v1.FindOverlapResponse.windows:type_name -> meridian.availability.v1.OverlapWindow
 	2,  // 34: meridian.availability.v1.FindOverlapResponse.reason:type_name -> meridian.availability.v1.FindOverlapResponse.Reason
 	21, // 35: meridian.availability.v1.FindOverlapResponse.next_working_intervals:type_name -> meridian.availability.v1.NextWorkingInterval
 	22, // 36: meridian.availability.v1.FindOverlapResponse.slots:type_name -> meridian.availability.v1.MeetingSlot
-	25, // 37: meridian.availability.v1.OverlapWindow.start_time:type_name -> google.protobuf.Timestamp
-	25, // 38: meridian.availability.v1.OverlapWindow.end_time:type_name -> google.protobuf.Timestamp
-	25, // 39: meridian.availability.v1.NextWorkingInterval.start_time:type_name -> google.protobuf.Timestamp
-	25, // 40: meridian.availability.v1.NextWorkingInterval.end_time:type_name -> google.protobuf.Timestamp
-	25, // 41: meridian.availability.v1.MeetingSlot.start_time:type_name -> google.protobuf.Timestamp
-	25, // 42: meridian.availability.v1.MeetingSlot.end_time:type_name -> google.protobuf.Timestamp
+	29, // 37: meridian.availability.v1.OverlapWindow.start_time:type_name -> google.protobuf.Timestamp
+	29, // 38: meridian.availability.v1.OverlapWindow.end_time:type_name -> google.protobuf.Timestamp
+	29, // 39: meridian.availability.v1.NextWorkingInterval.start_time:type_name -> google.protobuf.Timestamp
+	29, // 40: meridian.availability.v1.NextWorkingInterval.end_time:type_name -> google.protobuf.Timestamp
+	29, // 41: meridian.availability.v1.MeetingSlot.start_time:type_name -> google.protobuf.Timestamp
+	29, // 42: meridian.availability.v1.MeetingSlot.end_time:type_name -> google.protobuf.Timestamp
 	23, // 43: meridian.availability.v1.MeetingSlot.members:type_name -> meridian.availability.v1.MemberBurden
-	5,  // 44: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
-	8,  // 45: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
-	12, // 46: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
-	15, // 47: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
-	18, // 48: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
-	6,  // 49: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
-	11, // 50: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
-	14, // 51: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
-	17, // 52: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
-	19, // 53: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
-	49, // [49:54] is the sub-list for method output_type
-	44, // [44:49] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	29, // 44: meridian.availability.v1.GetCoverageRequest.start_time:type_name -> google.protobuf.Timestamp
+	29, // 45: meridian.availability.v1.GetCoverageRequest.end_time:type_name -> google.protobuf.Timestamp
+	28, // 46: meridian.availability.v1.GetCoverageRequest.bucket:type_name -> google.protobuf.Duration
+	26, // 47: meridian.availability.v1.Coverage.buckets:type_name -> meridian.availability.v1.CoverageBucket
+	27, // 48: meridian.availability.v1.Coverage.gaps:type_name -> meridian.availability.v1.CoverageInterval
+	27, // 49: meridian.availability.v1.Coverage.thinnest:type_name -> meridian.availability.v1.CoverageInterval
+	29, // 50: meridian.availability.v1.CoverageBucket.start_time:type_name -> google.protobuf.Timestamp
+	29, // 51: meridian.availability.v1.CoverageBucket.end_time:type_name -> google.protobuf.Timestamp
+	28, // 52: meridian.availability.v1.CoverageBucket.working_time:type_name -> google.protobuf.Duration
+	29, // 53: meridian.availability.v1.CoverageInterval.start_time:type_name -> google.protobuf.Timestamp
+	29, // 54: meridian.availability.v1.CoverageInterval.end_time:type_name -> google.protobuf.Timestamp
+	5,  // 55: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
+	8,  // 56: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
+	12, // 57: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
+	15, // 58: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
+	18, // 59: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
+	24, // 60: meridian.availability.v1.AvailabilityService.GetCoverage:input_type -> meridian.availability.v1.GetCoverageRequest
+	6,  // 61: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
+	11, // 62: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
+	14, // 63: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
+	17, // 64: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
+	19, // 65: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
+	25, // 66: meridian.availability.v1.AvailabilityService.GetCoverage:output_type -> meridian.availability.v1.Coverage
+	61, // [61:67] is the sub-list for method output_type
+	55, // [55:61] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_service_proto_init() }
@@ -1979,7 +2346,7 @@ func file_meridian_availability_v1_availability_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_service_proto_rawDesc), len(file_meridian_availability_v1_availability_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   21,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
