@@ -4,7 +4,7 @@
 // It promises, whatever comes and in whichever order:
 //
 //   - never more calls are in work than Limits.InWork, never more wait than Limits.Queued, and none waits longer than
-//     Limits.Patience; where a workspace's queue has stood for a fiftieth of that, a hundredth of it. So memory is bounded,
+//     Limits.Patience; where a workspace's queue has stood for a tenth of that, a fiftieth of it. So memory is bounded,
 //     a burst finds a place to wait in, and a queue that would only make everybody late does not stay;
 //   - no workspace keeps another from its share. One workspace leaves an eighth of the room in work to the others,
 //     however much it wants; two leave a fifteenth; and so on. Who has to wait is served in turns, one call of each
@@ -35,7 +35,7 @@ const (
 	// share is how many times the room left a workspace may have in work.
 	share = 7
 	// standing is the part of the patience for which a queue may stand, and impatience by how much it shortens the wait then.
-	standing, impatience = 50, 100
+	standing, impatience = 10, 50
 	// returnAfter is what callers are told to wait, between the half and the whole and a half of it.
 	returnAfter = time.Second
 )
@@ -43,20 +43,20 @@ const (
 // Limits bound what a gate lets in. The tags have the flags of a process and their help; the zero value of a field is its
 // default.
 type Limits struct {
-	// InWork is how many calls may be in work at once; 0 means 128.
-	InWork int `name:"max-in-work" env:"MERIDIAN_MAX_IN_WORK" help:"Calls in work at once; one workspace has an eighth less. 0: 128, at the gateway 1024 for each service behind it."`
-	// Queued is how many may wait for that; 0 means 128.
-	Queued int `name:"max-queued" env:"MERIDIAN_MAX_QUEUED" help:"Calls that may wait for that, workspaces in turns; what does not fit is refused. 0: 128."`
+	// InWork is how many calls may be in work at once; 0 means 256.
+	InWork int `name:"max-in-work" env:"MERIDIAN_MAX_IN_WORK" help:"Calls in work at once; one workspace has an eighth less. 0: 256, at the gateway 1024 for each service behind it."`
+	// Queued is how many may wait for that; 0 means 256.
+	Queued int `name:"max-queued" env:"MERIDIAN_MAX_QUEUED" help:"Calls that may wait for that, workspaces in turns; what does not fit is refused. 0: 256."`
 	// Patience is how long one may wait; 0 means 5 s.
 	Patience time.Duration `name:"max-wait" env:"MERIDIAN_MAX_WAIT" help:"How long a call may wait before it is refused after all. 0: 5s."`
 }
 
 func (l Limits) orDefaults() Limits {
 	if l.InWork == 0 {
-		l.InWork = 128
+		l.InWork = 256
 	}
 	if l.Queued == 0 {
-		l.Queued = 128
+		l.Queued = 256
 	}
 	if l.Patience == 0 {
 		l.Patience = 5 * time.Second
