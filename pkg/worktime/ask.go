@@ -5,60 +5,6 @@ import (
 	"time"
 )
 
-// Kind says what a stretch of time is.
-type Kind int
-
-const (
-	// Off is outside the weekly hours.
-	Off Kind = iota
-	// Working is working time.
-	Working
-	// Away is time off that would have been working time.
-	Away
-)
-
-// Stretch is an interval of one kind.
-type Stretch struct {
-	Interval
-	Kind Kind
-}
-
-// Stretches are all of the time from start until end, without gaps, each as long as it can be. They come one by one: who
-// stops early has not reckoned the rest.
-func (c *Calendar) Stretches(start, end time.Time) iter.Seq[Stretch] {
-	return func(yield func(Stretch) bool) {
-		var next Stretch // what is told as soon as it is known where it ends
-		told, at := true, start
-		add := func(s Stretch) bool {
-			if !s.Start.Before(s.End) {
-				return true
-			}
-			if !told && next.Kind == s.Kind {
-				next.End = s.End
-				return true
-			}
-			if !told && !yield(next) {
-				return false
-			}
-			next, told = s, false
-			return true
-		}
-		for piece, works := range c.pieces(start, end) {
-			kind := Away
-			if works {
-				kind = Working
-			}
-			if !add(Stretch{Interval{at, piece.Start}, Off}) || !add(Stretch{piece, kind}) {
-				return
-			}
-			at = piece.End
-		}
-		if add(Stretch{Interval{at, end}, Off}) && !told {
-			yield(next)
-		}
-	}
-}
-
 // Working are the working intervals from start until end, one by one.
 func (c *Calendar) Working(start, end time.Time) iter.Seq[Interval] {
 	return func(yield func(Interval) bool) {
@@ -123,8 +69,9 @@ func (c *Calendar) Next(at time.Time) (Interval, bool) {
 	return Interval{}, false
 }
 
-// Day is a working day. It belongs to the local date on which its first window starts; Start is its first working instant
-// and End its last, so that a night shift ends on the next date.
+// Day is a working day: the windows of one local date. Start is its first working instant and End its last, so that a night
+// shift ends on the next date. Over a travel's edge that sets the date back, what comes again of a date, or of one before
+// it, is still of that day.
 type Day struct {
 	Interval
 	Date Date
@@ -140,18 +87,18 @@ func (c *Calendar) NextDay(at time.Time) (Day, bool) {
 
 // days are the working days that start after lo and before hi, in order, each whole.
 func (c *Calendar) days(lo, hi time.Time) iter.Seq[Day] {
-	// All windows of a day start on one date, so none of a day that starts after lo, or before hi, is further away.
-	const longest = 48 * time.Hour
+	// In no two zones are the windows of one date further apart, so none of a day that starts after lo, or before hi, is.
+	const longest = 96 * time.Hour
 	return func(yield func(Day) bool) {
 		var next Day
 		some := false
 		tell := func() bool { return !some || !next.Start.After(lo) || yield(next) }
 		for s := range c.shifts(lo.Add(-longest), hi.Add(longest)) {
-			worked, ok := s.worked()
+			worked, ok := c.worked(s)
 			if !ok {
 				continue
 			}
-			if some && next.Date == s.day {
+			if some && s.day <= next.Date {
 				next.Start, next.End = earlier(next.Start, worked.Start), later(next.End, worked.End)
 				continue
 			}
@@ -167,16 +114,14 @@ func (c *Calendar) days(lo, hi time.Time) iter.Seq[Day] {
 	}
 }
 
-// worked is the shift from its first working instant to its last; false when all of it is time off.
-func (s shift) worked() (Interval, bool) {
+// worked is a shift from its first working instant to its last; false when all of it is time off.
+func (c *Calendar) worked(s shift) (Interval, bool) {
 	worked := s.Interval
-	if is, until := away(s.off, worked.Start); is {
-		worked.Start = until
+	if off, ok := upcoming(c.off, worked.Start); ok && !off.Start.After(worked.Start) {
+		worked.Start = off.End
 	}
-	for i := len(s.off) - 1; i >= 0; i-- {
-		if !s.off[i].End.Before(worked.End) && s.off[i].Start.Before(worked.End) {
-			worked.End = s.off[i].Start
-		}
+	if off, ok := upcoming(c.off, worked.End.Add(-1)); ok && off.Start.Before(worked.End) {
+		worked.End = off.Start
 	}
 	return worked, worked.Start.Before(worked.End)
 }

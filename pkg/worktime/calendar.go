@@ -3,180 +3,142 @@ package worktime
 import (
 	"iter"
 	"slices"
+	"sort"
 	"time"
 )
 
-// Hours are weekly windows in a zone, in force from an instant until the next ones take over there.
-type Hours struct {
-	// From is the first instant. The first hours of a calendar hold since ever, whatever it says.
-	From time.Time
-	Zone *Zone
-	Week Week
-}
-
-// Absence is time off: whole local days, in the zone in force, or from one instant until before another.
-type Absence struct {
-	// AllDay says that First to Last holds, itself included, and else Start to End.
-	AllDay      bool
-	First, Last Date
-	Start, End  time.Time
-	// Since and Until clip what of it counts: it was taken then, and taken back then. Zero clips nothing.
-	Since, Until time.Time
-}
-
 // Calendar is when somebody works. It never changes, and may be used by many goroutines.
 type Calendar struct {
-	hours    []Hours
-	absences []Absence
+	periods []period
+	// dates are the holidays and overrides in the order of their dates; of one date the last that was known holds.
+	dates []dated
+	// off is the time off, busy the blocks from one instant until another: merged and in order.
+	off, busy []Interval
+	// weekly are the blocks that recur.
+	weekly []Block
 }
 
-// NewCalendar makes a calendar. Without hours there is no working time, in UTC.
-func NewCalendar(hours []Hours, absences []Absence) *Calendar {
-	if len(hours) == 0 {
-		hours = []Hours{{Zone: UTC()}}
+// NewCalendar lays layers. Without hours there is no working time, in UTC.
+func NewCalendar(l Layers) *Calendar {
+	c := &Calendar{dates: l.dates()}
+	c.periods = l.periods(c.dates)
+	for _, a := range l.Absences {
+		c.off = append(c.off, c.parts(a)...)
 	}
-	c := &Calendar{hours: slices.Clone(hours), absences: slices.Clone(absences)}
-	slices.SortStableFunc(c.hours, func(a, b Hours) int { return a.From.Compare(b.From) })
+	for _, b := range l.Blocks {
+		if b.Weekly {
+			c.weekly = append(c.weekly, b)
+		} else if timed, counts := (Interval{b.Start, b.End}).clip(b.Since, b.Until); counts {
+			c.busy = append(c.busy, timed)
+		}
+	}
+	slices.SortFunc(c.off, byStart)
+	slices.SortFunc(c.busy, byStart)
+	c.off, c.busy = merge(c.off), merge(c.busy)
 	return c
 }
 
-// index is the place of the hours in force at an instant.
+// index is the place of the period of an instant.
 func (c *Calendar) index(at time.Time) int {
-	i := len(c.hours) - 1
-	for i > 0 && c.hours[i].From.After(at) {
-		i--
-	}
-	return i
+	return sort.Search(len(c.periods)-1, func(i int) bool { return c.periods[i+1].from.After(at) })
 }
 
 // ZoneAt is the zone in force at an instant.
-func (c *Calendar) ZoneAt(at time.Time) *Zone { return c.hours[c.index(at)].Zone }
-
-// holds is from when until when the hours at a place are in force; zero for since ever and for ever.
-func (c *Calendar) holds(i int) (from, until time.Time) {
-	if i > 0 {
-		from = c.hours[i].From
-	}
-	if i+1 < len(c.hours) {
-		until = c.hours[i+1].From
-	}
-	return from, until
-}
+func (c *Calendar) ZoneAt(at time.Time) *Zone { return c.periods[c.index(at)].zone }
 
 // Span is the shortest interval that holds all of an absence in the zones in force; false when none of it counts.
 func (c *Calendar) Span(a Absence) (Interval, bool) {
-	var hull Interval
-	for i := range c.hours {
-		part, ok := c.part(a, i)
-		switch {
-		case !ok:
-		case hull.End.IsZero():
-			hull = part
-		default:
-			hull.End = later(hull.End, part.End)
-		}
-	}
-	return hull, !hull.End.IsZero()
-}
-
-// part is what of an absence falls into the hours at a place.
-func (c *Calendar) part(a Absence, i int) (Interval, bool) {
-	off := Interval{Start: a.Start, End: a.End}
-	if a.AllDay {
-		zone := c.hours[i].Zone
-		off = Interval{Start: zone.StartOf(a.First), End: zone.StartOf(a.Last + 1)}
-	}
-	off, counts := off.clip(a.Since, a.Until)
-	if !counts {
+	parts := c.parts(a)
+	if len(parts) == 0 {
 		return Interval{}, false
 	}
-	from, until := c.holds(i)
-	return off.clip(from, until)
+	hull := parts[0]
+	for _, part := range parts {
+		hull.End = later(hull.End, part.End)
+	}
+	return hull, true
 }
 
-// off are the absences within the hours at a place that touch the time from lo until hi.
-func (c *Calendar) off(i int, lo, hi time.Time) []Interval {
+// parts are what of an absence falls into each period.
+func (c *Calendar) parts(a Absence) []Interval {
 	var all []Interval
-	for _, a := range c.absences {
-		if part, ok := c.part(a, i); ok && part.End.After(lo) && part.Start.Before(hi) {
-			all = append(all, part)
+	if !a.AllDay {
+		if off, counts := (Interval{a.Start, a.End}).clip(a.Since, a.Until); counts {
+			all = append(all, off)
+		}
+		return all
+	}
+	upper := instant(wall(a.Last+1, farthest))
+	for i := c.index(instant(wall(a.First, -farthest))); i < len(c.periods) && c.periods[i].from.Before(upper); i++ {
+		p := &c.periods[i]
+		off, counts := (Interval{p.zone.StartOf(a.First), p.zone.StartOf(a.Last + 1)}).clip(a.Since, a.Until)
+		if !counts {
+			continue
+		}
+		if off, counts = off.clip(p.from, p.until); counts {
+			all = append(all, off)
 		}
 	}
-	slices.SortFunc(all, byStart)
-	return merge(all)
+	return all
 }
 
-// shift is one window on one local date, clipped to the hours that it belongs to.
+// shift is one window on one local date, clipped to its period.
 type shift struct {
 	Interval
-	// day is the local date on which the window starts.
-	day Date
-	// off is the time off of these hours.
-	off []Interval
+	// nominal is the date that it is a window of, day the local date on which it starts: another where a date never was.
+	nominal, day Date
 }
 
-// shifts are those that end after lo and start before hi, in the order of their starts. They are not clipped to lo and
-// hi, and may overlap.
+// shifts are those worked that end after lo and start before hi, in the order of their starts, time off included. They
+// are not clipped to lo and hi, and may overlap.
 func (c *Calendar) shifts(lo, hi time.Time) iter.Seq[shift] {
 	return func(yield func(shift) bool) {
-		for i := c.index(lo); i < len(c.hours); i++ {
-			from, until := c.holds(i)
-			if !from.Before(hi) && i > 0 || !c.run(i, from, until, lo, hi, yield) {
-				return
+		c.lay(lo, hi, func(p *period, d Date) []hours {
+			if special := c.special(p, d); special != nil {
+				return special.windows
 			}
+			return p.week.days[d.Weekday()]
+		}, yield)
+	}
+}
+
+// lay yields the windows that each date has in each period, as shifts says.
+func (c *Calendar) lay(lo, hi time.Time, windows func(*period, Date) []hours, yield func(shift) bool) {
+	for i := c.index(lo); i < len(c.periods); i++ {
+		p := &c.periods[i]
+		if i > 0 && !p.from.Before(hi) || !p.lay(lo, hi, windows, yield) {
+			return
 		}
 	}
 }
 
-// run yields the shifts of the hours at a place, which are in force from until; false to stop.
-func (c *Calendar) run(i int, from, until, lo, hi time.Time, yield func(shift) bool) bool {
-	h := &c.hours[i]
-	if h.Week.empty() {
-		return true
+// lay yields the windows within the period; false to stop.
+func (p *period) lay(lo, hi time.Time, windows func(*period, Date) []hours, yield func(shift) bool) bool {
+	limit := hi
+	if !p.until.IsZero() {
+		limit = earlier(limit, p.until)
 	}
-	off, limit := c.off(i, lo, hi), hi
-	if !until.IsZero() {
-		limit = earlier(limit, until)
-	}
-	r := reckoner{zone: h.Zone}
+	r := reckoner{zone: p.zone}
 	// A window lasts a day at most, and a date may have been skipped.
-	first, final := h.Zone.DateAt(later(lo, from))-2, h.Zone.DateAt(limit)+1
+	first, final := p.zone.DateAt(later(lo, p.from))-2, p.zone.DateAt(limit)+1
 	for d := first; d <= final; d++ {
-		for _, w := range h.Week.days[d.Weekday()] {
+		for _, w := range windows(p, d) {
 			at, offset := r.first(wall(d, w.start))
 			start := instant(at)
 			if !start.Before(limit) {
 				return true
 			}
 			whole := Interval{Start: start, End: instant(r.last(wall(d, w.end)))}
-			clipped, ok := whole.clip(from, until)
+			clipped, ok := whole.clip(p.from, p.until)
 			if !ok || !clipped.End.After(lo) {
 				continue
 			}
-			if !yield(shift{Interval: clipped, day: date(at, offset), off: off}) {
+			if !yield(shift{Interval: clipped, nominal: d, day: date(at, offset)}) {
 				return false
 			}
 		}
 	}
 	return true
-}
-
-// away says whether an instant is in one of the intervals, and until when that stays so; zero for ever.
-func away(off []Interval, at time.Time) (is bool, until time.Time) {
-	i, _ := slices.BinarySearchFunc(off, at, func(o Interval, at time.Time) int {
-		if o.End.After(at) {
-			return 1
-		}
-		return -1
-	})
-	switch {
-	case i == len(off):
-		return false, time.Time{}
-	case off[i].Start.After(at):
-		return false, off[i].Start
-	default:
-		return true, off[i].End
-	}
 }
 
 // pieces part the shifts between lo and hi into what is worked and what is time off, in order and without overlap. Two
@@ -188,16 +150,28 @@ func (c *Calendar) pieces(lo, hi time.Time) iter.Seq2[Interval, bool] {
 			at = later(at, s.Start)
 			end := earlier(s.End, hi)
 			for at.Before(end) {
-				is, until := away(s.off, at)
-				to := end
-				if !until.IsZero() {
-					to = earlier(end, until)
+				to, works := end, true
+				if off, ok := upcoming(c.off, at); ok {
+					works = off.Start.After(at)
+					to = earlier(end, off.End)
+					if works {
+						to = earlier(end, off.Start)
+					}
 				}
-				if !yield(Interval{at, to}, !is) {
+				if !yield(Interval{at, to}, works) {
 					return
 				}
 				at = to
 			}
 		}
 	}
+}
+
+// upcoming is the first of the merged intervals that ends after an instant.
+func upcoming(all []Interval, at time.Time) (Interval, bool) {
+	i := sort.Search(len(all), func(i int) bool { return all[i].End.After(at) })
+	if i == len(all) {
+		return Interval{}, false
+	}
+	return all[i], true
 }

@@ -9,129 +9,29 @@ import (
 	"pgregory.net/rapid"
 )
 
-// zoned draws a zone and an instant, most of them near a change of its clocks.
-func zoned(t *rapid.T) (*Zone, time.Time) {
-	zone, err := LoadZone(rapid.SampledFrom(Zones()).Draw(t, "zone"))
-	require.NoError(t, err)
-	at := time.Date(rapid.IntRange(1990, 2050).Draw(t, "year"), 1, 1, 0, 0, 0, 0, time.UTC).Unix()
-	if changes := zone.changes(1990, 2050); len(changes) > 0 && rapid.IntRange(0, 4).Draw(t, "near") > 0 {
-		at = rapid.SampledFrom(changes).Draw(t, "change")
-	}
-	return zone, instant(at + rapid.Int64Range(-3*daySeconds, 3*daySeconds).Draw(t, "off"))
-}
-
-func weekly(t *rapid.T, label string) Week {
-	var windows []Window
-	for range rapid.IntRange(0, 4).Draw(t, label+" windows") {
-		all := []time.Weekday{0, 1, 2, 3, 4, 5, 6}
-		days := rapid.SliceOfNDistinct(rapid.SampledFrom(all), 1, 7, rapid.ID).Draw(t, label+" days")
-		windows = append(windows, Window{
-			Days:  days,
-			Start: Clock(rapid.IntRange(0, 1439).Draw(t, label+" start")), End: Clock(rapid.IntRange(0, 1440).Draw(t, label+" end")),
-		})
-	}
-	if rapid.IntRange(0, 9).Draw(t, label+" around") == 0 {
-		windows = []Window{{Days: []time.Weekday{0, 1, 2, 3, 4, 5, 6}, Start: 0, End: DayEnd}}
-	}
-	week, err := NewWeek(windows)
-	require.NoError(t, err)
-	return week
-}
-
-// calendar draws up to three hours in zones of their own, and time off, around an instant.
-func calendar(t *rapid.T) (*Calendar, time.Time) {
-	zone, at := zoned(t)
-	around := func(label string) time.Time {
-		return at.Add(time.Duration(rapid.Int64Range(-int64(10*24*time.Hour), int64(20*24*time.Hour)).Draw(t, label)).Truncate(time.Microsecond))
-	}
-	hours := []Hours{{Zone: zone, Week: weekly(t, "first")}}
-	for range rapid.IntRange(0, 2).Draw(t, "more hours") {
-		other := zone
-		if rapid.Bool().Draw(t, "moved") {
-			other, _ = zoned(t)
-		}
-		hours = append(hours, Hours{From: around("from"), Zone: other, Week: weekly(t, "next")})
-	}
-	var off []Absence
-	for range rapid.IntRange(0, 3).Draw(t, "absences") {
-		a := Absence{AllDay: rapid.Bool().Draw(t, "all day"), Start: around("off")}
-		a.First = zone.DateAt(a.Start)
-		length := rapid.IntRange(0, 6).Draw(t, "length")
-		a.Last, a.End = a.First+Date(length), a.Start.Add(time.Duration(length+1)*7*time.Hour)
-		if rapid.IntRange(0, 3).Draw(t, "clipped") == 0 {
-			a.Since, a.Until = around("since"), around("until")
-		}
-		off = append(off, a)
-	}
-	return NewCalendar(hours, off), at
-}
-
-func total(intervals []Interval) (sum time.Duration) {
-	for _, i := range intervals {
-		sum += i.Length()
-	}
-	return sum
-}
-
-func (c *Calendar) working(start, end time.Time) []Interval {
-	return slices.Collect(c.Working(start, end))
-}
-
-// works is the rules of the page read word by word, for one instant: is it within the hours in force, and not off?
-func (c *Calendar) works(at time.Time) (within, works bool) {
-	h := c.hours[0]
-	for _, other := range c.hours {
-		if !other.From.After(at) {
-			h = other
-		}
-	}
-	r := reckoner{zone: h.Zone}
-	today := h.Zone.DateAt(at)
-	for d := today - 3; d <= today+3; d++ {
-		for _, w := range h.Week.days[d.Weekday()] {
-			start, _ := r.first(wall(d, w.start))
-			end := r.last(wall(d, w.end))
-			within = within || !at.Before(instant(start)) && at.Before(instant(end))
-		}
-	}
-	works = within
-	for _, a := range c.absences {
-		start, end := a.Start, a.End
-		if a.AllDay {
-			start, end = h.Zone.StartOf(a.First), h.Zone.StartOf(a.Last+1)
-		}
-		counts := (a.Since.IsZero() || !at.Before(a.Since)) && (a.Until.IsZero() || at.Before(a.Until))
-		if counts && !at.Before(start) && at.Before(end) {
-			works = false
-		}
-	}
-	return within, works
-}
-
 func TestIntervalsFollowTheRules(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c, at := calendar(t)
 		start, end := at.Add(-4*24*time.Hour), at.Add(9*24*time.Hour)
 		at = start
-		last := Kind(-1)
+		last := Stretch{Kind: -1}
 		var worked []Interval
 		for s := range c.Stretches(start, end) {
 			require.Equal(t, at, s.Start, "without gaps")
 			require.True(t, s.Start.Before(s.End), "never empty")
-			require.NotEqual(t, last, s.Kind, "as long as it can be")
+			require.False(t, last.Kind == s.Kind && last.Name == s.Name, "as long as it can be")
+			require.Equal(t, s.Kind == OnHoliday, s.Name != "")
 			for _, probe := range []time.Time{s.Start, s.Start.Add(s.Length() / 2), s.End.Add(-1)} {
-				within, works := c.works(probe)
-				require.Equal(t, s.Kind != Off, within, "%s within the hours", probe)
-				require.Equal(t, s.Kind == Working, works, "%s working", probe)
+				require.Equal(t, c.kind(probe), s.Kind, "%s", probe)
 			}
-			if s.Kind == Working {
+			if s.Kind == Working || s.Kind == Uninterruptible {
 				worked = append(worked, s.Interval)
 			}
-			at, last = s.End, s.Kind
+			at, last = s.End, s
 		}
 		require.Equal(t, end, at)
-		require.Equal(t, worked, c.working(start, end))
+		require.Equal(t, merge(worked), c.working(start, end))
 	})
 }
 
@@ -156,6 +56,62 @@ func TestRangesAddUpAndNeverChangeWhatIsInside(t *testing.T) {
 		}
 		require.Equal(t, inside, c.working(b, e))
 		require.Empty(t, c.working(e, b.Add(-1)))
+
+		var parts []Stretch
+		for s := range c.Stretches(a, d) {
+			if clipped, ok := s.clip(b, e); ok {
+				parts = append(parts, Stretch{clipped, s.Kind, s.Name})
+			}
+		}
+		require.Equal(t, parts, slices.Collect(c.Stretches(b, e)))
+	})
+}
+
+// Whatever is set or taken back at an instant, in any layer, leaves all before it as it was.
+func TestThePastStays(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		l, at := layers(t)
+		d := drawing{t, l.Hours[0].Zone, at}
+		now := d.around("now")
+		end := func(k *Known) {
+			if rapid.Bool().Draw(t, "end it") && (k.Until.IsZero() || k.Until.After(now)) {
+				k.Until = now
+			}
+		}
+		after := Layers{
+			append(slices.Clone(l.Hours), Hours{From: now, Zone: d.zone, Week: weekly(t, "changed")}), slices.Clone(l.Travels),
+			slices.Clone(l.Holidays), slices.Clone(l.Overrides), slices.Clone(l.Absences), slices.Clone(l.Blocks),
+		}
+		for i := range after.Travels {
+			end(&after.Travels[i].Known)
+		}
+		for i := range after.Holidays {
+			end(&after.Holidays[i].Known)
+		}
+		for i := range after.Overrides {
+			end(&after.Overrides[i].Known)
+		}
+		for i := range after.Absences {
+			end(&after.Absences[i].Known)
+		}
+		for i := range after.Blocks {
+			end(&after.Blocks[i].Known)
+		}
+		set := Known{Since: now}
+		zone, _ := zoned(t)
+		first := d.date("first")
+		travel, holiday := Travel{zone, first, first + 9, set}, Holiday{d.date("date"), "C", set}
+		override, absence, block := d.override(), d.absence(), d.block()
+		override.Known, absence.Known, block.Known = set, set, set
+		after.Travels, after.Holidays = append(after.Travels, travel), append(after.Holidays, holiday)
+		after.Overrides, after.Absences = append(after.Overrides, override), append(after.Absences, absence)
+		after.Blocks = append(after.Blocks, block)
+
+		before, changed := NewCalendar(l), NewCalendar(after)
+		start := now.Add(-20 * 24 * time.Hour)
+		require.Equal(t, slices.Collect(before.Stretches(start, now)), slices.Collect(changed.Stretches(start, now)))
+		require.Equal(t, before.ZoneAt(now.Add(-1)), changed.ZoneAt(now.Add(-1)))
 	})
 }
 
@@ -175,10 +131,10 @@ func TestDeadlines(t *testing.T) {
 		require.False(t, due.Before(from))
 		require.Equal(t, a, total(c.working(from, due)), "the working time until the deadline is the window")
 		if a > 0 {
-			_, works := c.works(due.Add(-1))
+			works := c.works(due.Add(-1))
 			require.True(t, works, "it ends with working time")
 		} else {
-			_, works := c.works(due)
+			works := c.works(due)
 			require.True(t, works, "none is a working instant")
 		}
 		whole, both := c.Deadline(from, a+b)
@@ -211,14 +167,14 @@ func TestWorkingDays(t *testing.T) {
 		require.True(t, some)
 		require.True(t, day.Start.After(at))
 		require.False(t, next.Start.After(day.Start))
-		_, works := c.works(day.Start)
+		works := c.works(day.Start)
 		require.True(t, works, "it starts with working time")
 		if again, ok := c.NextDay(day.Start.Add(-1)); ok {
 			require.Equal(t, day, again)
 		}
 		if end, ok := c.DeadlineDays(at, 1); ok {
 			require.Equal(t, day.End, end)
-			_, works := c.works(end.Add(-1))
+			works := c.works(end.Add(-1))
 			require.True(t, works)
 		}
 		var before time.Time
@@ -233,6 +189,59 @@ func TestWorkingDays(t *testing.T) {
 	})
 }
 
+// Working days have a date each, in order, and are the same from wherever they are asked for.
+func TestWorkingDaysFollowOneAnother(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c, at := calendar(t)
+		var last Day
+		for day := range c.days(at.Add(-8*24*time.Hour), at.Add(12*24*time.Hour)) {
+			if !last.End.IsZero() {
+				require.Greater(t, day.Date, last.Date)
+				require.False(t, day.Start.Before(last.Start))
+			}
+			if day.Start.After(last.Start) {
+				next, ok := c.NextDay(day.Start.Add(-1))
+				require.True(t, ok)
+				require.Equal(t, day, next)
+			}
+			require.True(t, c.works(day.Start))
+			require.True(t, c.works(day.End.Add(-1)), "it ends with working time")
+			last = day
+		}
+	})
+}
+
+// Of a night shift only the end is left, at which the next day's window begins: both are days, that start together.
+func TestTwoDaysThatStartTogether(t *testing.T) {
+	t.Parallel()
+	week, err := NewWeek([]Window{{Days: []time.Weekday{0}, Start: 1, End: 1}, {Days: []time.Weekday{1}, Start: 0, End: 60}})
+	require.NoError(t, err)
+	sunday := on(t, "1994-01-02")
+	c := NewCalendar(Layers{Hours: []Hours{{Zone: UTC(), Week: week}}, Absences: []Absence{{AllDay: true, First: sunday, Last: sunday}}})
+	for n, due := range []string{"1994-01-03 00:01", "1994-01-03 01:00"} {
+		end, ok := c.DeadlineDays(utc(t, "1994-01-01 00:00"), n+1)
+		require.True(t, ok)
+		require.Equal(t, utc(t, due), end)
+	}
+}
+
+// A window that lies within the night shift of the day before ends no day earlier than that shift.
+func TestADayWithinANightShift(t *testing.T) {
+	t.Parallel()
+	week, err := NewWeek([]Window{
+		{Days: []time.Weekday{5}, Start: 0, End: 1}, {Days: []time.Weekday{4}, Start: 2, End: 2}, {Days: []time.Weekday{0}, Start: 0, End: 0},
+	})
+	require.NoError(t, err)
+	c := NewCalendar(Layers{Hours: []Hours{{Zone: UTC(), Week: week}}})
+	at := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC) // Monday
+	for n, due := range []string{"1990-01-05T00:02:00Z", "1990-01-05T00:02:00Z", "1990-01-08T00:00:00Z"} {
+		end, ok := c.DeadlineDays(at, n+1)
+		require.True(t, ok)
+		require.Equal(t, due, end.Format(time.RFC3339))
+	}
+}
+
 func TestTheNextWorkingInterval(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -244,10 +253,10 @@ func TestTheNextWorkingInterval(t *testing.T) {
 			return
 		}
 		require.Equal(t, zero, next.Start)
-		_, works := c.works(at)
+		works := c.works(at)
 		require.Equal(t, works, next.Start.Equal(at), "who works is reached at once")
 		if next.End.Before(at.Add(Horizon)) {
-			_, works = c.works(next.End)
+			works = c.works(next.End)
 			require.False(t, works)
 		}
 		require.Equal(t, next.Length(), total(c.working(next.Start, next.End)))
@@ -259,11 +268,13 @@ func TestAnAbsenceChangesNothingOutsideItsSpan(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c, at := calendar(t)
-		if len(c.absences) == 0 {
+		if len(c.Absences) == 0 {
 			return
 		}
-		without := NewCalendar(c.hours, c.absences[1:])
-		span, ok := without.Span(c.absences[0])
+		absence := c.Absences[0]
+		c.Absences = c.Absences[1:]
+		without := NewCalendar(c.Layers)
+		span, ok := without.Span(absence)
 		start, end := at.Add(-20*24*time.Hour), at.Add(40*24*time.Hour)
 		if !ok {
 			require.Equal(t, without.working(start, end), c.working(start, end))
@@ -298,11 +309,18 @@ func TestWindowsAreChecked(t *testing.T) {
 		_, err := NewWeek([]Window{w})
 		require.Error(t, err)
 	}
+	for part, w := range map[string]Window{"days": {Days: []time.Weekday{1}, End: 1}, "start": {Start: DayEnd}, "end": {End: -1}} {
+		_, err := NewOverride(0, []Window{{End: 1}, w})
+		var wrong *WindowError
+		require.ErrorAs(t, err, &wrong)
+		require.Equal(t, 1, wrong.Index)
+		require.Equal(t, part, wrong.Part)
+	}
 }
 
 func TestNobodysCalendar(t *testing.T) {
 	t.Parallel()
-	c := NewCalendar(nil, nil)
+	c := NewCalendar(Layers{})
 	at := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 	require.Equal(t, UTC(), c.ZoneAt(at))
 	require.Empty(t, c.working(at, at.Add(Horizon)))
@@ -318,7 +336,7 @@ func TestHoursTakeOverWithinAShift(t *testing.T) {
 	week, err := NewWeek([]Window{{Days: []time.Weekday{1, 2, 3, 4, 5}, Start: 22 * 60, End: 6 * 60}})
 	require.NoError(t, err)
 	change := zone.Instant(zone.DateAt(time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)), 2*60) // Tuesday, 02:00
-	c := NewCalendar([]Hours{{Zone: zone, Week: week}, {From: change, Zone: zone, Week: week}}, nil)
+	c := NewCalendar(Layers{Hours: []Hours{{Zone: zone, Week: week}, {From: change, Zone: zone, Week: week}}})
 	day, ok := c.NextDay(change.Add(-time.Hour))
 	require.True(t, ok)
 	require.Equal(t, change.Add(20*time.Hour), day.Start, "the night under way is one day")

@@ -40,18 +40,26 @@ func NewWeek(windows []Window) (Week, error) {
 		if err := w.check(i); err != nil {
 			return Week{}, err
 		}
-		h := hours{start: int64(w.Start) * 60, end: int64(w.End) * 60}
-		if w.End <= w.Start {
-			h.end += daySeconds
-		}
 		for _, day := range w.Days {
-			week.days[day] = append(week.days[day], h)
+			week.days[day] = append(week.days[day], w.hours())
 		}
 	}
 	for _, day := range week.days {
-		slices.SortFunc(day, func(a, b hours) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
+		sortHours(day)
 	}
 	return week, nil
+}
+
+func (w Window) hours() hours {
+	h := hours{start: int64(w.Start) * 60, end: int64(w.End) * 60}
+	if w.End <= w.Start {
+		h.end += daySeconds
+	}
+	return h
+}
+
+func sortHours(day []hours) {
+	slices.SortFunc(day, func(a, b hours) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
 }
 
 func (w Window) check(i int) error {
@@ -68,6 +76,10 @@ func (w Window) check(i int) error {
 		}
 		seen[day] = true
 	}
+	return w.checkTimes(i)
+}
+
+func (w Window) checkTimes(i int) error {
 	switch {
 	case w.Start < 0 || w.Start >= DayEnd:
 		return &WindowError{i, "start", "must be from 00:00 to 23:59"}
@@ -75,14 +87,4 @@ func (w Window) check(i int) error {
 		return &WindowError{i, "end", "must be from 00:00 to 24:00"}
 	}
 	return nil
-}
-
-// empty says that the week has no windows.
-func (w *Week) empty() bool {
-	for _, day := range w.days {
-		if len(day) > 0 {
-			return false
-		}
-	}
-	return true
 }

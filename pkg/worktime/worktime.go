@@ -1,5 +1,5 @@
-// Package worktime is the arithmetic of working time: weekly hours of local civil time, in a zone, with time off, made
-// into instants. It is the one place of Meridian that turns wall time into instants.
+// Package worktime is the arithmetic of working time: weekly hours of local civil time, in a zone, with travel, holidays and
+// time off, made into instants. It is the one place of Meridian that turns wall time into instants.
 //
 // It promises that every replica reckons alike, because it carries the zone files itself (Version) and never asks the
 // system for them; that intervals are half-open, merged, in order and never empty; and these rules for a wall time that a
@@ -7,10 +7,36 @@
 // or more: inside a gap that is the first instant after the gap, of a repeated hour its first occurrence. As the end of a
 // window it stands for the last instant at which clocks show it or less: inside a gap again the first instant after the
 // gap, of a repeated hour its last occurrence. As a point in time (Zone.Instant) it is as a start. So a night shift over
-// the change is shorter in spring and longer in autumn, and a day that never was has no working time of its own.
+// the change is shorter in spring and longer in autumn, and a day that never was has no working time of its own. (RFC 5545
+// 3.3.5 reads a time in a gap with the offset before the gap; that is for its values alone, because a window must never
+// end before it starts.)
 //
-// A calendar is layers: the hours in force at an instant, less time off. An interval follows from the layers alone, never
-// from the range that was asked for, which only clips it.
+// # Layers
+//
+// A calendar is layers, each on those before it: the weekly hours in force at an instant, in the zone in force; less
+// holidays; with the windows of an override's date replaced, a holiday's too; less time off. Blocks take nothing away:
+// they make working time uninterruptible. An interval follows from the layers alone, never from the range that was asked
+// for, which only clips it. What is Known of a layer clips it to the time in which it was known, so that the past stays as
+// it was whatever is set, changed or taken back.
+//
+// Zones come in periods. Hours are in force from an instant; a travel from the first instant of its first date in its own
+// zone until the first instant after its last date there, with the weekly hours as they are but local to its zone. At the
+// edge of a period windows are cut: of a night shift under way at home what is after the edge is not worked, and of one
+// that would have begun before the edge in the other zone what is after it is worked. A date may therefore come twice, in
+// two zones: its windows, holiday and override hold each time, and it is one working day. Or it does not come at all, or in
+// part: then what of its windows is outside the period is not worked.
+//
+// A window belongs to the date that it starts on. So a holiday or an override of a date leaves the night shift that began
+// the day before as it is, and takes or replaces the whole of the one that begins that day. It holds in whatever zone the
+// date comes. For a date that never was (Pacific/Apia, 2011-12-30) the rules for wall time hold: its windows are empty, but
+// for what of a night shift is after the gap, which an override or a holiday of that date takes away. Time off in whole
+// dates is from midnight to midnight in the zone in force instead, and so parts a night shift.
+//
+// # Many
+//
+// Overlaps, LeastBad, Cover and SuggestHandoff look at many calendars at once, which they name by their places. Working time
+// there is all of it, uninterruptible or not, but for the live overlap of a handoff. A Rotation says who is on; its hand-overs
+// are points in time.
 package worktime
 
 import (
@@ -113,13 +139,18 @@ func (i Interval) clip(lo, hi time.Time) (Interval, bool) {
 func merge(all []Interval) []Interval {
 	var merged []Interval
 	for _, i := range all {
-		if n := len(merged); n > 0 && !i.Start.After(merged[n-1].End) {
-			merged[n-1].End = later(merged[n-1].End, i.End)
-			continue
-		}
-		merged = append(merged, i)
+		merged = join(merged, i)
 	}
 	return merged
+}
+
+// join adds an interval, which starts no earlier than the last one, to that where it touches or overlaps it.
+func join(all []Interval, next Interval) []Interval {
+	if n := len(all); n > 0 && !next.Start.After(all[n-1].End) {
+		all[n-1].End = later(all[n-1].End, next.End)
+		return all
+	}
+	return append(all, next)
 }
 
 func byStart(a, b Interval) int { return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End)) }

@@ -29,10 +29,11 @@ var withoutRequestID = map[string]string{
 	"AcceptInvitation": "the single-use code is the key: a second call finds it used",
 }
 
-// unpaged are the reads whose answers have one item for each thing asked about, or are a set of keys: bounded without pages.
+// unpaged are the reads whose answers have one item for each thing asked about, are a set of keys, or are cut off
+// and say so: bounded without pages.
 var unpaged = []string{
 	"GetJwks", "ResolveAccess", "QueryAvailability", "ComputeDeadlines", "NextReachable", "ResolveExpectation",
-	"PreviewDelivery", "ExplainNotification", "CheckSources",
+	"FindOverlap", "PreviewDelivery", "ExplainNotification", "CheckSources",
 }
 
 // files are ours; the options are not part of the API's surface.

@@ -34,6 +34,8 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 		&availabilityv1.ComputeDeadlinesRequest{Parent: parent, Queries: []*availabilityv1.DeadlineQuery{{Member: member, StartTime: stamp("2026-12-01T00:00:00Z"), Window: workingtime.Proto(window.Days(1))}}},
 		&availabilityv1.NextReachableRequest{Parent: parent, Members: []string{member}},
 		&availabilityv1.ResolveExpectationRequest{Parent: parent, Members: []string{member}},
+		meeting("2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z", ben),
+		covered(ws, w.crew(ws, ben), "2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z"),
 		&availabilityv1.GetEffectiveScheduleRequest{Name: member + "/effectiveSchedule"},
 		&availabilityv1.GetWorkingScheduleRequest{Name: schedule},
 		&availabilityv1.ListWorkingSchedulesRequest{Parent: member},

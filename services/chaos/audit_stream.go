@@ -24,33 +24,26 @@ func (a *audit) readStream(ctx context.Context, js jetstream.JetStream) error {
 		return err
 	}
 	left := stream.CachedInfo().State.Msgs
-	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverAllPolicy, InactiveThreshold: time.Minute, MemoryStorage: true,
-		Replicas: 1,
-	})
+	// An ordered consumer begins anew where it was when the broker that leads it cannot be reached yet: in a cluster, the news that
+	// a consumer is there may arrive after the answer that made it.
+	consumer, err := js.OrderedConsumer(ctx, eventbus.Stream, jetstream.OrderedConsumerConfig{})
 	if err != nil {
 		return err
 	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
 	seen := map[uuid.UUID]*event{}
-	for left > 0 {
-		batch, err := consumer.Fetch(int(min(left, 500)), jetstream.FetchMaxWait(10*time.Second))
+	for ; left > 0; left-- {
+		msg, err := messages.Next(jetstream.NextMaxWait(time.Minute))
 		if err != nil {
+			return fmt.Errorf("the stream has %d more events than it gives: %w", left, err)
+		}
+		if err := a.read(msg, seen); err != nil {
 			return err
 		}
-		var got uint64
-		for msg := range batch.Messages() {
-			got++
-			if err := a.read(msg, seen); err != nil {
-				return err
-			}
-		}
-		if err := batch.Error(); err != nil {
-			return err
-		}
-		if got == 0 {
-			return fmt.Errorf("the stream has %d more events than it gives", left)
-		}
-		left -= min(got, left)
 	}
 	return nil
 }

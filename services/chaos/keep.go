@@ -27,6 +27,9 @@ func (p *process) keep(ctx context.Context) {
 			p.faultf("cannot be started: %v", err)
 			return
 		}
+		if done == nil {
+			continue
+		}
 		go p.watch(ctx, done)
 		select {
 		case <-done:
@@ -122,7 +125,8 @@ func (p *process) faultf(format string, args ...any) {
 	p.faults = append(p.faults, p.name+" "+fmt.Sprintf(format, args...))
 }
 
-// stop ends the process in order, and notes it when that fails.
+// stop ends the process in order, and notes it when that fails. As in ended, one that was never ready may have given up just
+// then, and one that was killed from here is not to blame.
 func (p *process) stop(done <-chan struct{}) {
 	p.signal(syscall.SIGCONT)
 	p.signal(syscall.SIGTERM)
@@ -131,9 +135,9 @@ func (p *process) stop(done <-chan struct{}) {
 	select {
 	case <-done:
 		p.mu.Lock()
-		state := p.cmd.ProcessState
+		state, bad := p.cmd.ProcessState, p.ready && !p.killed && !p.cmd.ProcessState.Success()
 		p.mu.Unlock()
-		if !state.Success() {
+		if bad {
 			p.faultf("did not stop cleanly (%s): %s", state, lastLine(p.log))
 		}
 	case <-limit.C:

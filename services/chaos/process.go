@@ -35,7 +35,7 @@ type process struct {
 	mu      sync.Mutex
 	cmd     *exec.Cmd
 	done    chan struct{} // closed at the end of this life
-	ready   bool          // it was ready at some time in this life
+	ready   bool          // it was ready at some time in this life: at once, when it has no readyURL
 	killed  bool          // this life was ended from here
 	held    bool
 	changed chan struct{} // closed when held changes
@@ -43,8 +43,9 @@ type process struct {
 	faults  []string
 }
 
-// start starts one life. The kernel ties a child's death to the thread that started it, so that thread is kept.
-func (p *process) start() (<-chan struct{}, error) {
+// start starts one life, unless the process is held: then there is nothing to wait for, and done is nil. The kernel ties a
+// child's death to the thread that started it, so that thread is kept.
+func (p *process) start() (done chan struct{}, err error) {
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -55,9 +56,13 @@ func (p *process) start() (<-chan struct{}, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(cmd.SysProcAttr)
-	done, started := make(chan struct{}), make(chan error)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.held {
+		return nil, nil
+	}
+	done = make(chan struct{})
+	started := make(chan error)
 	go func() {
 		defer close(done)
 		runtime.LockOSThread()
@@ -70,7 +75,7 @@ func (p *process) start() (<-chan struct{}, error) {
 	if err := <-started; err != nil {
 		return nil, err
 	}
-	p.cmd, p.done, p.ready, p.killed = cmd, done, false, false
+	p.cmd, p.done, p.ready, p.killed = cmd, done, p.readyURL == "", false
 	p.starts++
 	return done, nil
 }

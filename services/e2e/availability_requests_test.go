@@ -80,6 +80,24 @@ func availabilityRequests() map[string]request {
 		"ResolveExpectation": func(_ *testing.T, w *world, _ principal) proto.Message {
 			return &availabilityv1.ResolveExpectationRequest{Parent: w.workspace, Members: []string{w.owner.member}}
 		},
+		"FindOverlap": func(_ *testing.T, w *world, _ principal) proto.Message {
+			start, end := walked()
+			return &availabilityv1.FindOverlapRequest{
+				Parent: w.workspace, Members: []string{w.owner.member}, StartTime: start, EndTime: end, MinDuration: durationpb.New(time.Hour),
+			}
+		},
+		"GetCoverage": func(t *testing.T, w *world, _ principal) proto.Message {
+			t.Helper()
+			start, end := walked()
+			req := &availabilityv1.GetCoverageRequest{
+				Name: w.newTeam(t) + "/coverage", StartTime: start, EndTime: end, Bucket: durationpb.New(time.Hour),
+			}
+			require.Eventually(t, func() bool { // the service hears of a new team by its event
+				_, err := availabilityv1.NewAvailabilityServiceClient(w.conn).GetCoverage(as(t.Context(), w.owner.token), req)
+				return err == nil
+			}, 10*time.Second, 10*time.Millisecond)
+			return req
+		},
 
 		"GetEffectiveSchedule": func(_ *testing.T, w *world, p principal) proto.Message {
 			return &availabilityv1.GetEffectiveScheduleRequest{Name: own(w, p) + "/effectiveSchedule"}

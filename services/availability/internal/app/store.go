@@ -19,6 +19,9 @@ type Store interface {
 	Response(ctx context.Context, ws uuid.UUID) (domain.Windows, error)
 	// Member is nil for a member of the workspace, else NotFound.
 	Member(ctx context.Context, ws, member uuid.UUID) error
+	// TeamMembers returns the ACTIVE members of a team, at most so many of them, in the order of their ids; NotFound for no
+	// such team.
+	TeamMembers(ctx context.Context, ws, team uuid.UUID, most int) ([]uuid.UUID, error)
 
 	// Schedule returns one version of a member's hours, Schedules them all, the newest first.
 	Schedule(ctx context.Context, ws, member, schedule uuid.UUID) (domain.Schedule, error)

@@ -32,5 +32,11 @@ func TimeOffName(ws, member, timeOff uuid.UUID) string {
 	return MemberName(ws, member) + "/timeOffs/" + timeOff.String()
 }
 
+// TeamName is the resource name of a team.
+func TeamName(ws, team uuid.UUID) string { return WorkspaceName(ws) + "/teams/" + team.String() }
+
+// CoverageName is the resource name of a team's coverage.
+func CoverageName(ws, team uuid.UUID) string { return TeamName(ws, team) + "/coverage" }
+
 // LastID is the last part of a resource name.
 func LastID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

@@ -86,7 +86,7 @@ func (r Record) Lay() (Person, error) {
 	for i, t := range r.TimeOffs {
 		absences[i] = t.absence()
 	}
-	p.Calendar = worktime.NewCalendar(hours, absences)
+	p.Calendar = worktime.NewCalendar(worktime.Layers{Hours: hours, Absences: absences})
 	return p, nil
 }
 

@@ -54,7 +54,8 @@ type TimeOff struct {
 // absence is what of it counts.
 func (t *TimeOff) absence() worktime.Absence {
 	return worktime.Absence{
-		AllDay: t.AllDay, First: t.First, Last: t.Last, Start: t.Start, End: t.End, Since: t.CreateTime, Until: t.CancelTime,
+		AllDay: t.AllDay, First: t.First, Last: t.Last, Start: t.Start, End: t.End,
+		Known: worktime.Known{Since: t.CreateTime, Until: t.CancelTime},
 	}
 }
 

@@ -57,11 +57,11 @@ func (s *availability) QueryAvailability(
 func interval(s worktime.Stretch) *availabilityv1.AvailabilityInterval {
 	out := &availabilityv1.AvailabilityInterval{StartTime: resource.Timestamp(s.Start), EndTime: resource.Timestamp(s.End)}
 	switch s.Kind {
-	case worktime.Working:
+	case worktime.Working, worktime.Uninterruptible:
 		out.Kind = availabilityv1.AvailabilityInterval_WORKING
 	case worktime.Away:
 		out.Kind = availabilityv1.AvailabilityInterval_TIME_OFF
-	case worktime.Off:
+	case worktime.Off, worktime.OnHoliday:
 		out.Kind = availabilityv1.AvailabilityInterval_OFF
 	}
 	return out

@@ -29,6 +29,7 @@ var (
 	schedulePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
 	defaultPattern   = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
 	timeOffPattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
+	coveragePattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
 )
 
 // The page sizes of lists.

@@ -58,6 +58,10 @@ INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'
 		FROM (SELECT DISTINCT ws FROM seed_ids) w, generate_series(1, 500) v;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
 		FROM (SELECT gen_random_uuid() AS ws FROM generate_series(1, 500)) w, generate_series(1, 20) v;
+INSERT INTO teams SELECT gen_random_uuid(), gen_random_uuid(), 'T', 't', false, 1 FROM generate_series(1, 20000);
+INSERT INTO teams SELECT ws, ws, 'T', 't', false, 1 FROM (SELECT DISTINCT ws FROM seed_ids) w;
+INSERT INTO team_members SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), false, false, 1 FROM generate_series(1, 20000);
+INSERT INTO team_members SELECT ws, CASE WHEN n < 50 THEN ws ELSE gen_random_uuid() END, id, false, n % 10 = 0, 1 FROM seed_ids;
 ANALYZE;
 `
 
@@ -90,7 +94,7 @@ func seed(t *testing.T) *seeded {
 
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
-	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs"}
+	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "teams", "team_members"}
 }
 
 // requireIndexPlans explains every statement since the last look.
@@ -120,6 +124,10 @@ func TestIndexPlans(t *testing.T) {
 		s.requireIndexPlans(t)
 	}
 	require.NoError(t, s.store.Member(ctx, s.ws, member))
+	team, err := s.store.TeamMembers(ctx, s.ws, s.ws, 40)
+	require.NoError(t, err)
+	require.Len(t, team, 40)
+	s.requireIndexPlans(t)
 	for _, after := range []*app.Cursor{nil, {ID: uuid.Max}} {
 		schedules, err := s.store.Schedules(ctx, s.ws, member, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
@@ -135,7 +143,7 @@ func TestIndexPlans(t *testing.T) {
 		_, err = s.store.DefaultSchedule(ctx, s.ws, defaults.Items[0].ID)
 		require.NoError(t, err)
 	}
-	_, err := s.store.ZoneSeen(ctx, s.ws, member)
+	_, err = s.store.ZoneSeen(ctx, s.ws, member)
 	require.NoError(t, err)
 	s.requireIndexPlans(t)
 	s.writes(t, member)

@@ -135,6 +135,23 @@ func (s *Store) Member(ctx context.Context, ws, member uuid.UUID) error {
 	return nil
 }
 
+// TeamMembers implements app.Store.
+func (s *Store) TeamMembers(ctx context.Context, ws, team uuid.UUID, most int) ([]uuid.UUID, error) {
+	q := s.queries(ws)
+	there, err := q.TeamThere(ctx, db.TeamThereParams{WorkspaceID: ws, TeamID: team})
+	if err != nil {
+		return nil, fmt.Errorf("read a team: %w", err)
+	}
+	if !there {
+		return nil, fault.NotFoundName(domain.TeamName(ws, team))
+	}
+	members, err := q.TeamMembers(ctx, db.TeamMembersParams{WorkspaceID: ws, TeamID: team, Most: int32(most)})
+	if err != nil {
+		return nil, fmt.Errorf("read a team's members: %w", err)
+	}
+	return members, nil
+}
+
 // Response implements app.Store.
 func (s *Store) Response(ctx context.Context, ws uuid.UUID) (domain.Windows, error) {
 	row, err := s.queries(ws).Response(ctx, ws)

@@ -2,6 +2,7 @@ package part
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,8 @@ const (
 	askedEach = 500
 	// fanWithin bounds the wait for the last inbox row.
 	fanWithin = 5 * time.Minute
+	// lookEvery is how often it is looked whether they are there: each look counts them.
+	lookEvery = 50 * time.Millisecond
 )
 
 // FanOut measures how long 10,000 people who are asked at once wait for the row in their inbox, from when the first event
@@ -30,8 +33,8 @@ func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 		return part, err
 	}
 	var asked, mentioned []float64
-	for range b.cfg.Rounds {
-		took, err := b.fan(ctx, func(_ context.Context, thread int) (*threadsv1.Message, bool) {
+	for round := range b.cfg.Rounds + 1 { // the first warms up
+		took, err := b.fan(ctx, "asks", func(_ context.Context, thread int) (*threadsv1.Message, bool) {
 			if thread == len(teams) {
 				return nil, false
 			}
@@ -42,14 +45,21 @@ func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 		if err != nil {
 			return part, fmt.Errorf("asks: %w", err)
 		}
-		asked = append(asked, took.Seconds())
-		took, err = b.fan(ctx, func(_ context.Context, thread int) (*threadsv1.Message, bool) {
+		askedTook := took.Seconds()
+		took, err = b.fan(ctx, "a mention", func(_ context.Context, thread int) (*threadsv1.Message, bool) {
 			return &threadsv1.Message{Body: mention + " " + b.bodies[0]}, thread == 0
 		}, threadsv1.MessagePostedSubject(b.people.WorkspaceID()))
 		if err != nil {
 			return part, fmt.Errorf("a mention: %w", err)
 		}
-		mentioned = append(mentioned, took.Seconds())
+		if round == 0 {
+			// What a server does by itself once a minute: it had no statistics of tables that were empty before.
+			if _, err := b.world.DB.Exec(ctx, `ANALYZE`); err != nil {
+				return part, fmt.Errorf("analyze: %w", err)
+			}
+			continue
+		}
+		asked, mentioned = append(asked, askedTook), append(mentioned, took.Seconds())
 	}
 	part.Rows = []figure.Row{
 		figure.Absolute("an ask to 10,000 people, to all inbox rows", "s", figure.SpreadOf(asked), figure.Under, 2, 0.3),
@@ -61,7 +71,9 @@ func (b *Bench) FanOut(ctx context.Context) (figure.Part, error) {
 
 // fan posts messages, one to a thread, by the owner, and returns how long it took from when the first event of a subject was
 // in the stream until everybody had their notification.
-func (b *Bench) fan(ctx context.Context, message func(ctx context.Context, thread int) (*threadsv1.Message, bool), subject string) (time.Duration, error) {
+func (b *Bench) fan(
+	ctx context.Context, side string, message func(ctx context.Context, thread int) (*threadsv1.Message, bool), subject string,
+) (took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fanWithin)
 	defer cancel()
 	signed, err := b.people.SignIn(ctx)
@@ -72,6 +84,8 @@ func (b *Bench) fan(ctx context.Context, message func(ctx context.Context, threa
 	if err != nil {
 		return 0, err
 	}
+	profiled := b.profiling(ctx, side, b.cfg.Time)
+	defer func() { err = errors.Join(err, profiled()) }()
 	var names []string
 	for i := 0; ; i++ {
 		m, more := message(ctx, i)
@@ -87,7 +101,7 @@ func (b *Bench) fan(ctx context.Context, message func(ctx context.Context, threa
 		names = append(names, posted.GetName())
 	}
 	var rows int
-	err = load.Await(ctx, 10*time.Millisecond, func(ctx context.Context) (bool, error) {
+	err = load.Await(ctx, lookEvery, func(ctx context.Context) (bool, error) {
 		err := b.world.DB.QueryRow(ctx, `SELECT count(*) FROM notifications.notifications WHERE workspace_id = $1 AND message = ANY ($2)`,
 			b.people.WorkspaceID(), names).Scan(&rows)
 		return rows == crowd, err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +40,15 @@ func fill[P ~struct {
 	return withDeliveries(all, found), nil
 }
 
+// fill adds their deliveries, locked, to locked notifications.
+func (t *tx) fill(ctx context.Context, rows []db.Notification) ([]domain.Notification, error) {
+	all, err := fill(ctx, t.ws, rows, t.now.LockDeliveries)
+	for _, n := range all {
+		t.stored[n.ID] = slices.Clone(n.Deliveries)
+	}
+	return all, err
+}
+
 // LockOwn implements app.NotificationTx.
 func (t *tx) LockOwn(ctx context.Context, member uuid.UUID, ids []uuid.UUID) ([]domain.Notification, error) {
 	rows, err := t.now.LockNotificationsFor(ctx, db.LockNotificationsForParams{
@@ -47,7 +57,7 @@ func (t *tx) LockOwn(ctx context.Context, member uuid.UUID, ids []uuid.UUID) ([]
 	if err != nil {
 		return nil, fmt.Errorf("lock a member's notifications: %w", err)
 	}
-	return fill(ctx, t.ws, rows, t.now.LockDeliveries)
+	return t.fill(ctx, rows)
 }
 
 // Lock implements app.NotificationTx.
@@ -56,7 +66,7 @@ func (t *tx) Lock(ctx context.Context, ids []uuid.UUID) ([]app.Standing, error) 
 	if err != nil {
 		return nil, fmt.Errorf("lock notifications: %w", err)
 	}
-	all, err := fill(ctx, t.ws, rows, t.now.LockDeliveries)
+	all, err := t.fill(ctx, rows)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
@@ -70,7 +80,7 @@ func (t *tx) Lock(ctx context.Context, ids []uuid.UUID) ([]app.Standing, error) 
 	}
 	return each(all, func(n domain.Notification) app.Standing {
 		row := standings[n.ID]
-		return app.Standing{Notification: n, MayRead: row.MayRead, LastSignal: signalOf(value(row.SignalTime))}
+		return app.Standing{Notification: n, MayRead: row.MayRead, LastSignal: signalOf(row.SignalTime)}
 	}), nil
 }
 
@@ -88,7 +98,7 @@ func (t *tx) LockUnsettled(ctx context.Context, source string) ([]app.Unsettled,
 	if err != nil {
 		return nil, fmt.Errorf("lock the notifications about a source: %w", err)
 	}
-	all, err := fill(ctx, t.ws, each(rows, func(r db.LockUnsettledRow) db.Notification { return r.Notification }), t.now.LockDeliveries)
+	all, err := t.fill(ctx, each(rows, func(r db.LockUnsettledRow) db.Notification { return r.Notification }))
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +117,7 @@ func (t *tx) LockOfMessage(ctx context.Context, message string) ([]domain.Notifi
 	if err != nil {
 		return nil, fmt.Errorf("lock the notifications that show a message: %w", err)
 	}
-	return fill(ctx, t.ws, rows, t.now.LockDeliveries)
+	return t.fill(ctx, rows)
 }
 
 // AddNotifications implements app.NotificationTx.
@@ -161,11 +171,14 @@ func (t *tx) SaveNotifications(ctx context.Context, all []domain.Notification) e
 	return t.putDeliveries(ctx, all)
 }
 
-// putDeliveries keeps the deliveries of notifications and what is to be added to their histories.
+// putDeliveries keeps those deliveries of notifications that have become others, and what is to be added to their histories.
 func (t *tx) putDeliveries(ctx context.Context, all []domain.Notification) error {
 	p, lines := db.PutDeliveriesParams{WorkspaceID: t.ws}, db.InsertDecisionsParams{WorkspaceID: t.ws}
 	for _, n := range all {
 		for _, d := range n.Deliveries {
+			if slices.Contains(t.stored[n.ID], d) {
+				continue
+			}
 			p.NotificationIds, p.Channels = append(p.NotificationIds, n.ID), append(p.Channels, string(d.Channel))
 			p.RecipientIds, p.Decisions = append(p.RecipientIds, n.Recipient), append(p.Decisions, string(d.Decision))
 			p.Explanations, p.States = append(p.Explanations, d.Explanation), append(p.States, string(d.State))
@@ -175,6 +188,7 @@ func (t *tx) putDeliveries(ctx context.Context, all []domain.Notification) error
 			p.LastErrors, p.Wokens, p.DigestIds = append(p.LastErrors, d.LastError), append(p.Wokens, d.Woken), append(p.DigestIds, d.Digest)
 			p.Urgencies = append(p.Urgencies, int16(n.Urgency))
 		}
+		t.stored[n.ID] = slices.Clone(n.Deliveries)
 		for _, l := range n.Lines {
 			lines.NotificationIds, lines.Channels = append(lines.NotificationIds, n.ID), append(lines.Channels, string(l.Channel))
 			lines.DecideTimes, lines.Sentences = append(lines.DecideTimes, l.Time), append(lines.Sentences, l.Sentence)

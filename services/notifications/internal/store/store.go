@@ -60,7 +60,7 @@ func (s *Store) all() *db.Queries { return db.New(s.owner.Pool()) }
 func (s *Store) InTx(ctx context.Context, ws uuid.UUID, fn func(ctx context.Context, tx app.Tx) error) error {
 	return s.db.InTx(ctx, ws, func(ctx context.Context, pg *postgres.Tx) error {
 		later := &queue{}
-		t := &tx{ws: ws, pg: pg, later: later, encode: s.encode, now: db.New(pg), writes: db.New(later)}
+		t := &tx{ws: ws, pg: pg, later: later, encode: s.encode, now: db.New(pg), writes: db.New(later), stored: map[uuid.UUID][]domain.Delivery{}}
 		if err := fn(ctx, t); err != nil {
 			return err
 		}
@@ -84,6 +84,8 @@ type tx struct {
 	events []outbox.Message
 	// now runs statements at once, writes queues them.
 	now, writes *db.Queries
+	// stored are the deliveries of notifications as they were locked or kept last.
+	stored map[uuid.UUID][]domain.Delivery
 }
 
 // Replay implements app.Tx.

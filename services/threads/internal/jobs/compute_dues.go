@@ -13,8 +13,8 @@ import (
 const (
 	// duesLease is how long due times that could not be computed wait for the next try.
 	duesLease = 5 * time.Second
-	// duesBatch is how many are taken at once: with their reminders they fit in one question.
-	duesBatch = 250
+	// duesBatch is how many are taken at once: the whole of large asks, each of which then changes once.
+	duesBatch = 1000
 	// duesParallel is how many workspaces are asked about at the same time.
 	duesParallel = 4
 )

@@ -24,8 +24,9 @@ INSERT INTO read_states (workspace_id, member_id, thread_id, followed)
 	JOIN seed_ids m ON m.kind = 2 AND m.w = w.w AND m.n < 5;
 UPDATE messages SET imported = true WHERE sequence <= 3;
 UPDATE threads SET imported_count = 3 WHERE create_time < '2026-01-01 05:00';
-INSERT INTO imported_messages SELECT workspace_id, space_id, 'id' || row_number() OVER (), 'id' || row_number() OVER () / 5, thread_id, 1 FROM threads;
-INSERT INTO imported_conversations SELECT workspace_id, space_id, 'id' || row_number() OVER (), thread_id FROM threads;
+INSERT INTO imported_messages SELECT workspace_id, space_id, 'id' || row_number() OVER mixed, 'id' || row_number() OVER mixed / 5, thread_id, 1 FROM threads
+	WINDOW mixed AS (ORDER BY workspace_id, md5(thread_id::text));
+INSERT INTO imported_conversations SELECT workspace_id, space_id, 'id' || row_number() OVER (ORDER BY workspace_id, md5(thread_id::text)), thread_id FROM threads;
 ANALYZE;
 `
 

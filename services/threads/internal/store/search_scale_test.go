@@ -16,8 +16,8 @@ import (
 const scaleRows = 60_000
 
 // scaleSQL fills a workspace of 40 spaces, of which the last is private, a row a minute. Every second row holds
-// "common", every hundredth "middling", every 9,999th "rare"; "ancient" was in each of the older two thirds, "buried" in
-// none of the newest rows and in too many of the others to be read whole.
+// "common", every 33rd "frequent", every hundredth "middling", every 9,999th "rare"; "ancient" was in each of the older two
+// thirds, "buried" in none of the newest rows and in too many of the others to be read whole.
 const scaleSQL = `
 INSERT INTO members VALUES ('%[1]s', '%[2]s', 'M', 'm', 'UTC', 2, 2, 1, 1);
 INSERT INTO spaces SELECT '%[1]s', ('00000000-0000-0000-0000-0000000000' || lpad(n::text, 2, '0'))::uuid, 'S', CASE n WHEN 39 THEN 2 ELSE 1 END, 1
@@ -30,7 +30,7 @@ SELECT '%[1]s', ('00000000-0000-0000-0000-' || lpad((n / 100)::text, 12, '0'))::
        '2020-01-01'::timestamptz + n * interval '1 minute', 1,
        to_tsvector('simple', concat_ws(' ',
            CASE WHEN n %% 2 = 0 THEN 'common' END, CASE WHEN n %% 100 = 0 THEN 'middling' END,
-           CASE WHEN n %% 9999 = 0 THEN 'rare' END, CASE WHEN n < %[3]d * 2 / 3 THEN 'ancient' END,
+           CASE WHEN n %% 33 = 0 THEN 'frequent' END, CASE WHEN n %% 9999 = 0 THEN 'rare' END, CASE WHEN n < %[3]d * 2 / 3 THEN 'ancient' END,
            CASE WHEN n < 25000 THEN 'buried' END,
            (SELECT string_agg('w' || (n * g * g %% 50021 / (g * g)), ' ') FROM generate_series(1, 30) g)))
 FROM generate_series(1, %[3]d) n;
@@ -40,7 +40,7 @@ ANALYZE;`
 // scaleWords are words of each kind, and scaleFilters what a search may ask beside them: nothing, a space, a private one, a
 // thread, an author, a day.
 var (
-	scaleWords   = []string{"common", "middling", "rare", "ancient", "buried", "absent", "middling common", "common -middling"}
+	scaleWords   = []string{"common", "frequent", "middling", "rare", "ancient", "buried", "absent", "middling common", "common -middling"}
 	scaleFilters = []string{
 		"NULL, NULL, NULL, NULL, NULL",
 		"'00000000-0000-0000-0000-000000000003', NULL, NULL, NULL, NULL",

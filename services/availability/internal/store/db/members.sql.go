@@ -259,6 +259,60 @@ func (q *Queries) SeeZone(ctx context.Context, arg SeeZoneParams) error {
 	return err
 }
 
+const teamMembers = `-- name: TeamMembers :many
+SELECT tm.member_id
+FROM team_members tm
+CROSS JOIN LATERAL (
+    SELECT x.state FROM members x WHERE x.workspace_id = tm.workspace_id AND x.member_id = tm.member_id LIMIT 1
+) m
+WHERE tm.workspace_id = $1 AND tm.team_id = $2 AND NOT tm.removed AND m.state = 2
+ORDER BY tm.member_id
+LIMIT $3
+`
+
+type TeamMembersParams struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	Most        int32
+}
+
+// The ACTIVE members of a team. They are looked up one by one, as in People.
+func (q *Queries) TeamMembers(ctx context.Context, arg TeamMembersParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, teamMembers, arg.WorkspaceID, arg.TeamID, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var member_id uuid.UUID
+		if err := rows.Scan(&member_id); err != nil {
+			return nil, err
+		}
+		items = append(items, member_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const teamThere = `-- name: TeamThere :one
+SELECT EXISTS (SELECT FROM teams t WHERE t.workspace_id = $1 AND t.team_id = $2 AND NOT t.deleted)
+`
+
+type TeamThereParams struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+}
+
+func (q *Queries) TeamThere(ctx context.Context, arg TeamThereParams) (bool, error) {
+	row := q.db.QueryRow(ctx, teamThere, arg.WorkspaceID, arg.TeamID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const zonesFrom = `-- name: ZonesFrom :many
 SELECT z.member_id, z.time_zone, z.start_time, z.end_time, z.seen
 FROM member_zones z

@@ -18,6 +18,20 @@ LEFT JOIN workspaces w ON w.workspace_id = @workspace_id;
 -- name: MemberThere :one
 SELECT EXISTS (SELECT FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id);
 
+-- name: TeamThere :one
+SELECT EXISTS (SELECT FROM teams t WHERE t.workspace_id = @workspace_id AND t.team_id = @team_id AND NOT t.deleted);
+
+-- name: TeamMembers :many
+-- The ACTIVE members of a team. They are looked up one by one, as in People.
+SELECT tm.member_id
+FROM team_members tm
+CROSS JOIN LATERAL (
+    SELECT x.state FROM members x WHERE x.workspace_id = tm.workspace_id AND x.member_id = tm.member_id LIMIT 1
+) m
+WHERE tm.workspace_id = @workspace_id AND tm.team_id = @team_id AND NOT tm.removed AND m.state = 2
+ORDER BY tm.member_id
+LIMIT @most;
+
 -- name: Response :one
 SELECT w.low_seconds, w.normal_seconds, w.high_seconds, w.urgent_seconds FROM workspaces w WHERE w.workspace_id = @workspace_id;
 

@@ -37,7 +37,7 @@ const holdDeliveries = `-- name: HoldDeliveries :exec
 UPDATE deliveries d SET lease_until = clock_timestamp() + make_interval(secs => $1::float8)
 FROM (SELECT unnest($3::uuid[]) AS notification_id, unnest($4::text[]) AS channel) n
 WHERE d.workspace_id = $2 AND d.notification_id = n.notification_id AND d.channel = n.channel
-  AND d.state = 'PENDING'
+  AND d.state || '' = 'PENDING'
 `
 
 type HoldDeliveriesParams struct {
@@ -47,7 +47,8 @@ type HoldDeliveriesParams struct {
 	Channels        []string
 }
 
-// Has deliveries wait, by machine time.
+// Has deliveries wait, by machine time. The state is asked in a way that no index of the pending ones answers: each is found by
+// its key, and not among all that a workspace holds, which a plan of when it held few would read for each.
 func (q *Queries) HoldDeliveries(ctx context.Context, arg HoldDeliveriesParams) error {
 	_, err := q.db.Exec(ctx, holdDeliveries,
 		arg.Seconds,

@@ -414,7 +414,12 @@ func (q *Queries) LockOfMessage(ctx context.Context, arg LockOfMessageParams) ([
 const lockUnsettled = `-- name: LockUnsettled :many
 SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, w.waiting AS now_waiting, w.settled_reason AS now_settled, w.due_time AS now_due
 FROM notifications n
-JOIN waits w ON w.workspace_id = n.workspace_id AND w.source = n.source AND w.member_id = n.recipient_id
+CROSS JOIN LATERAL (
+    SELECT x.waiting, x.settled_reason, x.due_time
+    FROM waits x
+    WHERE x.workspace_id = n.workspace_id AND x.source = n.source AND x.member_id = n.recipient_id
+    OFFSET 0
+) w
 WHERE n.workspace_id = $1 AND n.source = $2 AND n.reason IN ('ASKED', 'OFFERED', 'REMINDED', 'OVERDUE')
   AND (n.waiting <> w.waiting OR n.due_time IS DISTINCT FROM w.due_time)
 ORDER BY n.notification_id
@@ -433,7 +438,8 @@ type LockUnsettledRow struct {
 	NowDue       *time.Time
 }
 
-// The notifications about a source that do not show how it stands with their recipients, with how it does.
+// The notifications about a source that do not show how it stands with their recipients, with how it does. OFFSET 0 has each
+// looked up by its whole key, also by a plan of when there were few rows.
 func (q *Queries) LockUnsettled(ctx context.Context, arg LockUnsettledParams) ([]LockUnsettledRow, error) {
 	rows, err := q.db.Query(ctx, lockUnsettled, arg.WorkspaceID, arg.Source)
 	if err != nil {

@@ -304,9 +304,14 @@ func (q *Queries) SetSignals(ctx context.Context, arg SetSignalsParams) error {
 }
 
 const standings = `-- name: Standings :many
-SELECT n.notification_id, (space_right(n.workspace_id, n.recipient_id, n.space_id) >= 1)::boolean AS may_read, s.signal_time
+SELECT n.notification_id, (space_right(n.workspace_id, n.recipient_id, n.space_id) >= 1)::boolean AS may_read,
+       coalesce(s.signal_time, '1970-01-01 00:00:00+00')::timestamptz AS signal_time
 FROM notifications n
-LEFT JOIN signals s ON s.workspace_id = n.workspace_id AND s.recipient_id = n.recipient_id AND s.context = n.context
+LEFT JOIN LATERAL (
+    SELECT x.signal_time FROM signals x
+    WHERE x.workspace_id = n.workspace_id AND x.recipient_id = n.recipient_id AND x.context = n.context
+    OFFSET 0
+) s ON true
 WHERE n.workspace_id = $1 AND n.notification_id = ANY ($2::uuid[])
 `
 
@@ -318,10 +323,11 @@ type StandingsParams struct {
 type StandingsRow struct {
 	NotificationID uuid.UUID
 	MayRead        bool
-	SignalTime     *time.Time
+	SignalTime     time.Time
 }
 
-// Whether the recipients of notifications may read what those are about, and when that last signalled to them.
+// Whether the recipients of notifications may read what those are about, and when that last signalled to them. OFFSET 0 has each
+// signal looked up by its whole key, also by a plan of when there were few.
 func (q *Queries) Standings(ctx context.Context, arg StandingsParams) ([]StandingsRow, error) {
 	rows, err := q.db.Query(ctx, standings, arg.WorkspaceID, arg.NotificationIds)
 	if err != nil {

@@ -21,10 +21,16 @@ ORDER BY notification_id, channel DESC
 FOR UPDATE;
 
 -- name: LockUnsettled :many
--- The notifications about a source that do not show how it stands with their recipients, with how it does.
+-- The notifications about a source that do not show how it stands with their recipients, with how it does. OFFSET 0 has each
+-- looked up by its whole key, also by a plan of when there were few rows.
 SELECT sqlc.embed(n), w.waiting AS now_waiting, w.settled_reason AS now_settled, w.due_time AS now_due
 FROM notifications n
-JOIN waits w ON w.workspace_id = n.workspace_id AND w.source = n.source AND w.member_id = n.recipient_id
+CROSS JOIN LATERAL (
+    SELECT x.waiting, x.settled_reason, x.due_time
+    FROM waits x
+    WHERE x.workspace_id = n.workspace_id AND x.source = n.source AND x.member_id = n.recipient_id
+    OFFSET 0
+) w
 WHERE n.workspace_id = @workspace_id AND n.source = @source AND n.reason IN ('ASKED', 'OFFERED', 'REMINDED', 'OVERDUE')
   AND (n.waiting <> w.waiting OR n.due_time IS DISTINCT FROM w.due_time)
 ORDER BY n.notification_id

@@ -13,10 +13,16 @@ FROM space_readers(@workspace_id, @space_id, @member_ids::uuid[]) AS r(member_id
 LEFT JOIN signals s ON s.workspace_id = @workspace_id AND s.recipient_id = r.member_id AND s.context = @context;
 
 -- name: Standings :many
--- Whether the recipients of notifications may read what those are about, and when that last signalled to them.
-SELECT n.notification_id, (space_right(n.workspace_id, n.recipient_id, n.space_id) >= 1)::boolean AS may_read, s.signal_time
+-- Whether the recipients of notifications may read what those are about, and when that last signalled to them. OFFSET 0 has each
+-- signal looked up by its whole key, also by a plan of when there were few.
+SELECT n.notification_id, (space_right(n.workspace_id, n.recipient_id, n.space_id) >= 1)::boolean AS may_read,
+       coalesce(s.signal_time, '1970-01-01 00:00:00+00')::timestamptz AS signal_time
 FROM notifications n
-LEFT JOIN signals s ON s.workspace_id = n.workspace_id AND s.recipient_id = n.recipient_id AND s.context = n.context
+LEFT JOIN LATERAL (
+    SELECT x.signal_time FROM signals x
+    WHERE x.workspace_id = n.workspace_id AND x.recipient_id = n.recipient_id AND x.context = n.context
+    OFFSET 0
+) s ON true
 WHERE n.workspace_id = @workspace_id AND n.notification_id = ANY (@notification_ids::uuid[]);
 
 -- name: TeamMembers :many

@@ -158,20 +158,18 @@ func (q *Queries) AskRecipients(ctx context.Context, arg AskRecipientsParams) ([
 }
 
 const askable = `-- name: Askable :many
-SELECT n.member_id::uuid AS member_id
-FROM (SELECT unnest($1::uuid[]) AS member_id) n
-WHERE space_right($2, n.member_id, $3) >= 1
+SELECT r.member_id::uuid AS member_id FROM space_readers($1, $2, $3::uuid[]) AS r(member_id)
 `
 
 type AskableParams struct {
-	MemberIds   []uuid.UUID
 	WorkspaceID uuid.UUID
 	SpaceID     uuid.UUID
+	MemberIds   []uuid.UUID
 }
 
 // Those of the members who may be asked in a space: ACTIVE ones who may read it.
 func (q *Queries) Askable(ctx context.Context, arg AskableParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, askable, arg.MemberIds, arg.WorkspaceID, arg.SpaceID)
+	rows, err := q.db.Query(ctx, askable, arg.WorkspaceID, arg.SpaceID, arg.MemberIds)
 	if err != nil {
 		return nil, err
 	}
@@ -194,19 +192,21 @@ const askableTeams = `-- name: AskableTeams :many
 SELECT t.team_id, coalesce(x.member_id, '00000000-0000-0000-0000-000000000000')::uuid AS member_id
 FROM teams t
 LEFT JOIN LATERAL (
-    SELECT tm.member_id
-    FROM team_members tm
-    WHERE tm.workspace_id = t.workspace_id AND tm.team_id = t.team_id AND NOT tm.removed AND tm.member_id <> $1
-      AND space_right(tm.workspace_id, tm.member_id, $2) >= 1
-    ORDER BY tm.member_id
+    SELECT r.member_id
+    FROM space_readers(t.workspace_id, $1, ARRAY(
+        SELECT tm.member_id
+        FROM team_members tm
+        WHERE tm.workspace_id = t.workspace_id AND tm.team_id = t.team_id AND NOT tm.removed AND tm.member_id <> $2
+    )) AS r(member_id)
+    ORDER BY r.member_id
     LIMIT $3
 ) x ON true
 WHERE t.workspace_id = $4 AND t.team_id = ANY ($5::uuid[]) AND NOT t.deleted
 `
 
 type AskableTeamsParams struct {
-	AskerID     uuid.UUID
 	SpaceID     uuid.UUID
+	AskerID     uuid.UUID
 	MaxMembers  int32
 	WorkspaceID uuid.UUID
 	TeamIds     []uuid.UUID
@@ -221,8 +221,8 @@ type AskableTeamsRow struct {
 // so many of each.
 func (q *Queries) AskableTeams(ctx context.Context, arg AskableTeamsParams) ([]AskableTeamsRow, error) {
 	rows, err := q.db.Query(ctx, askableTeams,
-		arg.AskerID,
 		arg.SpaceID,
+		arg.AskerID,
 		arg.MaxMembers,
 		arg.WorkspaceID,
 		arg.TeamIds,
@@ -235,65 +235,6 @@ func (q *Queries) AskableTeams(ctx context.Context, arg AskableTeamsParams) ([]A
 	for rows.Next() {
 		var i AskableTeamsRow
 		if err := rows.Scan(&i.TeamID, &i.MemberID); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const claimDues = `-- name: ClaimDues :many
-WITH claimed AS MATERIALIZED (
-    SELECT c.workspace_id, c.ask_id, c.member_id
-    FROM ask_recipients c
-    WHERE c.due_pending AND c.lease_time < clock_timestamp()
-    ORDER BY c.lease_time
-    LIMIT $2
-    FOR UPDATE SKIP LOCKED
-)
-UPDATE ask_recipients r
-SET lease_time = clock_timestamp() + make_interval(secs => $1::double precision)
-FROM claimed
-JOIN asks a ON a.workspace_id = claimed.workspace_id AND a.ask_id = claimed.ask_id
-WHERE r.workspace_id = claimed.workspace_id AND r.ask_id = claimed.ask_id AND r.member_id = claimed.member_id
-RETURNING r.workspace_id, r.ask_id, r.member_id, r.start_time, r.due_round, a.response_window
-`
-
-type ClaimDuesParams struct {
-	LeaseSeconds float64
-	MaxRows      int32
-}
-
-type ClaimDuesRow struct {
-	WorkspaceID    uuid.UUID
-	AskID          uuid.UUID
-	MemberID       uuid.UUID
-	StartTime      time.Time
-	DueRound       int64
-	ResponseWindow string
-}
-
-// Takes rows of any workspace whose due time is to be computed and that nobody has in hand.
-func (q *Queries) ClaimDues(ctx context.Context, arg ClaimDuesParams) ([]ClaimDuesRow, error) {
-	rows, err := q.db.Query(ctx, claimDues, arg.LeaseSeconds, arg.MaxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ClaimDuesRow
-	for rows.Next() {
-		var i ClaimDuesRow
-		if err := rows.Scan(
-			&i.WorkspaceID,
-			&i.AskID,
-			&i.MemberID,
-			&i.StartTime,
-			&i.DueRound,
-			&i.ResponseWindow,
-		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

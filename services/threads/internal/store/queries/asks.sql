@@ -5,9 +5,7 @@ WHERE w.workspace_id = @workspace_id;
 
 -- name: Askable :many
 -- Those of the members who may be asked in a space: ACTIVE ones who may read it.
-SELECT n.member_id::uuid AS member_id
-FROM (SELECT unnest(@member_ids::uuid[]) AS member_id) n
-WHERE space_right(@workspace_id, n.member_id, @space_id) >= 1;
+SELECT r.member_id::uuid AS member_id FROM space_readers(@workspace_id, @space_id, @member_ids::uuid[]) AS r(member_id);
 
 -- name: AskableTeams :many
 -- The members of teams who may be asked in a space, without the asker; a row of zeros for a team that has none. At most
@@ -15,11 +13,13 @@ WHERE space_right(@workspace_id, n.member_id, @space_id) >= 1;
 SELECT t.team_id, coalesce(x.member_id, '00000000-0000-0000-0000-000000000000')::uuid AS member_id
 FROM teams t
 LEFT JOIN LATERAL (
-    SELECT tm.member_id
-    FROM team_members tm
-    WHERE tm.workspace_id = t.workspace_id AND tm.team_id = t.team_id AND NOT tm.removed AND tm.member_id <> @asker_id
-      AND space_right(tm.workspace_id, tm.member_id, @space_id) >= 1
-    ORDER BY tm.member_id
+    SELECT r.member_id
+    FROM space_readers(t.workspace_id, @space_id, ARRAY(
+        SELECT tm.member_id
+        FROM team_members tm
+        WHERE tm.workspace_id = t.workspace_id AND tm.team_id = t.team_id AND NOT tm.removed AND tm.member_id <> @asker_id
+    )) AS r(member_id)
+    ORDER BY r.member_id
     LIMIT @max_members
 ) x ON true
 WHERE t.workspace_id = @workspace_id AND t.team_id = ANY (@team_ids::uuid[]) AND NOT t.deleted;
@@ -158,23 +158,6 @@ SET due_pending = true, due_round = r.due_round + 1, lease_time = 'epoch'
 FROM (SELECT unnest(ARRAY(SELECT t.ask_id FROM touched t)) AS ask_id,
              unnest(ARRAY(SELECT t.member_id FROM touched t)) AS member_id) n
 WHERE r.workspace_id = @workspace_id AND r.ask_id = n.ask_id AND r.member_id = n.member_id;
-
--- name: ClaimDues :many
--- Takes rows of any workspace whose due time is to be computed and that nobody has in hand.
-WITH claimed AS MATERIALIZED (
-    SELECT c.workspace_id, c.ask_id, c.member_id
-    FROM ask_recipients c
-    WHERE c.due_pending AND c.lease_time < clock_timestamp()
-    ORDER BY c.lease_time
-    LIMIT @max_rows
-    FOR UPDATE SKIP LOCKED
-)
-UPDATE ask_recipients r
-SET lease_time = clock_timestamp() + make_interval(secs => @lease_seconds::double precision)
-FROM claimed
-JOIN asks a ON a.workspace_id = claimed.workspace_id AND a.ask_id = claimed.ask_id
-WHERE r.workspace_id = claimed.workspace_id AND r.ask_id = claimed.ask_id AND r.member_id = claimed.member_id
-RETURNING r.workspace_id, r.ask_id, r.member_id, r.start_time, r.due_round, a.response_window;
 
 -- name: ActiveMembers :many
 SELECT m.member_id

@@ -138,6 +138,55 @@ func (Deadline_Reason) EnumDescriptor() ([]byte, []int) {
 	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{7, 0}
 }
 
+// Reason says why there is no window.
+type FindOverlapResponse_Reason int32
+
+const (
+	// There is one.
+	FindOverlapResponse_REASON_UNSPECIFIED FindOverlapResponse_Reason = 0
+	// At no time of the range do enough of them work for long enough.
+	FindOverlapResponse_NO_OVERLAP FindOverlapResponse_Reason = 1
+)
+
+// Enum value maps for FindOverlapResponse_Reason.
+var (
+	FindOverlapResponse_Reason_name = map[int32]string{
+		0: "REASON_UNSPECIFIED",
+		1: "NO_OVERLAP",
+	}
+	FindOverlapResponse_Reason_value = map[string]int32{
+		"REASON_UNSPECIFIED": 0,
+		"NO_OVERLAP":         1,
+	}
+)
+
+func (x FindOverlapResponse_Reason) Enum() *FindOverlapResponse_Reason {
+	p := new(FindOverlapResponse_Reason)
+	*p = x
+	return p
+}
+
+func (x FindOverlapResponse_Reason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FindOverlapResponse_Reason) Descriptor() protoreflect.EnumDescriptor {
+	return file_meridian_availability_v1_availability_service_proto_enumTypes[2].Descriptor()
+}
+
+func (FindOverlapResponse_Reason) Type() protoreflect.EnumType {
+	return &file_meridian_availability_v1_availability_service_proto_enumTypes[2]
+}
+
+func (x FindOverlapResponse_Reason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FindOverlapResponse_Reason.Descriptor instead.
+func (FindOverlapResponse_Reason) EnumDescriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{16, 0}
+}
+
 // ResponseWindow is how long a recipient has.
 type ResponseWindow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1212,6 +1261,770 @@ func (x *ResolveExpectationResponse) GetExpectations() []*Expectation {
 	return nil
 }
 
+// Request of FindOverlap.
+type FindOverlapRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The workspace: `workspaces/{workspace}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// The members, 1 to 1000, none of them twice.
+	Members []string `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
+	// The first instant of the range.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it, at most 366 days later. Members times days are at most 40,000.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// How long they need: from 1 minute to 24 hours, and no longer than the range.
+	MinDuration *durationpb.Duration `protobuf:"bytes,5,opt,name=min_duration,json=minDuration,proto3" json:"min_duration,omitempty"`
+	// How many of them must work, at most the number of members. 0: all.
+	Quorum        int32 `protobuf:"varint,6,opt,name=quorum,proto3" json:"quorum,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindOverlapRequest) Reset() {
+	*x = FindOverlapRequest{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindOverlapRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindOverlapRequest) ProtoMessage() {}
+
+func (x *FindOverlapRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindOverlapRequest.ProtoReflect.Descriptor instead.
+func (*FindOverlapRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *FindOverlapRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *FindOverlapRequest) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *FindOverlapRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *FindOverlapRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *FindOverlapRequest) GetMinDuration() *durationpb.Duration {
+	if x != nil {
+		return x.MinDuration
+	}
+	return nil
+}
+
+func (x *FindOverlapRequest) GetQuorum() int32 {
+	if x != nil {
+		return x.Quorum
+	}
+	return 0
+}
+
+// Response of FindOverlap.
+type FindOverlapResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The windows in order, each as long as it can be: at most 1000, and as many as name at most 20,000 missing members
+	// in all. None holds another, but they may overlap: who works from nine to twelve and who works from eleven to three
+	// may each meet a third.
+	Windows []*OverlapWindow `protobuf:"bytes,1,rep,name=windows,proto3" json:"windows,omitempty"`
+	// Whether there are more windows after the last one. A range that starts later finds them.
+	Truncated bool `protobuf:"varint,2,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Why there is no window.
+	Reason FindOverlapResponse_Reason `protobuf:"varint,3,opt,name=reason,proto3,enum=meridian.availability.v1.FindOverlapResponse_Reason" json:"reason,omitempty"`
+	// With NO_OVERLAP, when each next works: one for each member asked for, in that order.
+	NextWorkingIntervals []*NextWorkingInterval `protobuf:"bytes,4,rep,name=next_working_intervals,json=nextWorkingIntervals,proto3" json:"next_working_intervals,omitempty"`
+	// With NO_OVERLAP, at most 5 times of `min_duration` within the range that ask the least of all members asked for,
+	// the least bad first: those with the fewest minutes outside of working time in all, of such ones those where they fall
+	// on people the most evenly, of such ones the earliest. They start on a quarter of an hour UTC, and none overlaps
+	// another.
+	Slots []*MeetingSlot `protobuf:"bytes,5,rep,name=slots,proto3" json:"slots,omitempty"`
+	// The version of the time-zone database that the instants were derived with.
+	TzdataVersion string `protobuf:"bytes,6,opt,name=tzdata_version,json=tzdataVersion,proto3" json:"tzdata_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindOverlapResponse) Reset() {
+	*x = FindOverlapResponse{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindOverlapResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindOverlapResponse) ProtoMessage() {}
+
+func (x *FindOverlapResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindOverlapResponse.ProtoReflect.Descriptor instead.
+func (*FindOverlapResponse) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *FindOverlapResponse) GetWindows() []*OverlapWindow {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
+}
+
+func (x *FindOverlapResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+func (x *FindOverlapResponse) GetReason() FindOverlapResponse_Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return FindOverlapResponse_REASON_UNSPECIFIED
+}
+
+func (x *FindOverlapResponse) GetNextWorkingIntervals() []*NextWorkingInterval {
+	if x != nil {
+		return x.NextWorkingIntervals
+	}
+	return nil
+}
+
+func (x *FindOverlapResponse) GetSlots() []*MeetingSlot {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
+
+func (x *FindOverlapResponse) GetTzdataVersion() string {
+	if x != nil {
+		return x.TzdataVersion
+	}
+	return ""
+}
+
+// OverlapWindow is a half-open stretch of time throughout which enough members work, the same ones from its start to its
+// end.
+type OverlapWindow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first instant.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Those asked for who do not work throughout it, in the order asked for.
+	MissingMembers []string `protobuf:"bytes,3,rep,name=missing_members,json=missingMembers,proto3" json:"missing_members,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *OverlapWindow) Reset() {
+	*x = OverlapWindow{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverlapWindow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverlapWindow) ProtoMessage() {}
+
+func (x *OverlapWindow) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverlapWindow.ProtoReflect.Descriptor instead.
+func (*OverlapWindow) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *OverlapWindow) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *OverlapWindow) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *OverlapWindow) GetMissingMembers() []string {
+	if x != nil {
+		return x.MissingMembers
+	}
+	return nil
+}
+
+// NextWorkingInterval is when a member next works from the start of a range on, also after its end.
+type NextWorkingInterval struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The member.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// From when: the start of the range when they work then. Unset when they do not work within 90 days.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Until when.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NextWorkingInterval) Reset() {
+	*x = NextWorkingInterval{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextWorkingInterval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextWorkingInterval) ProtoMessage() {}
+
+func (x *NextWorkingInterval) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextWorkingInterval.ProtoReflect.Descriptor instead.
+func (*NextWorkingInterval) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *NextWorkingInterval) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *NextWorkingInterval) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *NextWorkingInterval) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+// MeetingSlot is a time to meet at which not enough members work throughout.
+type MeetingSlot struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first instant.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// The minutes of it outside of working time, of all members together.
+	OutsideMinutes int32 `protobuf:"varint,3,opt,name=outside_minutes,json=outsideMinutes,proto3" json:"outside_minutes,omitempty"`
+	// One for each member asked for, in that order.
+	Members       []*MemberBurden `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MeetingSlot) Reset() {
+	*x = MeetingSlot{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MeetingSlot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MeetingSlot) ProtoMessage() {}
+
+func (x *MeetingSlot) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MeetingSlot.ProtoReflect.Descriptor instead.
+func (*MeetingSlot) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MeetingSlot) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *MeetingSlot) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *MeetingSlot) GetOutsideMinutes() int32 {
+	if x != nil {
+		return x.OutsideMinutes
+	}
+	return 0
+}
+
+func (x *MeetingSlot) GetMembers() []*MemberBurden {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+// MemberBurden is what a time to meet asks of a member.
+type MemberBurden struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The member.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// The minutes of it outside of their working time, a begun one as a whole.
+	OutsideMinutes int32 `protobuf:"varint,2,opt,name=outside_minutes,json=outsideMinutes,proto3" json:"outside_minutes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *MemberBurden) Reset() {
+	*x = MemberBurden{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberBurden) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberBurden) ProtoMessage() {}
+
+func (x *MemberBurden) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberBurden.ProtoReflect.Descriptor instead.
+func (*MemberBurden) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MemberBurden) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *MemberBurden) GetOutsideMinutes() int32 {
+	if x != nil {
+		return x.OutsideMinutes
+	}
+	return 0
+}
+
+// Request of GetCoverage.
+type GetCoverageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/teams/{team}/coverage`. The team has at most 1000 ACTIVE members.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The first instant of the range.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it, at most 366 days later. Members of the team times days are at most 40,000, and buckets,
+	// gaps and thinnest stretches at most 150,000 in all.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// How long each bucket is, from 15 minutes to 7 days. The range has at most 10,000 of them.
+	Bucket        *durationpb.Duration `protobuf:"bytes,4,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCoverageRequest) Reset() {
+	*x = GetCoverageRequest{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCoverageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCoverageRequest) ProtoMessage() {}
+
+func (x *GetCoverageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCoverageRequest.ProtoReflect.Descriptor instead.
+func (*GetCoverageRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetCoverageRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetCoverageRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *GetCoverageRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *GetCoverageRequest) GetBucket() *durationpb.Duration {
+	if x != nil {
+		return x.Bucket
+	}
+	return nil
+}
+
+// Coverage is how many members of a team work over a range. It is reckoned anew each time.
+type Coverage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/teams/{team}/coverage`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How many ACTIVE members the team has.
+	MemberCount int32 `protobuf:"varint,2,opt,name=member_count,json=memberCount,proto3" json:"member_count,omitempty"`
+	// The range in parts of the length asked for, from its start on, without gaps. The last one may be shorter.
+	Buckets []*CoverageBucket `protobuf:"bytes,3,rep,name=buckets,proto3" json:"buckets,omitempty"`
+	// The time in which nobody works, merged, in order.
+	Gaps []*CoverageInterval `protobuf:"bytes,4,rep,name=gaps,proto3" json:"gaps,omitempty"`
+	// The time in which the fewest work, though somebody does, merged, in order.
+	Thinnest []*CoverageInterval `protobuf:"bytes,5,rep,name=thinnest,proto3" json:"thinnest,omitempty"`
+	// How many work in the thinnest stretches. 0 when nobody ever works.
+	ThinnestCount int32 `protobuf:"varint,6,opt,name=thinnest_count,json=thinnestCount,proto3" json:"thinnest_count,omitempty"`
+	// The part of the range in which somebody works, from 0 for never to 1 for always.
+	Score float64 `protobuf:"fixed64,7,opt,name=score,proto3" json:"score,omitempty"`
+	// The version of the time-zone database that the instants were derived with.
+	TzdataVersion string `protobuf:"bytes,8,opt,name=tzdata_version,json=tzdataVersion,proto3" json:"tzdata_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Coverage) Reset() {
+	*x = Coverage{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Coverage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Coverage) ProtoMessage() {}
+
+func (x *Coverage) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
+func (*Coverage) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Coverage) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Coverage) GetMemberCount() int32 {
+	if x != nil {
+		return x.MemberCount
+	}
+	return 0
+}
+
+func (x *Coverage) GetBuckets() []*CoverageBucket {
+	if x != nil {
+		return x.Buckets
+	}
+	return nil
+}
+
+func (x *Coverage) GetGaps() []*CoverageInterval {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
+}
+
+func (x *Coverage) GetThinnest() []*CoverageInterval {
+	if x != nil {
+		return x.Thinnest
+	}
+	return nil
+}
+
+func (x *Coverage) GetThinnestCount() int32 {
+	if x != nil {
+		return x.ThinnestCount
+	}
+	return 0
+}
+
+func (x *Coverage) GetScore() float64 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *Coverage) GetTzdataVersion() string {
+	if x != nil {
+		return x.TzdataVersion
+	}
+	return ""
+}
+
+// CoverageBucket is a half-open part of a range.
+type CoverageBucket struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first instant.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// How many work in it when the fewest do.
+	MinCount int32 `protobuf:"varint,3,opt,name=min_count,json=minCount,proto3" json:"min_count,omitempty"`
+	// How many work in it when the most do.
+	MaxCount int32 `protobuf:"varint,4,opt,name=max_count,json=maxCount,proto3" json:"max_count,omitempty"`
+	// The sum of their working time in it. Divided by the bucket's length it is how many work on average.
+	WorkingTime   *durationpb.Duration `protobuf:"bytes,5,opt,name=working_time,json=workingTime,proto3" json:"working_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CoverageBucket) Reset() {
+	*x = CoverageBucket{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CoverageBucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CoverageBucket) ProtoMessage() {}
+
+func (x *CoverageBucket) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CoverageBucket.ProtoReflect.Descriptor instead.
+func (*CoverageBucket) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CoverageBucket) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *CoverageBucket) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *CoverageBucket) GetMinCount() int32 {
+	if x != nil {
+		return x.MinCount
+	}
+	return 0
+}
+
+func (x *CoverageBucket) GetMaxCount() int32 {
+	if x != nil {
+		return x.MaxCount
+	}
+	return 0
+}
+
+func (x *CoverageBucket) GetWorkingTime() *durationpb.Duration {
+	if x != nil {
+		return x.WorkingTime
+	}
+	return nil
+}
+
+// CoverageInterval is a half-open stretch of time.
+type CoverageInterval struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first instant.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CoverageInterval) Reset() {
+	*x = CoverageInterval{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CoverageInterval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CoverageInterval) ProtoMessage() {}
+
+func (x *CoverageInterval) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CoverageInterval.ProtoReflect.Descriptor instead.
+func (*CoverageInterval) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CoverageInterval) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *CoverageInterval) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
 var File_meridian_availability_v1_availability_service_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
@@ -1311,12 +2124,87 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\vexplanation\x18\b \x01(\tB\x03\xe0A\x03R\vexplanation\x12F\n" +
 	"\x06reason\x18\t \x01(\x0e2).meridian.availability.v1.Deadline.ReasonB\x03\xe0A\x03R\x06reason\"l\n" +
 	"\x1aResolveExpectationResponse\x12N\n" +
-	"\fexpectations\x18\x01 \x03(\v2%.meridian.availability.v1.ExpectationB\x03\xe0A\x03R\fexpectations2\xae\a\n" +
+	"\fexpectations\x18\x01 \x03(\v2%.meridian.availability.v1.ExpectationB\x03\xe0A\x03R\fexpectations\"\xe4\x03\n" +
+	"\x12FindOverlapRequest\x12S\n" +
+	"\x06parent\x18\x01 \x01(\tB;\xe0A\x02\xfaA\x14\n" +
+	"\x12meridian/Workspace\xbaH\x1er\x1c2\x1a^workspaces/[0-9a-f-]{36}$R\x06parent\x12t\n" +
+	"\amembers\x18\x02 \x03(\tBZ\xe0A\x02\xfaA\x11\n" +
+	"\x0fmeridian/Member\xbaH@\x92\x01=\b\x01\x10\xe8\a\x18\x01\"4r220^workspaces/[0-9a-f-]{36}/members/[0-9a-f-]{36}$R\amembers\x12D\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tstartTime\x12@\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aendTime\x12T\n" +
+	"\fmin_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x16\xe0A\x02\xbaH\x10\xc8\x01\x01\xaa\x01\n" +
+	"\"\x04\b\x80\xa3\x052\x02\b<R\vminDuration\x12%\n" +
+	"\x06quorum\x18\x06 \x01(\x05B\r\xe0A\x01\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x06quorum\"\xdd\x03\n" +
+	"\x13FindOverlapResponse\x12F\n" +
+	"\awindows\x18\x01 \x03(\v2'.meridian.availability.v1.OverlapWindowB\x03\xe0A\x03R\awindows\x12!\n" +
+	"\ttruncated\x18\x02 \x01(\bB\x03\xe0A\x03R\ttruncated\x12Q\n" +
+	"\x06reason\x18\x03 \x01(\x0e24.meridian.availability.v1.FindOverlapResponse.ReasonB\x03\xe0A\x03R\x06reason\x12h\n" +
+	"\x16next_working_intervals\x18\x04 \x03(\v2-.meridian.availability.v1.NextWorkingIntervalB\x03\xe0A\x03R\x14nextWorkingIntervals\x12@\n" +
+	"\x05slots\x18\x05 \x03(\v2%.meridian.availability.v1.MeetingSlotB\x03\xe0A\x03R\x05slots\x12*\n" +
+	"\x0etzdata_version\x18\x06 \x01(\tB\x03\xe0A\x03R\rtzdataVersion\"0\n" +
+	"\x06Reason\x12\x16\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"NO_OVERLAP\x10\x01\"\xcd\x01\n" +
+	"\rOverlapWindow\x12>\n" +
+	"\n" +
+	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12@\n" +
+	"\x0fmissing_members\x18\x03 \x03(\tB\x17\xe0A\x03\xfaA\x11\n" +
+	"\x0fmeridian/MemberR\x0emissingMembers\"\xc2\x01\n" +
+	"\x13NextWorkingInterval\x12/\n" +
+	"\x06member\x18\x01 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
+	"\x0fmeridian/MemberR\x06member\x12>\n" +
+	"\n" +
+	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\"\xfe\x01\n" +
+	"\vMeetingSlot\x12>\n" +
+	"\n" +
+	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12,\n" +
+	"\x0foutside_minutes\x18\x03 \x01(\x05B\x03\xe0A\x03R\x0eoutsideMinutes\x12E\n" +
+	"\amembers\x18\x04 \x03(\v2&.meridian.availability.v1.MemberBurdenB\x03\xe0A\x03R\amembers\"m\n" +
+	"\fMemberBurden\x12/\n" +
+	"\x06member\x18\x01 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
+	"\x0fmeridian/MemberR\x06member\x12,\n" +
+	"\x0foutside_minutes\x18\x02 \x01(\x05B\x03\xe0A\x03R\x0eoutsideMinutes\"\xd5\x02\n" +
+	"\x12GetCoverageRequest\x12k\n" +
+	"\x04name\x18\x01 \x01(\tBW\xe0A\x02\xfaA\x13\n" +
+	"\x11meridian/Coverage\xbaH;r927^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/coverage$R\x04name\x12D\n" +
+	"\n" +
+	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tstartTime\x12@\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aendTime\x12J\n" +
+	"\x06bucket\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x17\xe0A\x02\xbaH\x11\xc8\x01\x01\xaa\x01\v\"\x04\b\x80\xf5$2\x03\b\x84\aR\x06bucket\"\xfc\x03\n" +
+	"\bCoverage\x12\x1f\n" +
+	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12&\n" +
+	"\fmember_count\x18\x02 \x01(\x05B\x03\xe0A\x03R\vmemberCount\x12G\n" +
+	"\abuckets\x18\x03 \x03(\v2(.meridian.availability.v1.CoverageBucketB\x03\xe0A\x03R\abuckets\x12C\n" +
+	"\x04gaps\x18\x04 \x03(\v2*.meridian.availability.v1.CoverageIntervalB\x03\xe0A\x03R\x04gaps\x12K\n" +
+	"\bthinnest\x18\x05 \x03(\v2*.meridian.availability.v1.CoverageIntervalB\x03\xe0A\x03R\bthinnest\x12*\n" +
+	"\x0ethinnest_count\x18\x06 \x01(\x05B\x03\xe0A\x03R\rthinnestCount\x12\x19\n" +
+	"\x05score\x18\a \x01(\x01B\x03\xe0A\x03R\x05score\x12*\n" +
+	"\x0etzdata_version\x18\b \x01(\tB\x03\xe0A\x03R\rtzdataVersion:Y\xeaAV\n" +
+	"\x11meridian/Coverage\x12,workspaces/{workspace}/teams/{team}/coverage*\tcoverages2\bcoverage\"\x93\x02\n" +
+	"\x0eCoverageBucket\x12>\n" +
+	"\n" +
+	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12 \n" +
+	"\tmin_count\x18\x03 \x01(\x05B\x03\xe0A\x03R\bminCount\x12 \n" +
+	"\tmax_count\x18\x04 \x01(\x05B\x03\xe0A\x03R\bmaxCount\x12A\n" +
+	"\fworking_time\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\vworkingTime\"\x8e\x01\n" +
+	"\x10CoverageInterval\x12>\n" +
+	"\n" +
+	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime2\xd7\n" +
+	"\n" +
 	"\x13AvailabilityService\x12\xef\x01\n" +
 	"\x11QueryAvailability\x122.meridian.availability.v1.QueryAvailabilityRequest\x1a3.meridian.availability.v1.QueryAvailabilityResponse\"q\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x020:\x01*\"+/v1/{parent=workspaces/*}:queryAvailability\x90\x02\x01\x12\xeb\x01\n" +
 	"\x10ComputeDeadlines\x121.meridian.availability.v1.ComputeDeadlinesRequest\x1a2.meridian.availability.v1.ComputeDeadlinesResponse\"p\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/{parent=workspaces/*}:computeDeadlines\x90\x02\x01\x12\xdf\x01\n" +
 	"\rNextReachable\x12..meridian.availability.v1.NextReachableRequest\x1a/.meridian.availability.v1.NextReachableResponse\"m\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{parent=workspaces/*}:nextReachable\x90\x02\x01\x12\xd4\x01\n" +
-	"\x12ResolveExpectation\x123.meridian.availability.v1.ResolveExpectationRequest\x1a4.meridian.availability.v1.ResolveExpectationResponse\"S\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x021:\x01*\",/v1/{parent=workspaces/*}:resolveExpectation\x90\x02\x01B\x8f\x02\n" +
+	"\x12ResolveExpectation\x123.meridian.availability.v1.ResolveExpectationRequest\x1a4.meridian.availability.v1.ResolveExpectationResponse\"S\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x021:\x01*\",/v1/{parent=workspaces/*}:resolveExpectation\x90\x02\x01\x12\xd7\x01\n" +
+	"\vFindOverlap\x12,.meridian.availability.v1.FindOverlapRequest\x1a-.meridian.availability.v1.FindOverlapResponse\"k\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/{parent=workspaces/*}:findOverlap\x90\x02\x01\x12\xcc\x01\n" +
+	"\vGetCoverage\x12,.meridian.availability.v1.GetCoverageRequest\x1a\".meridian.availability.v1.Coverage\"k\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02*\x12(/v1/{name=workspaces/*/teams/*/coverage}\x90\x02\x01B\x8f\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x18AvailabilityServiceProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
 var (
@@ -1331,75 +2219,115 @@ func file_meridian_availability_v1_availability_service_proto_rawDescGZIP() []by
 	return file_meridian_availability_v1_availability_service_proto_rawDescData
 }
 
-var file_meridian_availability_v1_availability_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_meridian_availability_v1_availability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_meridian_availability_v1_availability_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_meridian_availability_v1_availability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_meridian_availability_v1_availability_service_proto_goTypes = []any{
 	(AvailabilityInterval_Kind)(0),     // 0: meridian.availability.v1.AvailabilityInterval.Kind
 	(Deadline_Reason)(0),               // 1: meridian.availability.v1.Deadline.Reason
-	(*ResponseWindow)(nil),             // 2: meridian.availability.v1.ResponseWindow
-	(*AvailabilityInterval)(nil),       // 3: meridian.availability.v1.AvailabilityInterval
-	(*QueryAvailabilityRequest)(nil),   // 4: meridian.availability.v1.QueryAvailabilityRequest
-	(*QueryAvailabilityResponse)(nil),  // 5: meridian.availability.v1.QueryAvailabilityResponse
-	(*MemberAvailability)(nil),         // 6: meridian.availability.v1.MemberAvailability
-	(*ComputeDeadlinesRequest)(nil),    // 7: meridian.availability.v1.ComputeDeadlinesRequest
-	(*DeadlineQuery)(nil),              // 8: meridian.availability.v1.DeadlineQuery
-	(*Deadline)(nil),                   // 9: meridian.availability.v1.Deadline
-	(*ComputeDeadlinesResponse)(nil),   // 10: meridian.availability.v1.ComputeDeadlinesResponse
-	(*NextReachableRequest)(nil),       // 11: meridian.availability.v1.NextReachableRequest
-	(*Reachability)(nil),               // 12: meridian.availability.v1.Reachability
-	(*NextReachableResponse)(nil),      // 13: meridian.availability.v1.NextReachableResponse
-	(*ResolveExpectationRequest)(nil),  // 14: meridian.availability.v1.ResolveExpectationRequest
-	(*Expectation)(nil),                // 15: meridian.availability.v1.Expectation
-	(*ResolveExpectationResponse)(nil), // 16: meridian.availability.v1.ResolveExpectationResponse
-	(*durationpb.Duration)(nil),        // 17: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 18: google.protobuf.Timestamp
-	(v1.Notification_Urgency)(0),       // 19: meridian.notifications.v1.Notification.Urgency
-	(*date.Date)(nil),                  // 20: google.type.Date
+	(FindOverlapResponse_Reason)(0),    // 2: meridian.availability.v1.FindOverlapResponse.Reason
+	(*ResponseWindow)(nil),             // 3: meridian.availability.v1.ResponseWindow
+	(*AvailabilityInterval)(nil),       // 4: meridian.availability.v1.AvailabilityInterval
+	(*QueryAvailabilityRequest)(nil),   // 5: meridian.availability.v1.QueryAvailabilityRequest
+	(*QueryAvailabilityResponse)(nil),  // 6: meridian.availability.v1.QueryAvailabilityResponse
+	(*MemberAvailability)(nil),         // 7: meridian.availability.v1.MemberAvailability
+	(*ComputeDeadlinesRequest)(nil),    // 8: meridian.availability.v1.ComputeDeadlinesRequest
+	(*DeadlineQuery)(nil),              // 9: meridian.availability.v1.DeadlineQuery
+	(*Deadline)(nil),                   // 10: meridian.availability.v1.Deadline
+	(*ComputeDeadlinesResponse)(nil),   // 11: meridian.availability.v1.ComputeDeadlinesResponse
+	(*NextReachableRequest)(nil),       // 12: meridian.availability.v1.NextReachableRequest
+	(*Reachability)(nil),               // 13: meridian.availability.v1.Reachability
+	(*NextReachableResponse)(nil),      // 14: meridian.availability.v1.NextReachableResponse
+	(*ResolveExpectationRequest)(nil),  // 15: meridian.availability.v1.ResolveExpectationRequest
+	(*Expectation)(nil),                // 16: meridian.availability.v1.Expectation
+	(*ResolveExpectationResponse)(nil), // 17: meridian.availability.v1.ResolveExpectationResponse
+	(*FindOverlapRequest)(nil),         // 18: meridian.availability.v1.FindOverlapRequest
+	(*FindOverlapResponse)(nil),        // 19: meridian.availability.v1.FindOverlapResponse
+	(*OverlapWindow)(nil),              // 20: meridian.availability.v1.OverlapWindow
+	(*NextWorkingInterval)(nil),        // 21: meridian.availability.v1.NextWorkingInterval
+	(*MeetingSlot)(nil),                // 22: meridian.availability.v1.MeetingSlot
+	(*MemberBurden)(nil),               // 23: meridian.availability.v1.MemberBurden
+	(*GetCoverageRequest)(nil),         // 24: meridian.availability.v1.GetCoverageRequest
+	(*Coverage)(nil),                   // 25: meridian.availability.v1.Coverage
+	(*CoverageBucket)(nil),             // 26: meridian.availability.v1.CoverageBucket
+	(*CoverageInterval)(nil),           // 27: meridian.availability.v1.CoverageInterval
+	(*durationpb.Duration)(nil),        // 28: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
+	(v1.Notification_Urgency)(0),       // 30: meridian.notifications.v1.Notification.Urgency
+	(*date.Date)(nil),                  // 31: google.type.Date
 }
 var file_meridian_availability_v1_availability_service_proto_depIdxs = []int32{
-	17, // 0: meridian.availability.v1.ResponseWindow.working_time:type_name -> google.protobuf.Duration
-	17, // 1: meridian.availability.v1.ResponseWindow.elapsed_time:type_name -> google.protobuf.Duration
-	18, // 2: meridian.availability.v1.AvailabilityInterval.start_time:type_name -> google.protobuf.Timestamp
-	18, // 3: meridian.availability.v1.AvailabilityInterval.end_time:type_name -> google.protobuf.Timestamp
+	28, // 0: meridian.availability.v1.ResponseWindow.working_time:type_name -> google.protobuf.Duration
+	28, // 1: meridian.availability.v1.ResponseWindow.elapsed_time:type_name -> google.protobuf.Duration
+	29, // 2: meridian.availability.v1.AvailabilityInterval.start_time:type_name -> google.protobuf.Timestamp
+	29, // 3: meridian.availability.v1.AvailabilityInterval.end_time:type_name -> google.protobuf.Timestamp
 	0,  // 4: meridian.availability.v1.AvailabilityInterval.kind:type_name -> meridian.availability.v1.AvailabilityInterval.Kind
-	18, // 5: meridian.availability.v1.QueryAvailabilityRequest.start_time:type_name -> google.protobuf.Timestamp
-	18, // 6: meridian.availability.v1.QueryAvailabilityRequest.end_time:type_name -> google.protobuf.Timestamp
-	6,  // 7: meridian.availability.v1.QueryAvailabilityResponse.members:type_name -> meridian.availability.v1.MemberAvailability
-	3,  // 8: meridian.availability.v1.MemberAvailability.intervals:type_name -> meridian.availability.v1.AvailabilityInterval
-	8,  // 9: meridian.availability.v1.ComputeDeadlinesRequest.queries:type_name -> meridian.availability.v1.DeadlineQuery
-	18, // 10: meridian.availability.v1.DeadlineQuery.start_time:type_name -> google.protobuf.Timestamp
-	2,  // 11: meridian.availability.v1.DeadlineQuery.window:type_name -> meridian.availability.v1.ResponseWindow
-	18, // 12: meridian.availability.v1.Deadline.due_time:type_name -> google.protobuf.Timestamp
+	29, // 5: meridian.availability.v1.QueryAvailabilityRequest.start_time:type_name -> google.protobuf.Timestamp
+	29, // 6: meridian.availability.v1.QueryAvailabilityRequest.end_time:type_name -> google.protobuf.Timestamp
+	7,  // 7: meridian.availability.v1.QueryAvailabilityResponse.members:type_name -> meridian.availability.v1.MemberAvailability
+	4,  // 8: meridian.availability.v1.MemberAvailability.intervals:type_name -> meridian.availability.v1.AvailabilityInterval
+	9,  // 9: meridian.availability.v1.ComputeDeadlinesRequest.queries:type_name -> meridian.availability.v1.DeadlineQuery
+	29, // 10: meridian.availability.v1.DeadlineQuery.start_time:type_name -> google.protobuf.Timestamp
+	3,  // 11: meridian.availability.v1.DeadlineQuery.window:type_name -> meridian.availability.v1.ResponseWindow
+	29, // 12: meridian.availability.v1.Deadline.due_time:type_name -> google.protobuf.Timestamp
 	1,  // 13: meridian.availability.v1.Deadline.reason:type_name -> meridian.availability.v1.Deadline.Reason
-	9,  // 14: meridian.availability.v1.ComputeDeadlinesResponse.deadlines:type_name -> meridian.availability.v1.Deadline
-	18, // 15: meridian.availability.v1.NextReachableRequest.at_time:type_name -> google.protobuf.Timestamp
-	19, // 16: meridian.availability.v1.NextReachableRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
-	18, // 17: meridian.availability.v1.Reachability.reachable_time:type_name -> google.protobuf.Timestamp
-	18, // 18: meridian.availability.v1.Reachability.until_time:type_name -> google.protobuf.Timestamp
-	18, // 19: meridian.availability.v1.Reachability.day_start_time:type_name -> google.protobuf.Timestamp
-	20, // 20: meridian.availability.v1.Reachability.day_date:type_name -> google.type.Date
+	10, // 14: meridian.availability.v1.ComputeDeadlinesResponse.deadlines:type_name -> meridian.availability.v1.Deadline
+	29, // 15: meridian.availability.v1.NextReachableRequest.at_time:type_name -> google.protobuf.Timestamp
+	30, // 16: meridian.availability.v1.NextReachableRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
+	29, // 17: meridian.availability.v1.Reachability.reachable_time:type_name -> google.protobuf.Timestamp
+	29, // 18: meridian.availability.v1.Reachability.until_time:type_name -> google.protobuf.Timestamp
+	29, // 19: meridian.availability.v1.Reachability.day_start_time:type_name -> google.protobuf.Timestamp
+	31, // 20: meridian.availability.v1.Reachability.day_date:type_name -> google.type.Date
 	1,  // 21: meridian.availability.v1.Reachability.reason:type_name -> meridian.availability.v1.Deadline.Reason
-	12, // 22: meridian.availability.v1.NextReachableResponse.members:type_name -> meridian.availability.v1.Reachability
-	19, // 23: meridian.availability.v1.ResolveExpectationRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
-	2,  // 24: meridian.availability.v1.ResolveExpectationRequest.window:type_name -> meridian.availability.v1.ResponseWindow
-	18, // 25: meridian.availability.v1.Expectation.next_working_time:type_name -> google.protobuf.Timestamp
-	18, // 26: meridian.availability.v1.Expectation.reached_time:type_name -> google.protobuf.Timestamp
-	18, // 27: meridian.availability.v1.Expectation.due_time:type_name -> google.protobuf.Timestamp
+	13, // 22: meridian.availability.v1.NextReachableResponse.members:type_name -> meridian.availability.v1.Reachability
+	30, // 23: meridian.availability.v1.ResolveExpectationRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
+	3,  // 24: meridian.availability.v1.ResolveExpectationRequest.window:type_name -> meridian.availability.v1.ResponseWindow
+	29, // 25: meridian.availability.v1.Expectation.next_working_time:type_name -> google.protobuf.Timestamp
+	29, // 26: meridian.availability.v1.Expectation.reached_time:type_name -> google.protobuf.Timestamp
+	29, // 27: meridian.availability.v1.Expectation.due_time:type_name -> google.protobuf.Timestamp
 	1,  // 28: meridian.availability.v1.Expectation.reason:type_name -> meridian.availability.v1.Deadline.Reason
-	15, // 29: meridian.availability.v1.ResolveExpectationResponse.expectations:type_name -> meridian.availability.v1.Expectation
-	4,  // 30: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
-	7,  // 31: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
-	11, // 32: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
-	14, // 33: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
-	5,  // 34: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
-	10, // 35: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
-	13, // 36: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
-	16, // 37: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
-	34, // [34:38] is the sub-list for method output_type
-	30, // [30:34] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	16, // 29: meridian.availability.v1.ResolveExpectationResponse.expectations:type_name -> meridian.availability.v1.Expectation
+	29, // 30: meridian.availability.v1.FindOverlapRequest.start_time:type_name -> google.protobuf.Timestamp
+	29, // 31: meridian.availability.v1.FindOverlapRequest.end_time:type_name -> google.protobuf.Timestamp
+	28, // 32: meridian.availability.v1.FindOverlapRequest.min_duration:type_name -> google.protobuf.Duration
+	20, // 33: meridian.availability.v1.FindOverlapResponse.windows:type_name -> meridian.availability.v1.OverlapWindow
+	2,  // 34: meridian.availability.v1.FindOverlapResponse.reason:type_name -> meridian.availability.v1.FindOverlapResponse.Reason
+	21, // 35: meridian.availability.v1.FindOverlapResponse.next_working_intervals:type_name -> meridian.availability.v1.NextWorkingInterval
+	22, // 36: meridian.availability.v1.FindOverlapResponse.slots:type_name -> meridian.availability.v1.MeetingSlot
+	29, // 37: meridian.availability.v1.OverlapWindow.start_time:type_name -> google.protobuf.Timestamp
+	29, // 38: meridian.availability.v1.OverlapWindow.end_time:type_name -> google.protobuf.Timestamp
+	29, // 39: meridian.availability.v1.NextWorkingInterval.start_time:type_name -> google.protobuf.Timestamp
+	29, // 40: meridian.availability.v1.NextWorkingInterval.end_time:type_name -> google.protobuf.Timestamp
+	29, // 41: meridian.availability.v1.MeetingSlot.start_time:type_name -> google.protobuf.Timestamp
+	29, // 42: meridian.availability.v1.MeetingSlot.end_time:type_name -> google.protobuf.Timestamp
+	23, // 43: meridian.availability.v1.MeetingSlot.members:type_name -> meridian.availability.v1.MemberBurden
+	29, // 44: meridian.availability.v1.GetCoverageRequest.start_time:type_name -> google.protobuf.Timestamp
+	29, // 45: meridian.availability.v1.GetCoverageRequest.end_time:type_name -> google.protobuf.Timestamp
+	28, // 46: meridian.availability.v1.GetCoverageRequest.bucket:type_name -> google.protobuf.Duration
+	26, // 47: meridian.availability.v1.Coverage.buckets:type_name -> meridian.availability.v1.CoverageBucket
+	27, // 48: meridian.availability.v1.Coverage.gaps:type_name -> meridian.availability.v1.CoverageInterval
+	27, // 49: meridian.availability.v1.Coverage.thinnest:type_name -> meridian.availability.v1.CoverageInterval
+	29, // 50: meridian.availability.v1.CoverageBucket.start_time:type_name -> google.protobuf.Timestamp
+	29, // 51: meridian.availability.v1.CoverageBucket.end_time:type_name -> google.protobuf.Timestamp
+	28, // 52: meridian.availability.v1.CoverageBucket.working_time:type_name -> google.protobuf.Duration
+	29, // 53: meridian.availability.v1.CoverageInterval.start_time:type_name -> google.protobuf.Timestamp
+	29, // 54: meridian.availability.v1.CoverageInterval.end_time:type_name -> google.protobuf.Timestamp
+	5,  // 55: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
+	8,  // 56: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
+	12, // 57: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
+	15, // 58: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
+	18, // 59: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
+	24, // 60: meridian.availability.v1.AvailabilityService.GetCoverage:input_type -> meridian.availability.v1.GetCoverageRequest
+	6,  // 61: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
+	11, // 62: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
+	14, // 63: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
+	17, // 64: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
+	19, // 65: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
+	25, // 66: meridian.availability.v1.AvailabilityService.GetCoverage:output_type -> meridian.availability.v1.Coverage
+	61, // [61:67] is the sub-list for method output_type
+	55, // [55:61] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_service_proto_init() }
@@ -1417,8 +2345,8 @@ func file_meridian_availability_v1_availability_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_service_proto_rawDesc), len(file_meridian_availability_v1_availability_service_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   15,
+			NumEnums:      3,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,8 @@ const (
 	AvailabilityService_ComputeDeadlines_FullMethodName   = "/meridian.availability.v1.AvailabilityService/ComputeDeadlines"
 	AvailabilityService_NextReachable_FullMethodName      = "/meridian.availability.v1.AvailabilityService/NextReachable"
 	AvailabilityService_ResolveExpectation_FullMethodName = "/meridian.availability.v1.AvailabilityService/ResolveExpectation"
+	AvailabilityService_FindOverlap_FullMethodName        = "/meridian.availability.v1.AvailabilityService/FindOverlap"
+	AvailabilityService_GetCoverage_FullMethodName        = "/meridian.availability.v1.AvailabilityService/GetCoverage"
 )
 
 // AvailabilityServiceClient is the client API for AvailabilityService service.
@@ -52,6 +54,17 @@ type AvailabilityServiceClient interface {
 	//
 	// Errors: NOT_FOUND for a member who is not there.
 	ResolveExpectation(ctx context.Context, in *ResolveExpectationRequest, opts ...grpc.CallOption) (*ResolveExpectationResponse, error)
+	// Finds when enough members work at once for long enough. Where they never do, tells when each next works, and which
+	// times ask the least of them. A member who has left counts by the hours that they have, as in QueryAvailability.
+	//
+	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, a
+	// duration longer than the range, and a quorum above the number of members.
+	FindOverlap(ctx context.Context, in *FindOverlapRequest, opts ...grpc.CallOption) (*FindOverlapResponse, error)
+	// Gets how many members of a team work over a range, around the clock: its ACTIVE members, as the team stands.
+	//
+	// Errors: NOT_FOUND for a team that is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, one of
+	// more than 10,000 buckets, and a team that is too large for it.
+	GetCoverage(ctx context.Context, in *GetCoverageRequest, opts ...grpc.CallOption) (*Coverage, error)
 }
 
 type availabilityServiceClient struct {
@@ -102,6 +115,26 @@ func (c *availabilityServiceClient) ResolveExpectation(ctx context.Context, in *
 	return out, nil
 }
 
+func (c *availabilityServiceClient) FindOverlap(ctx context.Context, in *FindOverlapRequest, opts ...grpc.CallOption) (*FindOverlapResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FindOverlapResponse)
+	err := c.cc.Invoke(ctx, AvailabilityService_FindOverlap_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *availabilityServiceClient) GetCoverage(ctx context.Context, in *GetCoverageRequest, opts ...grpc.CallOption) (*Coverage, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Coverage)
+	err := c.cc.Invoke(ctx, AvailabilityService_GetCoverage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AvailabilityServiceServer is the server API for AvailabilityService service.
 // All implementations must embed UnimplementedAvailabilityServiceServer
 // for forward compatibility.
@@ -129,6 +162,17 @@ type AvailabilityServiceServer interface {
 	//
 	// Errors: NOT_FOUND for a member who is not there.
 	ResolveExpectation(context.Context, *ResolveExpectationRequest) (*ResolveExpectationResponse, error)
+	// Finds when enough members work at once for long enough. Where they never do, tells when each next works, and which
+	// times ask the least of them. A member who has left counts by the hours that they have, as in QueryAvailability.
+	//
+	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, a
+	// duration longer than the range, and a quorum above the number of members.
+	FindOverlap(context.Context, *FindOverlapRequest) (*FindOverlapResponse, error)
+	// Gets how many members of a team work over a range, around the clock: its ACTIVE members, as the team stands.
+	//
+	// Errors: NOT_FOUND for a team that is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, one of
+	// more than 10,000 buckets, and a team that is too large for it.
+	GetCoverage(context.Context, *GetCoverageRequest) (*Coverage, error)
 	mustEmbedUnimplementedAvailabilityServiceServer()
 }
 
@@ -150,6 +194,12 @@ func (UnimplementedAvailabilityServiceServer) NextReachable(context.Context, *Ne
 }
 func (UnimplementedAvailabilityServiceServer) ResolveExpectation(context.Context, *ResolveExpectationRequest) (*ResolveExpectationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResolveExpectation not implemented")
+}
+func (UnimplementedAvailabilityServiceServer) FindOverlap(context.Context, *FindOverlapRequest) (*FindOverlapResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FindOverlap not implemented")
+}
+func (UnimplementedAvailabilityServiceServer) GetCoverage(context.Context, *GetCoverageRequest) (*Coverage, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCoverage not implemented")
 }
 func (UnimplementedAvailabilityServiceServer) mustEmbedUnimplementedAvailabilityServiceServer() {}
 func (UnimplementedAvailabilityServiceServer) testEmbeddedByValue()                             {}
@@ -244,6 +294,42 @@ func _AvailabilityService_ResolveExpectation_Handler(srv interface{}, ctx contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AvailabilityService_FindOverlap_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FindOverlapRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AvailabilityServiceServer).FindOverlap(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AvailabilityService_FindOverlap_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AvailabilityServiceServer).FindOverlap(ctx, req.(*FindOverlapRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AvailabilityService_GetCoverage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCoverageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AvailabilityServiceServer).GetCoverage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AvailabilityService_GetCoverage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AvailabilityServiceServer).GetCoverage(ctx, req.(*GetCoverageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AvailabilityService_ServiceDesc is the grpc.ServiceDesc for AvailabilityService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -266,6 +352,14 @@ var AvailabilityService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResolveExpectation",
 			Handler:    _AvailabilityService_ResolveExpectation_Handler,
+		},
+		{
+			MethodName: "FindOverlap",
+			Handler:    _AvailabilityService_FindOverlap_Handler,
+		},
+		{
+			MethodName: "GetCoverage",
+			Handler:    _AvailabilityService_GetCoverage_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

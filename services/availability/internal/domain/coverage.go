@@ -1,0 +1,70 @@
+package domain
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/worktime"
+)
+
+// The limits of a coverage.
+const (
+	// MaxTeam is how many ACTIVE members a team may have.
+	MaxTeam = 1000
+	// MaxBuckets is how many buckets a range may have, MinBucket and MaxBucket how long each may be.
+	MaxBuckets = 10_000
+	MinBucket  = 15 * time.Minute
+	MaxBucket  = 7 * 24 * time.Hour
+)
+
+// CoverageQuery asks from Start until End, in buckets of a length.
+type CoverageQuery struct {
+	Start, End time.Time
+	Bucket     time.Duration
+}
+
+// Check refuses what is out of bounds whatever the team.
+func (q CoverageQuery) Check() error {
+	if err := CheckRange(q.Start, q.End, 0); err != nil {
+		return err
+	}
+	switch {
+	case q.Bucket < MinBucket || q.Bucket > MaxBucket:
+		return fault.InvalidField("bucket", "must be from 15 minutes to 7 days")
+	case q.End.Sub(q.Start) > MaxBuckets*q.Bucket:
+		return fault.InvalidField("bucket", "must be longer: the range would have more than 10000 buckets")
+	}
+	return nil
+}
+
+// CheckTeam refuses what is out of bounds for a team of so many members.
+func (q CoverageQuery) CheckTeam(members int) error {
+	switch {
+	case members > MaxTeam:
+		return fault.InvalidField("name", "must be of a team of at most 1000 active members")
+	case q.End.Sub(q.Start).Hours()*float64(members) > MaxMemberDays*24:
+		return fault.InvalidField("end_time", fmt.Sprintf(
+			"must be nearer: members times days are at most 40000, and the team has %d members", members))
+	}
+	return nil
+}
+
+// Coverage is how many of a team's members work.
+type Coverage struct {
+	worktime.Coverage
+	Members int
+}
+
+// Cover is how many people of a team work, around the clock. The query is checked.
+func Cover(team []Person, q CoverageQuery) (Coverage, error) {
+	calendars := make([]*worktime.Calendar, len(team))
+	for i, p := range team {
+		calendars[i] = p.Calendar
+	}
+	c := worktime.Cover(calendars, q.Start, q.End, worktime.CoverageQuery{Bucket: q.Bucket})
+	if len(c.Buckets)+len(c.Gaps)+len(c.Thinnest) > MaxIntervals {
+		return Coverage{}, fault.InvalidField("end_time", "must be nearer: the answer would have more than 150000 intervals")
+	}
+	return Coverage{Coverage: c, Members: len(team)}, nil
+}
