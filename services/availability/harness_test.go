@@ -48,9 +48,12 @@ type world struct {
 	ask       availabilityv1.AvailabilityServiceClient
 	schedules availabilityv1.ScheduleServiceClient
 	timeOffs  availabilityv1.TimeOffServiceClient
-	app       *app.App
-	box       *outbox.Outbox
-	wakes     chan struct{}
+
+	delegations availabilityv1.DelegationServiceClient
+
+	app   *app.App
+	box   *outbox.Outbox
+	wakes chan struct{}
 }
 
 // directory stands for the directory that is asked before a member is said not to be there.
@@ -98,6 +101,7 @@ func newWorld(t *testing.T) *world {
 	w.ask = availabilityv1.NewAvailabilityServiceClient(w.conn)
 	w.schedules = availabilityv1.NewScheduleServiceClient(w.conn)
 	w.timeOffs = availabilityv1.NewTimeOffServiceClient(w.conn)
+	w.delegations = availabilityv1.NewDelegationServiceClient(w.conn)
 	return w
 }
 

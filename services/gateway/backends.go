@@ -44,6 +44,7 @@ func backends() []backend {
 		{name: "availability", target: func(c Config) string { return c.AvailabilityAddr }, registers: []rest.Register{
 			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterScheduleServiceHandler,
 			availabilitygw.RegisterTimeOffServiceHandler,
+			availabilitygw.RegisterDelegationServiceHandler,
 		}},
 		{name: "tasks", target: func(c Config) string { return c.TasksAddr }, registers: []rest.Register{
 			tasksgw.RegisterHandoffServiceHandler, tasksgw.RegisterProjectServiceHandler, tasksgw.RegisterTaskServiceHandler,

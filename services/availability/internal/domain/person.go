@@ -34,6 +34,8 @@ type Record struct {
 	Schedules []Schedule
 	Defaults  []DefaultSchedule
 	TimeOffs  []TimeOff
+	// Delegations are those by which others act for them.
+	Delegations []Delegation
 }
 
 // Person is a member with their layers laid.

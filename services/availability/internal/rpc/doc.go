@@ -15,4 +15,5 @@ func Register(server grpc.ServiceRegistrar, a *app.App) {
 	availabilityv1.RegisterAvailabilityServiceServer(server, &availability{app: a})
 	availabilityv1.RegisterScheduleServiceServer(server, &schedules{app: a})
 	availabilityv1.RegisterTimeOffServiceServer(server, &timeOffs{app: a})
+	availabilityv1.RegisterDelegationServiceServer(server, &delegations{app: a})
 }

@@ -54,6 +54,8 @@ INSERT INTO member_zones SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '2020-01-0
 		CASE WHEN v < 9 THEN '2020-01-01'::timestamptz + (v + 1) * interval '180 days' END, 1 FROM seed_ids s, generate_series(0, 9) v;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
+INSERT INTO delegations SELECT s.ws, s.id, gen_random_uuid(), s.ws, '{ASKS}', NULL, t, t + interval '5 days', t
+		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
 		FROM (SELECT DISTINCT ws FROM seed_ids) w, generate_series(1, 500) v;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
@@ -94,7 +96,7 @@ func seed(t *testing.T) *seeded {
 
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
-	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "teams", "team_members"}
+	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "delegations", "teams", "team_members"}
 }
 
 // requireIndexPlans explains every statement since the last look.
@@ -120,6 +122,7 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, found[member].Schedules, 1, "what is over is not read")
 		require.Len(t, found[member].Zones, 1)
 		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
+		require.LessOrEqual(t, len(found[member].Delegations), 2)
 		require.Len(t, found[member].Defaults, 1)
 		s.requireIndexPlans(t)
 	}
@@ -137,6 +140,11 @@ func TestIndexPlans(t *testing.T) {
 		offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, offs.Items, 5)
+		acting, err := s.store.Delegations(ctx, s.ws, member, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, acting.Items, 5)
+		_, err = s.store.Delegation(ctx, s.ws, member, acting.Items[0].ID)
+		require.NoError(t, err)
 		defaults, err := s.store.DefaultSchedules(ctx, s.ws, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, defaults.Items, 5)
@@ -162,7 +170,12 @@ func (s *seeded) writes(t *testing.T, member uuid.UUID) {
 		require.NoError(t, err)
 		schedule := domain.Schedule{Member: member, ID: uuid.Must(uuid.NewV7()), Zone: "UTC", Start: from, CreateTime: from}
 		off := domain.TimeOff{Member: member, ID: uuid.Must(uuid.NewV7()), Kind: domain.Sick, State: domain.Approved, AllDay: true, CreateTime: from, UpdateTime: from}
+		acting := domain.Delegation{
+			Member: member, ID: uuid.Must(uuid.NewV7()), Delegate: s.members[8], Kinds: []domain.DelegationKind{domain.Asks},
+			Start: from, CreateTime: from, DeleteTime: until,
+		}
 		for _, step := range []error{
+			tx.AddDelegation(ctx, acting), tx.EndDelegation(ctx, acting),
 			tx.AddSchedule(ctx, schedule), tx.AddTimeOff(ctx, off), tx.SaveTimeOff(ctx, off), tx.SeeZone(ctx, member, 9),
 			tx.MoveZone(ctx, member, domain.ZonePeriod{Zone: "UTC", Start: from, Seen: 10}),
 			tx.AddDefaultSchedule(ctx, domain.DefaultSchedule{ID: uuid.Must(uuid.NewV7()), Version: 1000, CreateTime: from}),

@@ -19,6 +19,19 @@ type DefaultSchedule struct {
 	CreateTime    time.Time
 }
 
+type Delegation struct {
+	WorkspaceID  uuid.UUID
+	MemberID     uuid.UUID
+	DelegationID uuid.UUID
+	DelegateID   uuid.UUID
+	Kinds        []string
+	TimeOffID    *uuid.UUID
+	StartTime    *time.Time
+	EndTime      *time.Time
+	CreateTime   time.Time
+	DeleteTime   *time.Time
+}
+
 type Member struct {
 	WorkspaceID uuid.UUID
 	MemberID    uuid.UUID
