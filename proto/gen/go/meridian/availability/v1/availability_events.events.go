@@ -12,12 +12,22 @@ const (
 	DefaultScheduleChangedType = "meridian.availability.v1.DefaultScheduleChanged"
 	// DelegationChangedType is the ce-type of DelegationChanged.
 	DelegationChangedType = "meridian.availability.v1.DelegationChanged"
+	// OverlapChosenType is the ce-type of OverlapChosen.
+	OverlapChosenType = "meridian.availability.v1.OverlapChosen"
+	// OverlapWithdrawnType is the ce-type of OverlapWithdrawn.
+	OverlapWithdrawnType = "meridian.availability.v1.OverlapWithdrawn"
 	// ScheduleChangedType is the ce-type of ScheduleChanged.
 	ScheduleChangedType = "meridian.availability.v1.ScheduleChanged"
 	// TimeOffApprovedType is the ce-type of TimeOffApproved.
 	TimeOffApprovedType = "meridian.availability.v1.TimeOffApproved"
 	// TimeOffCancelledType is the ce-type of TimeOffCancelled.
 	TimeOffCancelledType = "meridian.availability.v1.TimeOffCancelled"
+	// TimeOffDeclinedType is the ce-type of TimeOffDeclined.
+	TimeOffDeclinedType = "meridian.availability.v1.TimeOffDeclined"
+	// TimeOffRequestedType is the ce-type of TimeOffRequested.
+	TimeOffRequestedType = "meridian.availability.v1.TimeOffRequested"
+	// TimeOffPolicyChangedType is the ce-type of TimeOffPolicyChanged.
+	TimeOffPolicyChangedType = "meridian.availability.v1.TimeOffPolicyChanged"
 	// WorkingTimeChangedType is the ce-type of WorkingTimeChanged.
 	WorkingTimeChangedType = "meridian.availability.v1.WorkingTimeChanged"
 )
@@ -32,6 +42,18 @@ func DefaultScheduleChangedSubject(workspace string) string {
 // "*" stands for every workspace.
 func DelegationChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.delegation.changed"
+}
+
+// OverlapChosenSubject is the subject of OverlapChosen in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func OverlapChosenSubject(workspace string) string {
+	return "evt." + workspace + ".availability.overlap.chosen"
+}
+
+// OverlapWithdrawnSubject is the subject of OverlapWithdrawn in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func OverlapWithdrawnSubject(workspace string) string {
+	return "evt." + workspace + ".availability.overlap.withdrawn"
 }
 
 // ScheduleChangedSubject is the subject of ScheduleChanged in a workspace, given as its lower-case UUID;
@@ -52,6 +74,24 @@ func TimeOffCancelledSubject(workspace string) string {
 	return "own." + workspace + ".availability.time_off.cancelled"
 }
 
+// TimeOffDeclinedSubject is the subject of TimeOffDeclined in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffDeclinedSubject(workspace string) string {
+	return "own." + workspace + ".availability.time_off.declined"
+}
+
+// TimeOffRequestedSubject is the subject of TimeOffRequested in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffRequestedSubject(workspace string) string {
+	return "own." + workspace + ".availability.time_off.requested"
+}
+
+// TimeOffPolicyChangedSubject is the subject of TimeOffPolicyChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffPolicyChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.time_off_policy.changed"
+}
+
 // WorkingTimeChangedSubject is the subject of WorkingTimeChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func WorkingTimeChangedSubject(workspace string) string {
@@ -63,9 +103,14 @@ func PublishedEvents() []proto.Message {
 	return []proto.Message{
 		(*DefaultScheduleChanged)(nil),
 		(*DelegationChanged)(nil),
+		(*OverlapChosen)(nil),
+		(*OverlapWithdrawn)(nil),
 		(*ScheduleChanged)(nil),
 		(*TimeOffApproved)(nil),
 		(*TimeOffCancelled)(nil),
+		(*TimeOffDeclined)(nil),
+		(*TimeOffRequested)(nil),
+		(*TimeOffPolicyChanged)(nil),
 		(*WorkingTimeChanged)(nil),
 	}
 }

@@ -95,7 +95,7 @@ type DefaultScheduleChanged struct {
 	DefaultSchedule *DefaultSchedule `protobuf:"bytes,1,opt,name=default_schedule,json=defaultSchedule,proto3" json:"default_schedule,omitempty"`
 	// The workspace.
 	Workspace string `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
-	// Counts the changes of the workspace's default hours, from 1.
+	// Counts the changes of the workspace's default hours and of its time-off policy together, from 1.
 	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -417,11 +417,322 @@ func (x *DelegationChanged) GetVersion() int64 {
 	return 0
 }
 
+// Time off was asked for, and waits for an approval.
+type TimeOffRequested struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The time off, with its kind and note.
+	TimeOff *TimeOff `protobuf:"bytes,1,opt,name=time_off,json=timeOff,proto3" json:"time_off,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// The member's manager, who may approve it as administrators may. Empty for nobody.
+	Manager       string `protobuf:"bytes,4,opt,name=manager,proto3" json:"manager,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeOffRequested) Reset() {
+	*x = TimeOffRequested{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeOffRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeOffRequested) ProtoMessage() {}
+
+func (x *TimeOffRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeOffRequested.ProtoReflect.Descriptor instead.
+func (*TimeOffRequested) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TimeOffRequested) GetTimeOff() *TimeOff {
+	if x != nil {
+		return x.TimeOff
+	}
+	return nil
+}
+
+func (x *TimeOffRequested) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *TimeOffRequested) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *TimeOffRequested) GetManager() string {
+	if x != nil {
+		return x.Manager
+	}
+	return ""
+}
+
+// A request for time off was declined.
+type TimeOffDeclined struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The time off, with its kind and note.
+	TimeOff *TimeOff `protobuf:"bytes,1,opt,name=time_off,json=timeOff,proto3" json:"time_off,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeOffDeclined) Reset() {
+	*x = TimeOffDeclined{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeOffDeclined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeOffDeclined) ProtoMessage() {}
+
+func (x *TimeOffDeclined) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeOffDeclined.ProtoReflect.Descriptor instead.
+func (*TimeOffDeclined) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TimeOffDeclined) GetTimeOff() *TimeOff {
+	if x != nil {
+		return x.TimeOff
+	}
+	return nil
+}
+
+func (x *TimeOffDeclined) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *TimeOffDeclined) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// How the workspace gives time off changed.
+type TimeOffPolicyChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy after the change.
+	TimeOffPolicy *TimeOffPolicy `protobuf:"bytes,1,opt,name=time_off_policy,json=timeOffPolicy,proto3" json:"time_off_policy,omitempty"`
+	// The workspace.
+	Workspace string `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	// Counts the changes of the workspace's default hours and of its policy together, from 1.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeOffPolicyChanged) Reset() {
+	*x = TimeOffPolicyChanged{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeOffPolicyChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeOffPolicyChanged) ProtoMessage() {}
+
+func (x *TimeOffPolicyChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeOffPolicyChanged.ProtoReflect.Descriptor instead.
+func (*TimeOffPolicyChanged) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TimeOffPolicyChanged) GetTimeOffPolicy() *TimeOffPolicy {
+	if x != nil {
+		return x.TimeOffPolicy
+	}
+	return nil
+}
+
+func (x *TimeOffPolicyChanged) GetWorkspace() string {
+	if x != nil {
+		return x.Workspace
+	}
+	return ""
+}
+
+func (x *TimeOffPolicyChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A time to meet was chosen.
+type OverlapChosen struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The choice, without what it asks of each member: GetOverlapChoice has that.
+	OverlapChoice *OverlapChoice `protobuf:"bytes,1,opt,name=overlap_choice,json=overlapChoice,proto3" json:"overlap_choice,omitempty"`
+	// Counts the changes of the choice, from 1.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverlapChosen) Reset() {
+	*x = OverlapChosen{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverlapChosen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverlapChosen) ProtoMessage() {}
+
+func (x *OverlapChosen) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverlapChosen.ProtoReflect.Descriptor instead.
+func (*OverlapChosen) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *OverlapChosen) GetOverlapChoice() *OverlapChoice {
+	if x != nil {
+		return x.OverlapChoice
+	}
+	return nil
+}
+
+func (x *OverlapChosen) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// The choice of a time to meet was taken back.
+type OverlapWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The choice, without what it asks of each member: GetOverlapChoice has that.
+	OverlapChoice *OverlapChoice `protobuf:"bytes,1,opt,name=overlap_choice,json=overlapChoice,proto3" json:"overlap_choice,omitempty"`
+	// Counts the changes of the choice, from 1.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverlapWithdrawn) Reset() {
+	*x = OverlapWithdrawn{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverlapWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverlapWithdrawn) ProtoMessage() {}
+
+func (x *OverlapWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverlapWithdrawn.ProtoReflect.Descriptor instead.
+func (*OverlapWithdrawn) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *OverlapWithdrawn) GetOverlapChoice() *OverlapChoice {
+	if x != nil {
+		return x.OverlapChoice
+	}
+	return nil
+}
+
+func (x *OverlapWithdrawn) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 var File_meridian_availability_v1_availability_events_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\n" +
-	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)meridian/availability/v1/delegation.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
+	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)meridian/availability/v1/delegation.proto\x1a-meridian/availability/v1/overlap_choice.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
 	"\x0fScheduleChanged\x12T\n" +
 	"\x10working_schedule\x18\x01 \x01(\v2).meridian.availability.v1.WorkingScheduleR\x0fworkingSchedule\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
@@ -456,7 +767,31 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion:B\xb2\xbb\x18>\n" +
 	"\n" +
-	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3B\x8e\x02\n" +
+	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3\"\xe6\x01\n" +
+	"\x10TimeOffRequested\x12<\n" +
+	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion\x12\x18\n" +
+	"\amanager\x18\x04 \x01(\tR\amanager:H\xb2\xbb\x18D\n" +
+	"\btime_off\x12\trequested\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.3\"\xca\x01\n" +
+	"\x0fTimeOffDeclined\x12<\n" +
+	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:G\xb2\xbb\x18C\n" +
+	"\btime_off\x12\bdeclined\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.3\"\xf0\x01\n" +
+	"\x14TimeOffPolicyChanged\x12O\n" +
+	"\x0ftime_off_policy\x18\x01 \x01(\v2'.meridian.availability.v1.TimeOffPolicyR\rtimeOffPolicy\x12\x1c\n" +
+	"\tworkspace\x18\x02 \x01(\tR\tworkspace\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:O\xb2\xbb\x18K\n" +
+	"\x0ftime_off_policy\x12\achanged\x18\x01\"\x14time_off_policy.name*\tworkspace2\aversionJ\x030.3\"\xca\x01\n" +
+	"\rOverlapChosen\x12N\n" +
+	"\x0eoverlap_choice\x18\x01 \x01(\v2'.meridian.availability.v1.OverlapChoiceR\roverlapChoice\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion:O\xb2\xbb\x18K\n" +
+	"\aoverlap\x12\x06chosen\x18\x01\"\x13overlap_choice.name*\x13overlap_choice.name2\aversionJ\x030.3\"\xd0\x01\n" +
+	"\x10OverlapWithdrawn\x12N\n" +
+	"\x0eoverlap_choice\x18\x01 \x01(\v2'.meridian.availability.v1.OverlapChoiceR\roverlapChoice\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion:R\xb2\xbb\x18N\n" +
+	"\aoverlap\x12\twithdrawn\x18\x01\"\x13overlap_choice.name*\x13overlap_choice.name2\aversionJ\x030.3B\x8e\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x17AvailabilityEventsProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
 var (
@@ -471,7 +806,7 @@ func file_meridian_availability_v1_availability_events_proto_rawDescGZIP() []byt
 	return file_meridian_availability_v1_availability_events_proto_rawDescData
 }
 
-var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*ScheduleChanged)(nil),        // 0: meridian.availability.v1.ScheduleChanged
 	(*DefaultScheduleChanged)(nil), // 1: meridian.availability.v1.DefaultScheduleChanged
@@ -479,25 +814,37 @@ var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*TimeOffApproved)(nil),        // 3: meridian.availability.v1.TimeOffApproved
 	(*TimeOffCancelled)(nil),       // 4: meridian.availability.v1.TimeOffCancelled
 	(*DelegationChanged)(nil),      // 5: meridian.availability.v1.DelegationChanged
-	(*WorkingSchedule)(nil),        // 6: meridian.availability.v1.WorkingSchedule
-	(*DefaultSchedule)(nil),        // 7: meridian.availability.v1.DefaultSchedule
-	(*timestamppb.Timestamp)(nil),  // 8: google.protobuf.Timestamp
-	(*TimeOff)(nil),                // 9: meridian.availability.v1.TimeOff
-	(*Delegation)(nil),             // 10: meridian.availability.v1.Delegation
+	(*TimeOffRequested)(nil),       // 6: meridian.availability.v1.TimeOffRequested
+	(*TimeOffDeclined)(nil),        // 7: meridian.availability.v1.TimeOffDeclined
+	(*TimeOffPolicyChanged)(nil),   // 8: meridian.availability.v1.TimeOffPolicyChanged
+	(*OverlapChosen)(nil),          // 9: meridian.availability.v1.OverlapChosen
+	(*OverlapWithdrawn)(nil),       // 10: meridian.availability.v1.OverlapWithdrawn
+	(*WorkingSchedule)(nil),        // 11: meridian.availability.v1.WorkingSchedule
+	(*DefaultSchedule)(nil),        // 12: meridian.availability.v1.DefaultSchedule
+	(*timestamppb.Timestamp)(nil),  // 13: google.protobuf.Timestamp
+	(*TimeOff)(nil),                // 14: meridian.availability.v1.TimeOff
+	(*Delegation)(nil),             // 15: meridian.availability.v1.Delegation
+	(*TimeOffPolicy)(nil),          // 16: meridian.availability.v1.TimeOffPolicy
+	(*OverlapChoice)(nil),          // 17: meridian.availability.v1.OverlapChoice
 }
 var file_meridian_availability_v1_availability_events_proto_depIdxs = []int32{
-	6,  // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
-	7,  // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
-	8,  // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
-	8,  // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
-	9,  // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
-	9,  // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
-	10, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	11, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
+	12, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
+	13, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
+	13, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
+	14, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
+	14, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
+	15, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
+	14, // 7: meridian.availability.v1.TimeOffRequested.time_off:type_name -> meridian.availability.v1.TimeOff
+	14, // 8: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
+	16, // 9: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
+	17, // 10: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	17, // 11: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_events_proto_init() }
@@ -506,6 +853,7 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 		return
 	}
 	file_meridian_availability_v1_delegation_proto_init()
+	file_meridian_availability_v1_overlap_choice_proto_init()
 	file_meridian_availability_v1_schedule_proto_init()
 	file_meridian_availability_v1_time_off_proto_init()
 	type x struct{}
@@ -514,7 +862,7 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_events_proto_rawDesc), len(file_meridian_availability_v1_availability_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
