@@ -55,12 +55,13 @@ const (
 )
 
 // Messages implements app.MessageReader, in one round trip: the right and the page travel together, and without the right
-// the page goes no further than here. Where messages of the page ask something, their asks are one more.
+// the page goes no further than here. Each statement sees what is committed when it begins: the right is asked last, so that
+// nobody reads what was said after they lost it. Where messages of the page ask something, their asks are one more.
 func (s *Store) Messages(ctx context.Context, ws, member uuid.UUID, q app.MessageQuery) (app.MessagePage, error) {
 	list, gate, batch := &listed{ws: ws, thread: q.Thread}, &gated{}, &pgx.Batch{}
-	batch.Queue(gateSQL, ws, q.Thread, member).Query(gate.read)
 	sql, args := messagesQuery(ws, member, q)
 	batch.Queue(sql, args...).Query(list.read)
+	batch.Queue(gateSQL, ws, q.Thread, member).Query(gate.read)
 	if err := s.db.For(ws).SendBatch(ctx, batch).Close(); err != nil {
 		return app.MessagePage{}, fmt.Errorf("list messages: %w", err)
 	}
