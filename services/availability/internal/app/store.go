@@ -33,6 +33,10 @@ type Store interface {
 	TimeOff(ctx context.Context, ws, member, timeOff uuid.UUID) (domain.TimeOff, error)
 	TimeOffs(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
 
+	// Layer returns a layer of a member, deleted or not; Layers all of a kind that are not deleted, the newest first.
+	Layer(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, layer uuid.UUID) (domain.Layer, error)
+	Layers(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, p Page) (page.Result[domain.Layer, Cursor], error)
+
 	// ZoneSeen is the version of the member at which their zone was last followed; 0 for never.
 	ZoneSeen(ctx context.Context, ws, member uuid.UUID) (int64, error)
 	// InTx runs fn in one transaction of the workspace, again when the database asks for it. What fn writes is sent when
@@ -71,6 +75,16 @@ type Tx interface {
 	SaveTimeOff(ctx context.Context, t domain.TimeOff) error
 	// TimeOff returns a time off of a locked member.
 	TimeOff(ctx context.Context, member, timeOff uuid.UUID) (domain.TimeOff, error)
+
+	// Layer is Store.Layer of a locked member.
+	Layer(ctx context.Context, member uuid.UUID, kind domain.LayerKind, layer uuid.UUID) (domain.Layer, error)
+	// LayerOver returns a layer that is of the kind of another, not deleted, and has one of its dates; nil for none.
+	LayerOver(ctx context.Context, l domain.Layer) (*domain.Layer, error)
+	// AddLayer adds a layer, DeleteLayer keeps when it was deleted.
+	AddLayer(ctx context.Context, l domain.Layer) error
+	DeleteLayer(ctx context.Context, l domain.Layer) error
+	// CountInheriting is how many ACTIVE members have no hours of their own at an instant.
+	CountInheriting(ctx context.Context, at time.Time) (int, error)
 
 	// OpenZone returns the zone that the profile of a locked member has now; false for none yet.
 	OpenZone(ctx context.Context, member uuid.UUID) (domain.ZonePeriod, bool, error)

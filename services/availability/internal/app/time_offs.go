@@ -59,75 +59,79 @@ type NewTimeOff struct {
 	Start, End  time.Time
 }
 
-// CreateTimeOff takes time off for a member.
-func (a *App) CreateTimeOff(ctx context.Context, ws, member uuid.UUID, in NewTimeOff) (domain.TimeOff, error) {
+// CreateTimeOff takes time off for a member, or with dry says what that would do.
+func (a *App) CreateTimeOff(ctx context.Context, ws, member uuid.UUID, in NewTimeOff, dry bool) (Outcome[domain.TimeOff], error) {
 	id, err := newID()
 	if err != nil {
-		return domain.TimeOff{}, err
+		return Outcome[domain.TimeOff]{}, err
 	}
-	t := domain.TimeOff{
+	wanted := domain.TimeOff{
 		Workspace: ws, Member: member, ID: id, Kind: in.Kind, Note: in.Note, AllDay: in.AllDay, First: in.First, Last: in.Last,
 		Start: in.Start.Truncate(time.Microsecond), End: in.End.Truncate(time.Microsecond),
 	}
-	var made domain.TimeOff
-	prior, err := a.changeTime(ctx, ws, member, domain.TimeOffName(ws, member, id),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			calendar, err := lockedCalendar(ctx, tx, member, now)
+	made, prior, err := changeTime(ctx, a, ws, member, domain.TimeOffName(ws, member, id), dry,
+		func(ctx context.Context, c *change) (domain.TimeOff, []domain.Event, error) {
+			before, calendar, err := c.calendar(ctx, wanted)
 			if err != nil {
-				return nil, err
+				return wanted, nil, err
 			}
-			t, events, err := domain.NewTimeOff(t, calendar, m, now)
+			t, events, err := domain.NewTimeOff(wanted, calendar, &c.MemberTime, c.now)
 			if err != nil {
-				return nil, err
+				return wanted, nil, err
 			}
-			made = t
-			return events, tx.AddTimeOff(ctx, t)
+			if err := c.foresee(before, before.WithTimeOff(t)); err != nil {
+				return wanted, nil, err
+			}
+			return t, events, c.AddTimeOff(ctx, t)
 		})
 	if err != nil || prior == "" {
 		return made, err
 	}
 	if id, err = madeBefore(prior); err != nil {
-		return domain.TimeOff{}, err
+		return Outcome[domain.TimeOff]{}, err
 	}
-	return a.store.TimeOff(ctx, ws, member, id)
+	made.Item, err = a.store.TimeOff(ctx, ws, member, id)
+	return made, err
 }
 
-// lockedCalendar is the calendar of a locked member, with all the hours that will be in force.
-func lockedCalendar(ctx context.Context, tx Tx, member uuid.UUID, now time.Time) (*worktime.Calendar, error) {
-	record, err := tx.Record(ctx, member, now, now)
+// calendar is that of the member, with all that lies over their hours until a time off is over.
+func (c *change) calendar(ctx context.Context, t domain.TimeOff) (domain.Record, *worktime.Calendar, error) {
+	_, until := t.Reaches()
+	record, err := c.record(ctx, until)
 	if err != nil {
-		return nil, err
+		return domain.Record{}, nil, err
 	}
 	person, err := record.Lay()
-	return person.Calendar, err
+	return record, person.Calendar, err
 }
 
-// CancelTimeOff takes a time off back; what of it has passed stays.
-func (a *App) CancelTimeOff(ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh) (domain.TimeOff, error) {
-	var cancelled domain.TimeOff
-	_, err := a.changeTime(ctx, ws, member, domain.TimeOffName(ws, member, timeOff),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			t, err := tx.TimeOff(ctx, member, timeOff)
+// CancelTimeOff takes a time off back, or with dry says what that would do; what of it has passed stays.
+func (a *App) CancelTimeOff(ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh, dry bool) (Outcome[domain.TimeOff], error) {
+	cancelled, prior, err := changeTime(ctx, a, ws, member, domain.TimeOffName(ws, member, timeOff), dry,
+		func(ctx context.Context, c *change) (domain.TimeOff, []domain.Event, error) {
+			t, err := c.TimeOff(ctx, member, timeOff)
 			if err != nil {
-				return nil, err
+				return t, nil, err
 			}
-			cancelled = t
 			if err := fresh.check(t.Revision); err != nil {
-				return nil, err
+				return t, nil, err
 			}
-			calendar, err := lockedCalendar(ctx, tx, member, now)
+			before, calendar, err := c.calendar(ctx, t)
 			if err != nil {
-				return nil, err
+				return t, nil, err
 			}
-			events, err := t.Cancel(calendar, m, now)
-			if err != nil || len(events) == 0 {
-				return nil, err
+			events, err := t.Cancel(calendar, &c.MemberTime, c.now)
+			if err != nil {
+				return t, nil, err
 			}
-			cancelled = t
-			return events, tx.SaveTimeOff(ctx, t)
+			if err := c.foresee(before, before.WithTimeOff(t)); err != nil || len(events) == 0 {
+				return t, nil, err
+			}
+			return t, events, c.SaveTimeOff(ctx, t)
 		})
-	if err != nil || cancelled.ID != uuid.Nil {
+	if err != nil || prior == "" {
 		return cancelled, err
 	}
-	return a.store.TimeOff(ctx, ws, member, timeOff) // an equal request did it
+	cancelled.Item, err = a.store.TimeOff(ctx, ws, member, timeOff) // an equal request did it
+	return cancelled, err
 }

@@ -40,11 +40,25 @@ type TimeOffCancelled struct {
 	Version int64
 }
 
+// LayerCreated says that a layer was laid over a member's hours. Its aggregate is the member's working time.
+type LayerCreated struct {
+	Layer   Layer
+	Version int64
+}
+
+// LayerDeleted says that a layer was taken away. Its aggregate is the member's working time.
+type LayerDeleted struct {
+	Layer   Layer
+	Version int64
+}
+
 func (ScheduleChanged) event()        {}
 func (DefaultScheduleChanged) event() {}
 func (WorkingTimeChanged) event()     {}
 func (TimeOffApproved) event()        {}
 func (TimeOffCancelled) event()       {}
+func (LayerCreated) event()           {}
+func (LayerDeleted) event()           {}
 
 // MemberTime counts the changes of a member's working time: the aggregate of all that changes it.
 type MemberTime struct {

@@ -32,6 +32,11 @@ func TimeOffName(ws, member, timeOff uuid.UUID) string {
 	return MemberName(ws, member) + "/timeOffs/" + timeOff.String()
 }
 
+// LayerName is the resource name of a layer over a member's hours.
+func LayerName(ws, member uuid.UUID, kind LayerKind, layer uuid.UUID) string {
+	return MemberName(ws, member) + "/" + kind.collection() + "/" + layer.String()
+}
+
 // TeamName is the resource name of a team.
 func TeamName(ws, team uuid.UUID) string { return WorkspaceName(ws) + "/teams/" + team.String() }
 

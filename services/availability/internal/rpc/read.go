@@ -29,6 +29,9 @@ var (
 	schedulePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
 	defaultPattern   = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
 	timeOffPattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
+	travelPattern    = resname.MustPattern("workspaces/{workspace}/members/{member}/travels/{travel}")
+	overridePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/dateOverrides/{date_override}")
+	focusPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}/focusBlocks/{focus_block}")
 	coveragePattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
 )
 

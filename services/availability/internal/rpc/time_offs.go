@@ -56,7 +56,7 @@ func (s *timeOffs) CreateTimeOff(ctx context.Context, req *availabilityv1.Create
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.TimeOff)(s.app.CreateTimeOff(ctx, id[0], id[1], wanted))
+	return made(resource.TimeOff)(s.app.CreateTimeOff(ctx, id[0], id[1], wanted, req.GetValidateOnly()))
 }
 
 // newTimeOff reads a time off: either both dates or both times.
@@ -94,13 +94,13 @@ func (s *timeOffs) CancelTimeOff(ctx context.Context, req *availabilityv1.Cancel
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.TimeOff)(s.app.CancelTimeOff(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag())))
+	return changed(resource.TimeOff)(s.app.CancelTimeOff(ctx, id[0], id[1], id[2], fresh(req.GetEtag()), req.GetValidateOnly()))
 }
 
-// fresh is the check of an etag that a request gave in a field; none where it gave none.
-func fresh(field, tag string) app.Fresh {
+// fresh is the check of an etag that a request gave; none where it gave none.
+func fresh(tag string) app.Fresh {
 	if tag == "" {
 		return nil
 	}
-	return func(revision int64) error { return etag.Check(field, tag, revision) }
+	return func(revision int64) error { return etag.Check("etag", tag, revision) }
 }

@@ -40,7 +40,7 @@ func seedID(workspace, number int) uuid.UUID {
 	return id
 }
 
-// Every member has 20 former schedules and one that holds, 10 zones, and 40 times off over ten years.
+// Every member has 20 former schedules and one that holds, 10 zones, 40 times off over ten years, and 20 layers of each kind over four.
 const seedSQL = `
 INSERT INTO members SELECT s.ws, s.id, 'M', 'm' || s.n, 'UTC', 2, 2, 1, 1 FROM seed_ids s;
 INSERT INTO member_times SELECT ws, id, 5 FROM seed_ids;
@@ -54,6 +54,8 @@ INSERT INTO member_zones SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '2020-01-0
 		CASE WHEN v < 9 THEN '2020-01-01'::timestamptz + (v + 1) * interval '180 days' END, 1 FROM seed_ids s, generate_series(0, 9) v;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
+INSERT INTO layers SELECT s.ws, s.id, gen_random_uuid(), k, 'n', 'UTC', '[]', t::date, t::date + 2, NULL, NULL, t, NULL, t - interval '1 day', t + interval '5 days'
+		FROM seed_ids s, generate_series(0, 19) v, unnest(ARRAY['TRAVEL', 'DATE_OVERRIDE', 'FOCUS_BLOCK']) k, LATERAL (SELECT '2022-12-07'::timestamptz + v * interval '80 days' AS t) x;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
 		FROM (SELECT DISTINCT ws FROM seed_ids) w, generate_series(1, 500) v;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
@@ -94,7 +96,7 @@ func seed(t *testing.T) *seeded {
 
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
-	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "teams", "team_members"}
+	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers", "teams", "team_members"}
 }
 
 // requireIndexPlans explains every statement since the last look.
@@ -120,6 +122,8 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, found[member].Schedules, 1, "what is over is not read")
 		require.Len(t, found[member].Zones, 1)
 		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
+		require.LessOrEqual(t, len(found[member].Layers), 6)
+		require.NotEmpty(t, found[member].Layers)
 		require.Len(t, found[member].Defaults, 1)
 		s.requireIndexPlans(t)
 	}
@@ -137,6 +141,11 @@ func TestIndexPlans(t *testing.T) {
 		offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, offs.Items, 5)
+		layers, err := s.store.Layers(ctx, s.ws, member, domain.Travel, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, layers.Items, 5)
+		_, err = s.store.Layer(ctx, s.ws, member, domain.Travel, layers.Items[0].ID)
+		require.NoError(t, err)
 		defaults, err := s.store.DefaultSchedules(ctx, s.ws, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, defaults.Items, 5)
@@ -162,7 +171,13 @@ func (s *seeded) writes(t *testing.T, member uuid.UUID) {
 		require.NoError(t, err)
 		schedule := domain.Schedule{Member: member, ID: uuid.Must(uuid.NewV7()), Zone: "UTC", Start: from, CreateTime: from}
 		off := domain.TimeOff{Member: member, ID: uuid.Must(uuid.NewV7()), Kind: domain.Sick, State: domain.Approved, AllDay: true, CreateTime: from, UpdateTime: from}
+		travel := domain.Layer{Member: member, ID: uuid.Must(uuid.NewV7()), Kind: domain.Travel, Dated: true, First: dateOf(from), Last: dateOf(from), CreateTime: from, DeleteTime: from}
+		_, err = tx.LayerOver(ctx, travel)
+		require.NoError(t, err)
+		_, err = tx.CountInheriting(ctx, from)
+		require.NoError(t, err)
 		for _, step := range []error{
+			tx.AddLayer(ctx, travel), tx.DeleteLayer(ctx, travel),
 			tx.AddSchedule(ctx, schedule), tx.AddTimeOff(ctx, off), tx.SaveTimeOff(ctx, off), tx.SeeZone(ctx, member, 9),
 			tx.MoveZone(ctx, member, domain.ZonePeriod{Zone: "UTC", Start: from, Seen: 10}),
 			tx.AddDefaultSchedule(ctx, domain.DefaultSchedule{ID: uuid.Must(uuid.NewV7()), Version: 1000, CreateTime: from}),

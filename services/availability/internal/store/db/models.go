@@ -17,6 +17,25 @@ type DefaultSchedule struct {
 	EffectiveDate time.Time
 	Version       int64
 	CreateTime    time.Time
+	HolidayRegion string
+}
+
+type Layer struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	LayerID     uuid.UUID
+	Kind        string
+	DisplayName string
+	TimeZone    string
+	Windows     []byte
+	FirstDate   *time.Time
+	LastDate    *time.Time
+	StartTime   *time.Time
+	EndTime     *time.Time
+	CreateTime  time.Time
+	DeleteTime  *time.Time
+	LowerTime   time.Time
+	UpperTime   time.Time
 }
 
 type Member struct {
@@ -118,6 +137,7 @@ type WorkingSchedule struct {
 	StartTime     time.Time
 	EndTime       *time.Time
 	CreateTime    time.Time
+	HolidayRegion string
 }
 
 type Workspace struct {

@@ -8,22 +8,58 @@ import (
 
 // The ce-type of each event of meridian.availability.v1.
 const (
+	// DateOverrideCreatedType is the ce-type of DateOverrideCreated.
+	DateOverrideCreatedType = "meridian.availability.v1.DateOverrideCreated"
+	// DateOverrideDeletedType is the ce-type of DateOverrideDeleted.
+	DateOverrideDeletedType = "meridian.availability.v1.DateOverrideDeleted"
 	// DefaultScheduleChangedType is the ce-type of DefaultScheduleChanged.
 	DefaultScheduleChangedType = "meridian.availability.v1.DefaultScheduleChanged"
+	// FocusBlockCreatedType is the ce-type of FocusBlockCreated.
+	FocusBlockCreatedType = "meridian.availability.v1.FocusBlockCreated"
+	// FocusBlockDeletedType is the ce-type of FocusBlockDeleted.
+	FocusBlockDeletedType = "meridian.availability.v1.FocusBlockDeleted"
 	// ScheduleChangedType is the ce-type of ScheduleChanged.
 	ScheduleChangedType = "meridian.availability.v1.ScheduleChanged"
 	// TimeOffApprovedType is the ce-type of TimeOffApproved.
 	TimeOffApprovedType = "meridian.availability.v1.TimeOffApproved"
 	// TimeOffCancelledType is the ce-type of TimeOffCancelled.
 	TimeOffCancelledType = "meridian.availability.v1.TimeOffCancelled"
+	// TravelCreatedType is the ce-type of TravelCreated.
+	TravelCreatedType = "meridian.availability.v1.TravelCreated"
+	// TravelDeletedType is the ce-type of TravelDeleted.
+	TravelDeletedType = "meridian.availability.v1.TravelDeleted"
 	// WorkingTimeChangedType is the ce-type of WorkingTimeChanged.
 	WorkingTimeChangedType = "meridian.availability.v1.WorkingTimeChanged"
 )
+
+// DateOverrideCreatedSubject is the subject of DateOverrideCreated in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func DateOverrideCreatedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.date_override.created"
+}
+
+// DateOverrideDeletedSubject is the subject of DateOverrideDeleted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func DateOverrideDeletedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.date_override.deleted"
+}
 
 // DefaultScheduleChangedSubject is the subject of DefaultScheduleChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func DefaultScheduleChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.default_schedule.changed"
+}
+
+// FocusBlockCreatedSubject is the subject of FocusBlockCreated in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func FocusBlockCreatedSubject(workspace string) string {
+	return "own." + workspace + ".availability.focus_block.created"
+}
+
+// FocusBlockDeletedSubject is the subject of FocusBlockDeleted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func FocusBlockDeletedSubject(workspace string) string {
+	return "own." + workspace + ".availability.focus_block.deleted"
 }
 
 // ScheduleChangedSubject is the subject of ScheduleChanged in a workspace, given as its lower-case UUID;
@@ -44,6 +80,18 @@ func TimeOffCancelledSubject(workspace string) string {
 	return "own." + workspace + ".availability.time_off.cancelled"
 }
 
+// TravelCreatedSubject is the subject of TravelCreated in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TravelCreatedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.travel.created"
+}
+
+// TravelDeletedSubject is the subject of TravelDeleted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TravelDeletedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.travel.deleted"
+}
+
 // WorkingTimeChangedSubject is the subject of WorkingTimeChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func WorkingTimeChangedSubject(workspace string) string {
@@ -53,10 +101,16 @@ func WorkingTimeChangedSubject(workspace string) string {
 // PublishedEvents lists an empty message of each event of this package, in the order of their subjects.
 func PublishedEvents() []proto.Message {
 	return []proto.Message{
+		(*DateOverrideCreated)(nil),
+		(*DateOverrideDeleted)(nil),
 		(*DefaultScheduleChanged)(nil),
+		(*FocusBlockCreated)(nil),
+		(*FocusBlockDeleted)(nil),
 		(*ScheduleChanged)(nil),
 		(*TimeOffApproved)(nil),
 		(*TimeOffCancelled)(nil),
+		(*TravelCreated)(nil),
+		(*TravelDeleted)(nil),
 		(*WorkingTimeChanged)(nil),
 	}
 }

@@ -165,7 +165,9 @@ type TimeOff struct {
 	// When it was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// What the request would do, in answer to `validate_only` alone.
+	Preview       *Preview `protobuf:"bytes,13,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,11 +286,18 @@ func (x *TimeOff) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *TimeOff) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
 var File_meridian_availability_v1_time_off_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_time_off_proto_rawDesc = "" +
 	"\n" +
-	"'meridian/availability/v1/time_off.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\x80\a\n" +
+	"'meridian/availability/v1/time_off.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a&meridian/availability/v1/preview.proto\"\xc2\a\n" +
 	"\aTimeOff\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12L\n" +
@@ -307,7 +316,8 @@ const file_meridian_availability_v1_time_off_proto_rawDesc = "" +
 	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"M\n" +
+	"updateTime\x12@\n" +
+	"\apreview\x18\r \x01(\v2!.meridian.availability.v1.PreviewB\x03\xe0A\x03R\apreview\"M\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bVACATION\x10\x01\x12\b\n" +
@@ -341,6 +351,7 @@ var file_meridian_availability_v1_time_off_proto_goTypes = []any{
 	(*TimeOff)(nil),               // 2: meridian.availability.v1.TimeOff
 	(*date.Date)(nil),             // 3: google.type.Date
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*Preview)(nil),               // 5: meridian.availability.v1.Preview
 }
 var file_meridian_availability_v1_time_off_proto_depIdxs = []int32{
 	0, // 0: meridian.availability.v1.TimeOff.kind:type_name -> meridian.availability.v1.TimeOff.Kind
@@ -351,11 +362,12 @@ var file_meridian_availability_v1_time_off_proto_depIdxs = []int32{
 	1, // 5: meridian.availability.v1.TimeOff.state:type_name -> meridian.availability.v1.TimeOff.State
 	4, // 6: meridian.availability.v1.TimeOff.create_time:type_name -> google.protobuf.Timestamp
 	4, // 7: meridian.availability.v1.TimeOff.update_time:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	5, // 8: meridian.availability.v1.TimeOff.preview:type_name -> meridian.availability.v1.Preview
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_time_off_proto_init() }
@@ -363,6 +375,7 @@ func file_meridian_availability_v1_time_off_proto_init() {
 	if File_meridian_availability_v1_time_off_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_preview_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
