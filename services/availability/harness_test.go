@@ -52,9 +52,12 @@ type world struct {
 	overrides availabilityv1.DateOverrideServiceClient
 	focuses   availabilityv1.FocusBlockServiceClient
 	holidays  availabilityv1.HolidayServiceClient
-	app       *app.App
-	box       *outbox.Outbox
-	wakes     chan struct{}
+
+	delegations availabilityv1.DelegationServiceClient
+
+	app   *app.App
+	box   *outbox.Outbox
+	wakes chan struct{}
 }
 
 // directory stands for the directory that is asked before a member is said not to be there.
@@ -106,6 +109,7 @@ func newWorld(t *testing.T) *world {
 	w.overrides = availabilityv1.NewDateOverrideServiceClient(w.conn)
 	w.focuses = availabilityv1.NewFocusBlockServiceClient(w.conn)
 	w.holidays = availabilityv1.NewHolidayServiceClient(w.conn)
+	w.delegations = availabilityv1.NewDelegationServiceClient(w.conn)
 	return w
 }
 

@@ -43,9 +43,9 @@ func backends() []backend {
 		}},
 		{name: "availability", target: func(c Config) string { return c.AvailabilityAddr }, registers: []rest.Register{
 			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterDateOverrideServiceHandler,
-			availabilitygw.RegisterFocusBlockServiceHandler, availabilitygw.RegisterHolidayServiceHandler,
-			availabilitygw.RegisterScheduleServiceHandler, availabilitygw.RegisterTimeOffServiceHandler,
-			availabilitygw.RegisterTravelServiceHandler,
+			availabilitygw.RegisterDelegationServiceHandler, availabilitygw.RegisterFocusBlockServiceHandler,
+			availabilitygw.RegisterHolidayServiceHandler, availabilitygw.RegisterScheduleServiceHandler,
+			availabilitygw.RegisterTimeOffServiceHandler, availabilitygw.RegisterTravelServiceHandler,
 		}},
 		{name: "tasks", target: func(c Config) string { return c.TasksAddr }, registers: []rest.Register{
 			tasksgw.RegisterHandoffServiceHandler, tasksgw.RegisterProjectServiceHandler, tasksgw.RegisterTaskServiceHandler,

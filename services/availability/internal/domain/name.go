@@ -37,6 +37,11 @@ func LayerName(ws, member uuid.UUID, kind LayerKind, layer uuid.UUID) string {
 	return MemberName(ws, member) + "/" + kind.collection() + "/" + layer.String()
 }
 
+// DelegationName is the resource name of a delegation.
+func DelegationName(ws, member, delegation uuid.UUID) string {
+	return MemberName(ws, member) + "/delegations/" + delegation.String()
+}
+
 // TeamName is the resource name of a team.
 func TeamName(ws, team uuid.UUID) string { return WorkspaceName(ws) + "/teams/" + team.String() }
 

@@ -34,6 +34,8 @@ type Record struct {
 	Schedules []Schedule
 	Defaults  []DefaultSchedule
 	TimeOffs  []TimeOff
+	// Delegations are those by which others act for them.
+	Delegations []Delegation
 	// Layers are those that lie over the hours, in the order they were made.
 	Layers []Layer
 	// From and Until are the range of which all that matters is known.

@@ -19,4 +19,5 @@ func Register(server grpc.ServiceRegistrar, a *app.App) {
 	availabilityv1.RegisterDateOverrideServiceServer(server, &dateOverrides{app: a})
 	availabilityv1.RegisterFocusBlockServiceServer(server, &focusBlocks{app: a})
 	availabilityv1.RegisterHolidayServiceServer(server, &publicHolidays{})
+	availabilityv1.RegisterDelegationServiceServer(server, &delegations{app: a})
 }

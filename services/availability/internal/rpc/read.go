@@ -24,15 +24,16 @@ import (
 
 // The names of this service, and those of the directory that it refers to.
 var (
-	memberPattern    = resname.MustPattern("workspaces/{workspace}/members/{member}")
-	effectivePattern = resname.MustPattern("workspaces/{workspace}/members/{member}/effectiveSchedule")
-	schedulePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
-	defaultPattern   = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
-	timeOffPattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
-	travelPattern    = resname.MustPattern("workspaces/{workspace}/members/{member}/travels/{travel}")
-	overridePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/dateOverrides/{date_override}")
-	focusPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}/focusBlocks/{focus_block}")
-	coveragePattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
+	memberPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}")
+	effectivePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/effectiveSchedule")
+	schedulePattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
+	defaultPattern    = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
+	timeOffPattern    = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
+	delegationPattern = resname.MustPattern("workspaces/{workspace}/members/{member}/delegations/{delegation}")
+	travelPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}/travels/{travel}")
+	overridePattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/dateOverrides/{date_override}")
+	focusPattern      = resname.MustPattern("workspaces/{workspace}/members/{member}/focusBlocks/{focus_block}")
+	coveragePattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
 )
 
 // The page sizes of lists.

@@ -56,6 +56,8 @@ INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NU
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
 INSERT INTO layers SELECT s.ws, s.id, gen_random_uuid(), k, 'n', 'UTC', '[]', t::date, t::date + 2, NULL, NULL, t, NULL, t - interval '1 day', t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 19) v, unnest(ARRAY['TRAVEL', 'DATE_OVERRIDE', 'FOCUS_BLOCK']) k, LATERAL (SELECT '2022-12-07'::timestamptz + v * interval '80 days' AS t) x;
+INSERT INTO delegations SELECT s.ws, s.id, gen_random_uuid(), s.ws, '{ASKS}', NULL, t, t + interval '5 days', t
+		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
 		FROM (SELECT DISTINCT ws FROM seed_ids) w, generate_series(1, 500) v;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
@@ -96,7 +98,7 @@ func seed(t *testing.T) *seeded {
 
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
-	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers", "teams", "team_members"}
+	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers", "delegations", "teams", "team_members"}
 }
 
 // requireIndexPlans explains every statement since the last look.
@@ -124,6 +126,7 @@ func TestIndexPlans(t *testing.T) {
 		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
 		require.LessOrEqual(t, len(found[member].Layers), 6)
 		require.NotEmpty(t, found[member].Layers)
+		require.LessOrEqual(t, len(found[member].Delegations), 2)
 		require.Len(t, found[member].Defaults, 1)
 		s.requireIndexPlans(t)
 	}
@@ -145,6 +148,11 @@ func TestIndexPlans(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, layers.Items, 5)
 		_, err = s.store.Layer(ctx, s.ws, member, domain.Travel, layers.Items[0].ID)
+		require.NoError(t, err)
+		acting, err := s.store.Delegations(ctx, s.ws, member, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, acting.Items, 5)
+		_, err = s.store.Delegation(ctx, s.ws, member, acting.Items[0].ID)
 		require.NoError(t, err)
 		defaults, err := s.store.DefaultSchedules(ctx, s.ws, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
@@ -176,8 +184,13 @@ func (s *seeded) writes(t *testing.T, member uuid.UUID) {
 		require.NoError(t, err)
 		_, err = tx.CountInheriting(ctx, from)
 		require.NoError(t, err)
+		acting := domain.Delegation{
+			Member: member, ID: uuid.Must(uuid.NewV7()), Delegate: s.members[8], Kinds: []domain.DelegationKind{domain.Asks},
+			Start: from, CreateTime: from, DeleteTime: until,
+		}
 		for _, step := range []error{
 			tx.AddLayer(ctx, travel), tx.DeleteLayer(ctx, travel),
+			tx.AddDelegation(ctx, acting), tx.EndDelegation(ctx, acting),
 			tx.AddSchedule(ctx, schedule), tx.AddTimeOff(ctx, off), tx.SaveTimeOff(ctx, off), tx.SeeZone(ctx, member, 9),
 			tx.MoveZone(ctx, member, domain.ZonePeriod{Zone: "UTC", Start: from, Seen: 10}),
 			tx.AddDefaultSchedule(ctx, domain.DefaultSchedule{ID: uuid.Must(uuid.NewV7()), Version: 1000, CreateTime: from}),

@@ -57,6 +57,14 @@ func payloadOf(event domain.Event) (proto.Message, error) {
 		return layerCreated(e), nil
 	case domain.LayerDeleted:
 		return layerDeleted(e), nil
+	case domain.DelegationChanged:
+		ended := e.Delegation
+		if !ended.DeleteTime.IsZero() {
+			ended.End = ended.DeleteTime
+		}
+		return &availabilityv1.DelegationChanged{
+			Delegation: resource.Delegation(ended), Member: domain.MemberName(ended.Workspace, ended.Member), Version: e.Version,
+		}, nil
 	default:
 		return nil, fmt.Errorf("wire: the event %T has no message", event)
 	}

@@ -20,6 +20,19 @@ type DefaultSchedule struct {
 	HolidayRegion string
 }
 
+type Delegation struct {
+	WorkspaceID  uuid.UUID
+	MemberID     uuid.UUID
+	DelegationID uuid.UUID
+	DelegateID   uuid.UUID
+	Kinds        []string
+	TimeOffID    *uuid.UUID
+	StartTime    *time.Time
+	EndTime      *time.Time
+	CreateTime   time.Time
+	DeleteTime   *time.Time
+}
+
 type Layer struct {
 	WorkspaceID uuid.UUID
 	MemberID    uuid.UUID
@@ -49,6 +62,7 @@ type Member struct {
 	Kind        int16
 	Version     int64
 	Email       string
+	ManagerID   uuid.UUID
 }
 
 type MemberTime struct {

@@ -14,6 +14,8 @@ const (
 	DateOverrideDeletedType = "meridian.availability.v1.DateOverrideDeleted"
 	// DefaultScheduleChangedType is the ce-type of DefaultScheduleChanged.
 	DefaultScheduleChangedType = "meridian.availability.v1.DefaultScheduleChanged"
+	// DelegationChangedType is the ce-type of DelegationChanged.
+	DelegationChangedType = "meridian.availability.v1.DelegationChanged"
 	// FocusBlockCreatedType is the ce-type of FocusBlockCreated.
 	FocusBlockCreatedType = "meridian.availability.v1.FocusBlockCreated"
 	// FocusBlockDeletedType is the ce-type of FocusBlockDeleted.
@@ -48,6 +50,12 @@ func DateOverrideDeletedSubject(workspace string) string {
 // "*" stands for every workspace.
 func DefaultScheduleChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.default_schedule.changed"
+}
+
+// DelegationChangedSubject is the subject of DelegationChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func DelegationChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.delegation.changed"
 }
 
 // FocusBlockCreatedSubject is the subject of FocusBlockCreated in a workspace, given as its lower-case UUID;
@@ -104,6 +112,7 @@ func PublishedEvents() []proto.Message {
 		(*DateOverrideCreated)(nil),
 		(*DateOverrideDeleted)(nil),
 		(*DefaultScheduleChanged)(nil),
+		(*DelegationChanged)(nil),
 		(*FocusBlockCreated)(nil),
 		(*FocusBlockDeleted)(nil),
 		(*ScheduleChanged)(nil),

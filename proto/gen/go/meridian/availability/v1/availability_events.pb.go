@@ -353,6 +353,70 @@ func (x *TimeOffCancelled) GetVersion() int64 {
 	return 0
 }
 
+// Who acts for a member changed: a delegation was made, or ended. Whoever routes something to the member asks again.
+type DelegationChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delegation as it stands. `end_time` is when it was ended, where it was.
+	Delegation *Delegation `protobuf:"bytes,1,opt,name=delegation,proto3" json:"delegation,omitempty"`
+	// Who is acted for.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DelegationChanged) Reset() {
+	*x = DelegationChanged{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DelegationChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DelegationChanged) ProtoMessage() {}
+
+func (x *DelegationChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DelegationChanged.ProtoReflect.Descriptor instead.
+func (*DelegationChanged) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DelegationChanged) GetDelegation() *Delegation {
+	if x != nil {
+		return x.Delegation
+	}
+	return nil
+}
+
+func (x *DelegationChanged) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *DelegationChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // A member is to be in another zone for a while.
 type TravelCreated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -368,7 +432,7 @@ type TravelCreated struct {
 
 func (x *TravelCreated) Reset() {
 	*x = TravelCreated{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[5]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -380,7 +444,7 @@ func (x *TravelCreated) String() string {
 func (*TravelCreated) ProtoMessage() {}
 
 func (x *TravelCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[5]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -393,7 +457,7 @@ func (x *TravelCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TravelCreated.ProtoReflect.Descriptor instead.
 func (*TravelCreated) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{5}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TravelCreated) GetTravel() *Travel {
@@ -432,7 +496,7 @@ type TravelDeleted struct {
 
 func (x *TravelDeleted) Reset() {
 	*x = TravelDeleted{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +508,7 @@ func (x *TravelDeleted) String() string {
 func (*TravelDeleted) ProtoMessage() {}
 
 func (x *TravelDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +521,7 @@ func (x *TravelDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TravelDeleted.ProtoReflect.Descriptor instead.
 func (*TravelDeleted) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{6}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TravelDeleted) GetTravel() *Travel {
@@ -496,7 +560,7 @@ type DateOverrideCreated struct {
 
 func (x *DateOverrideCreated) Reset() {
 	*x = DateOverrideCreated{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +572,7 @@ func (x *DateOverrideCreated) String() string {
 func (*DateOverrideCreated) ProtoMessage() {}
 
 func (x *DateOverrideCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +585,7 @@ func (x *DateOverrideCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DateOverrideCreated.ProtoReflect.Descriptor instead.
 func (*DateOverrideCreated) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{7}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DateOverrideCreated) GetDateOverride() *DateOverride {
@@ -560,7 +624,7 @@ type DateOverrideDeleted struct {
 
 func (x *DateOverrideDeleted) Reset() {
 	*x = DateOverrideDeleted{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -572,7 +636,7 @@ func (x *DateOverrideDeleted) String() string {
 func (*DateOverrideDeleted) ProtoMessage() {}
 
 func (x *DateOverrideDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -585,7 +649,7 @@ func (x *DateOverrideDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DateOverrideDeleted.ProtoReflect.Descriptor instead.
 func (*DateOverrideDeleted) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{8}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DateOverrideDeleted) GetDateOverride() *DateOverride {
@@ -624,7 +688,7 @@ type FocusBlockCreated struct {
 
 func (x *FocusBlockCreated) Reset() {
 	*x = FocusBlockCreated{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +700,7 @@ func (x *FocusBlockCreated) String() string {
 func (*FocusBlockCreated) ProtoMessage() {}
 
 func (x *FocusBlockCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +713,7 @@ func (x *FocusBlockCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FocusBlockCreated.ProtoReflect.Descriptor instead.
 func (*FocusBlockCreated) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{9}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FocusBlockCreated) GetFocusBlock() *FocusBlock {
@@ -688,7 +752,7 @@ type FocusBlockDeleted struct {
 
 func (x *FocusBlockDeleted) Reset() {
 	*x = FocusBlockDeleted{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[10]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +764,7 @@ func (x *FocusBlockDeleted) String() string {
 func (*FocusBlockDeleted) ProtoMessage() {}
 
 func (x *FocusBlockDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[10]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +777,7 @@ func (x *FocusBlockDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FocusBlockDeleted.ProtoReflect.Descriptor instead.
 func (*FocusBlockDeleted) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{10}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FocusBlockDeleted) GetFocusBlock() *FocusBlock {
@@ -741,7 +805,7 @@ var File_meridian_availability_v1_availability_events_proto protoreflect.FileDes
 
 const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\n" +
-	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,meridian/availability/v1/date_override.proto\x1a*meridian/availability/v1/focus_block.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a%meridian/availability/v1/travel.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
+	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,meridian/availability/v1/date_override.proto\x1a)meridian/availability/v1/delegation.proto\x1a*meridian/availability/v1/focus_block.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a%meridian/availability/v1/travel.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
 	"\x0fScheduleChanged\x12T\n" +
 	"\x10working_schedule\x18\x01 \x01(\v2).meridian.availability.v1.WorkingScheduleR\x0fworkingSchedule\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
@@ -768,7 +832,15 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion:H\xb2\xbb\x18D\n" +
-	"\btime_off\x12\tcancelled\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.2\"\xb7\x01\n" +
+	"\btime_off\x12\tcancelled\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.2\"\xcf\x01\n" +
+	"\x11DelegationChanged\x12D\n" +
+	"\n" +
+	"delegation\x18\x01 \x01(\v2$.meridian.availability.v1.DelegationR\n" +
+	"delegation\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:B\xb2\xbb\x18>\n" +
+	"\n" +
+	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3\"\xb7\x01\n" +
 	"\rTravelCreated\x128\n" +
 	"\x06travel\x18\x01 \x01(\v2 .meridian.availability.v1.TravelR\x06travel\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
@@ -815,45 +887,48 @@ func file_meridian_availability_v1_availability_events_proto_rawDescGZIP() []byt
 	return file_meridian_availability_v1_availability_events_proto_rawDescData
 }
 
-var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*ScheduleChanged)(nil),        // 0: meridian.availability.v1.ScheduleChanged
 	(*DefaultScheduleChanged)(nil), // 1: meridian.availability.v1.DefaultScheduleChanged
 	(*WorkingTimeChanged)(nil),     // 2: meridian.availability.v1.WorkingTimeChanged
 	(*TimeOffApproved)(nil),        // 3: meridian.availability.v1.TimeOffApproved
 	(*TimeOffCancelled)(nil),       // 4: meridian.availability.v1.TimeOffCancelled
-	(*TravelCreated)(nil),          // 5: meridian.availability.v1.TravelCreated
-	(*TravelDeleted)(nil),          // 6: meridian.availability.v1.TravelDeleted
-	(*DateOverrideCreated)(nil),    // 7: meridian.availability.v1.DateOverrideCreated
-	(*DateOverrideDeleted)(nil),    // 8: meridian.availability.v1.DateOverrideDeleted
-	(*FocusBlockCreated)(nil),      // 9: meridian.availability.v1.FocusBlockCreated
-	(*FocusBlockDeleted)(nil),      // 10: meridian.availability.v1.FocusBlockDeleted
-	(*WorkingSchedule)(nil),        // 11: meridian.availability.v1.WorkingSchedule
-	(*DefaultSchedule)(nil),        // 12: meridian.availability.v1.DefaultSchedule
-	(*timestamppb.Timestamp)(nil),  // 13: google.protobuf.Timestamp
-	(*TimeOff)(nil),                // 14: meridian.availability.v1.TimeOff
-	(*Travel)(nil),                 // 15: meridian.availability.v1.Travel
-	(*DateOverride)(nil),           // 16: meridian.availability.v1.DateOverride
-	(*FocusBlock)(nil),             // 17: meridian.availability.v1.FocusBlock
+	(*DelegationChanged)(nil),      // 5: meridian.availability.v1.DelegationChanged
+	(*TravelCreated)(nil),          // 6: meridian.availability.v1.TravelCreated
+	(*TravelDeleted)(nil),          // 7: meridian.availability.v1.TravelDeleted
+	(*DateOverrideCreated)(nil),    // 8: meridian.availability.v1.DateOverrideCreated
+	(*DateOverrideDeleted)(nil),    // 9: meridian.availability.v1.DateOverrideDeleted
+	(*FocusBlockCreated)(nil),      // 10: meridian.availability.v1.FocusBlockCreated
+	(*FocusBlockDeleted)(nil),      // 11: meridian.availability.v1.FocusBlockDeleted
+	(*WorkingSchedule)(nil),        // 12: meridian.availability.v1.WorkingSchedule
+	(*DefaultSchedule)(nil),        // 13: meridian.availability.v1.DefaultSchedule
+	(*timestamppb.Timestamp)(nil),  // 14: google.protobuf.Timestamp
+	(*TimeOff)(nil),                // 15: meridian.availability.v1.TimeOff
+	(*Delegation)(nil),             // 16: meridian.availability.v1.Delegation
+	(*Travel)(nil),                 // 17: meridian.availability.v1.Travel
+	(*DateOverride)(nil),           // 18: meridian.availability.v1.DateOverride
+	(*FocusBlock)(nil),             // 19: meridian.availability.v1.FocusBlock
 }
 var file_meridian_availability_v1_availability_events_proto_depIdxs = []int32{
-	11, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
-	12, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
-	13, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
-	13, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
-	14, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
-	14, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
-	15, // 6: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
-	15, // 7: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
-	16, // 8: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
-	16, // 9: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
-	17, // 10: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
-	17, // 11: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	12, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
+	13, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
+	14, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
+	14, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
+	15, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
+	15, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
+	16, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
+	17, // 7: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
+	17, // 8: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
+	18, // 9: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
+	18, // 10: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
+	19, // 11: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	19, // 12: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_events_proto_init() }
@@ -862,6 +937,7 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 		return
 	}
 	file_meridian_availability_v1_date_override_proto_init()
+	file_meridian_availability_v1_delegation_proto_init()
 	file_meridian_availability_v1_focus_block_proto_init()
 	file_meridian_availability_v1_schedule_proto_init()
 	file_meridian_availability_v1_time_off_proto_init()
@@ -872,7 +948,7 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_events_proto_rawDesc), len(file_meridian_availability_v1_availability_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
