@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/page"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
@@ -24,10 +25,15 @@ func (a *App) Layer(ctx context.Context, ws, member uuid.UUID, kind domain.Layer
 		return domain.Layer{}, err
 	case !l.DeleteTime.IsZero():
 		return domain.Layer{}, fault.NotFoundName(l.ResourceName())
-	case !seesReasons(caller, member):
+	case !seesNames(caller, member):
 		return l.Public(), nil
 	}
 	return l, nil
+}
+
+// seesNames says whether a caller may know what a member's focus blocks are for: the member, and administrators.
+func seesNames(caller auth.Caller, member uuid.UUID) bool {
+	return caller.Member == member || caller.Role >= auth.Admin
 }
 
 // Layers lists a member's layers of a kind, the newest first, without deleted ones.
@@ -46,7 +52,7 @@ func (a *App) Layers(
 	if err != nil {
 		return none, err
 	}
-	if !seesReasons(caller, member) {
+	if !seesNames(caller, member) {
 		for i := range found.Items {
 			found.Items[i] = found.Items[i].Public()
 		}

@@ -23,7 +23,9 @@ func (p Person) layers() (worktime.Layers, error) {
 		l.Holidays = append(l.Holidays, p.holidays(s.Region, known)...)
 	}
 	for _, t := range p.TimeOffs {
-		l.Absences = append(l.Absences, t.absence())
+		if t.counts() {
+			l.Absences = append(l.Absences, t.absence())
+		}
 	}
 	for i := range p.Layers {
 		if err := p.Layers[i].lay(&l); err != nil {

@@ -24,6 +24,8 @@ type Record struct {
 	// Name is what people call them; Active says whether they can be reached at all.
 	Name   string
 	Active bool
+	// Manager is whom they report to; uuid.Nil for nobody.
+	Manager uuid.UUID
 	// Version counts the changes of their working time.
 	Version int64
 	// Zone is that of their profile as the projection has it, WorkspaceZone their workspace's.

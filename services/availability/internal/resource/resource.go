@@ -44,11 +44,40 @@ func TimeOff(t domain.TimeOff) *availabilityv1.TimeOff {
 		Note:  t.Note,
 		State: availabilityv1.TimeOff_State(availabilityv1.TimeOff_State_value[string(t.State)]),
 		Etag:  etag.Of(t.Revision), CreateTime: Timestamp(t.CreateTime), UpdateTime: Timestamp(t.UpdateTime),
+		DecideTime: Timestamp(t.DecideTime), DeclineReason: t.DeclineReason,
+	}
+	if t.DecidedBy != uuid.Nil {
+		out.DecidedBy = domain.MemberName(t.Workspace, t.DecidedBy)
 	}
 	if t.AllDay {
 		out.StartDate, out.EndDate = Date(t.First), Date(t.Last)
 	} else {
 		out.StartTime, out.EndTime = Timestamp(t.Start), Timestamp(t.End)
+	}
+	return out
+}
+
+// TimeOffPolicy is the resource of how a workspace gives time off.
+func TimeOffPolicy(p domain.TimeOffPolicy) *availabilityv1.TimeOffPolicy {
+	out := &availabilityv1.TimeOffPolicy{
+		Name: domain.TimeOffPolicyName(p.Workspace), Etag: etag.Of(p.Revision), UpdateTime: Timestamp(p.UpdateTime),
+	}
+	for _, kind := range p.Approval {
+		out.ApprovalKinds = append(out.ApprovalKinds, availabilityv1.TimeOff_Kind(availabilityv1.TimeOff_Kind_value[string(kind)]))
+	}
+	return out
+}
+
+// OverlapChoice is the resource of a time to meet that was chosen.
+func OverlapChoice(c domain.OverlapChoice) *availabilityv1.OverlapChoice {
+	out := &availabilityv1.OverlapChoice{
+		Name: domain.OverlapChoiceName(c.Workspace, c.ID), Uid: c.ID.String(), StartTime: Timestamp(c.Start), EndTime: Timestamp(c.End),
+		OutsideMinutes: int32(c.Total), Chooser: domain.MemberName(c.Workspace, c.Chooser), CreateTime: Timestamp(c.CreateTime),
+	}
+	for _, b := range c.Burdens {
+		out.Members = append(out.Members, &availabilityv1.MemberBurden{
+			Member: domain.MemberName(c.Workspace, b.Member), OutsideMinutes: int32(b.Minutes),
+		})
 	}
 	return out
 }

@@ -88,5 +88,5 @@ func (s *dateOverrides) DeleteDateOverride(ctx context.Context, req *availabilit
 		return nil, err
 	}
 	return changed(resource.DateOverride)(s.app.DeleteLayer(
-		ctx, id[0], id[1], domain.DateOverride, id[2], fresh(req.GetEtag()), req.GetValidateOnly()))
+		ctx, id[0], id[1], domain.DateOverride, id[2], fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }

@@ -102,7 +102,7 @@ func (s *delegations) DeleteDelegation(ctx context.Context, req *availabilityv1.
 	if err != nil {
 		return nil, err
 	}
-	return &emptypb.Empty{}, s.app.DeleteDelegation(ctx, id[0], id[1], id[2], fresh(req.GetEtag()))
+	return &emptypb.Empty{}, s.app.DeleteDelegation(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag()))
 }
 
 // ResolveDelegates implements availabilityv1.DelegationServiceServer.

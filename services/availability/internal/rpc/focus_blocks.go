@@ -101,5 +101,5 @@ func (s *focusBlocks) DeleteFocusBlock(ctx context.Context, req *availabilityv1.
 		return nil, err
 	}
 	return changed(resource.FocusBlock)(s.app.DeleteLayer(
-		ctx, id[0], id[1], domain.FocusBlock, id[2], fresh(req.GetEtag()), req.GetValidateOnly()))
+		ctx, id[0], id[1], domain.FocusBlock, id[2], fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }

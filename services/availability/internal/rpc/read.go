@@ -29,6 +29,8 @@ var (
 	schedulePattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
 	defaultPattern    = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
 	timeOffPattern    = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
+	choicePattern     = resname.MustPattern("workspaces/{workspace}/overlapChoices/{overlap_choice}")
+	policyPattern     = resname.MustPattern("workspaces/{workspace}/timeOffPolicy")
 	delegationPattern = resname.MustPattern("workspaces/{workspace}/members/{member}/delegations/{delegation}")
 	travelPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}/travels/{travel}")
 	overridePattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/dateOverrides/{date_override}")

@@ -80,5 +80,5 @@ func (s *travels) DeleteTravel(ctx context.Context, req *availabilityv1.DeleteTr
 		return nil, err
 	}
 	return changed(resource.Travel)(s.app.DeleteLayer(
-		ctx, id[0], id[1], domain.Travel, id[2], fresh(req.GetEtag()), req.GetValidateOnly()))
+		ctx, id[0], id[1], domain.Travel, id[2], fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }

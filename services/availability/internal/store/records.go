@@ -70,7 +70,7 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 	found := make(map[uuid.UUID]domain.Record, len(people))
 	for _, p := range people {
 		found[p.MemberID] = domain.Record{
-			Workspace: ws, Member: p.MemberID, Name: p.DisplayName, Active: p.Active, Version: p.Version,
+			Workspace: ws, Member: p.MemberID, Name: p.DisplayName, Active: p.Active, Manager: p.ManagerID, Version: p.Version,
 			Zone: p.TimeZone, WorkspaceZone: p.WorkspaceZone, Zones: zones[p.MemberID], Schedules: own[p.MemberID],
 			Defaults: defaults, TimeOffs: off[p.MemberID], Delegations: acting[p.MemberID],
 			Layers: over[p.MemberID], From: from, Until: until,

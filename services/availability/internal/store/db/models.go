@@ -81,6 +81,26 @@ type MemberZone struct {
 	Seen        int64
 }
 
+type OverlapBurden struct {
+	WorkspaceID uuid.UUID
+	ChoiceID    uuid.UUID
+	Place       int16
+	MemberID    uuid.UUID
+	Minutes     int32
+	CreateTime  time.Time
+}
+
+type OverlapChoice struct {
+	WorkspaceID    uuid.UUID
+	ChoiceID       uuid.UUID
+	StartTime      time.Time
+	EndTime        time.Time
+	OutsideMinutes int32
+	ChooserID      uuid.UUID
+	CreateTime     time.Time
+	DeleteTime     *time.Time
+}
+
 type ProjectionState struct {
 	One           bool
 	StreamCreated time.Time
@@ -123,22 +143,33 @@ type TeamMember struct {
 }
 
 type TimeOff struct {
-	WorkspaceID uuid.UUID
-	MemberID    uuid.UUID
-	TimeOffID   uuid.UUID
-	Kind        string
-	Note        string
-	FirstDate   *time.Time
-	LastDate    *time.Time
-	StartTime   *time.Time
-	EndTime     *time.Time
-	State       string
-	Revision    int64
-	CreateTime  time.Time
-	UpdateTime  time.Time
-	CancelTime  *time.Time
-	LowerTime   time.Time
-	UpperTime   time.Time
+	WorkspaceID   uuid.UUID
+	MemberID      uuid.UUID
+	TimeOffID     uuid.UUID
+	Kind          string
+	Note          string
+	FirstDate     *time.Time
+	LastDate      *time.Time
+	StartTime     *time.Time
+	EndTime       *time.Time
+	State         string
+	Revision      int64
+	CreateTime    time.Time
+	UpdateTime    time.Time
+	CancelTime    *time.Time
+	LowerTime     time.Time
+	UpperTime     time.Time
+	Requested     bool
+	DecidedByID   *uuid.UUID
+	DecideTime    *time.Time
+	DeclineReason string
+}
+
+type TimeOffPolicy struct {
+	WorkspaceID   uuid.UUID
+	ApprovalKinds []string
+	Revision      int64
+	UpdateTime    time.Time
 }
 
 type WorkingSchedule struct {

@@ -20,12 +20,22 @@ const (
 	FocusBlockCreatedType = "meridian.availability.v1.FocusBlockCreated"
 	// FocusBlockDeletedType is the ce-type of FocusBlockDeleted.
 	FocusBlockDeletedType = "meridian.availability.v1.FocusBlockDeleted"
+	// OverlapChosenType is the ce-type of OverlapChosen.
+	OverlapChosenType = "meridian.availability.v1.OverlapChosen"
+	// OverlapWithdrawnType is the ce-type of OverlapWithdrawn.
+	OverlapWithdrawnType = "meridian.availability.v1.OverlapWithdrawn"
 	// ScheduleChangedType is the ce-type of ScheduleChanged.
 	ScheduleChangedType = "meridian.availability.v1.ScheduleChanged"
 	// TimeOffApprovedType is the ce-type of TimeOffApproved.
 	TimeOffApprovedType = "meridian.availability.v1.TimeOffApproved"
 	// TimeOffCancelledType is the ce-type of TimeOffCancelled.
 	TimeOffCancelledType = "meridian.availability.v1.TimeOffCancelled"
+	// TimeOffDeclinedType is the ce-type of TimeOffDeclined.
+	TimeOffDeclinedType = "meridian.availability.v1.TimeOffDeclined"
+	// TimeOffRequestedType is the ce-type of TimeOffRequested.
+	TimeOffRequestedType = "meridian.availability.v1.TimeOffRequested"
+	// TimeOffPolicyChangedType is the ce-type of TimeOffPolicyChanged.
+	TimeOffPolicyChangedType = "meridian.availability.v1.TimeOffPolicyChanged"
 	// TravelCreatedType is the ce-type of TravelCreated.
 	TravelCreatedType = "meridian.availability.v1.TravelCreated"
 	// TravelDeletedType is the ce-type of TravelDeleted.
@@ -70,6 +80,18 @@ func FocusBlockDeletedSubject(workspace string) string {
 	return "own." + workspace + ".availability.focus_block.deleted"
 }
 
+// OverlapChosenSubject is the subject of OverlapChosen in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func OverlapChosenSubject(workspace string) string {
+	return "evt." + workspace + ".availability.overlap.chosen"
+}
+
+// OverlapWithdrawnSubject is the subject of OverlapWithdrawn in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func OverlapWithdrawnSubject(workspace string) string {
+	return "evt." + workspace + ".availability.overlap.withdrawn"
+}
+
 // ScheduleChangedSubject is the subject of ScheduleChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func ScheduleChangedSubject(workspace string) string {
@@ -86,6 +108,24 @@ func TimeOffApprovedSubject(workspace string) string {
 // "*" stands for every workspace.
 func TimeOffCancelledSubject(workspace string) string {
 	return "own." + workspace + ".availability.time_off.cancelled"
+}
+
+// TimeOffDeclinedSubject is the subject of TimeOffDeclined in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffDeclinedSubject(workspace string) string {
+	return "own." + workspace + ".availability.time_off.declined"
+}
+
+// TimeOffRequestedSubject is the subject of TimeOffRequested in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffRequestedSubject(workspace string) string {
+	return "own." + workspace + ".availability.time_off.requested"
+}
+
+// TimeOffPolicyChangedSubject is the subject of TimeOffPolicyChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffPolicyChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.time_off_policy.changed"
 }
 
 // TravelCreatedSubject is the subject of TravelCreated in a workspace, given as its lower-case UUID;
@@ -115,9 +155,14 @@ func PublishedEvents() []proto.Message {
 		(*DelegationChanged)(nil),
 		(*FocusBlockCreated)(nil),
 		(*FocusBlockDeleted)(nil),
+		(*OverlapChosen)(nil),
+		(*OverlapWithdrawn)(nil),
 		(*ScheduleChanged)(nil),
 		(*TimeOffApproved)(nil),
 		(*TimeOffCancelled)(nil),
+		(*TimeOffDeclined)(nil),
+		(*TimeOffRequested)(nil),
+		(*TimeOffPolicyChanged)(nil),
 		(*TravelCreated)(nil),
 		(*TravelDeleted)(nil),
 		(*WorkingTimeChanged)(nil),
