@@ -137,7 +137,7 @@ func TestDefaultHoursAreToldOfTheWorkspace(t *testing.T) {
 	require.Equal(t, timestamppb.New(epoch).AsTime(), made[0].GetCreateTime().AsTime())
 }
 
-// Every event that the protos declare for this service was in the stories above.
+// Every event that the protos declare for this service was in the stories above, or in those of layers.
 func TestTheStoryHasEveryEvent(t *testing.T) {
 	t.Parallel()
 	var declared []string
@@ -148,6 +148,7 @@ func TestTheStoryHasEveryEvent(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"ScheduleChanged", "DefaultScheduleChanged", "WorkingTimeChanged", "TimeOffApproved", "TimeOffCancelled",
+		"TravelCreated", "TravelDeleted", "DateOverrideCreated", "DateOverrideDeleted", "FocusBlockCreated", "FocusBlockDeleted",
 		"TimeOffRequested", "TimeOffDeclined", "TimeOffPolicyChanged", "DelegationChanged", "OverlapChosen", "OverlapWithdrawn",
 	}, declared)
 }

@@ -48,6 +48,10 @@ type world struct {
 	ask       availabilityv1.AvailabilityServiceClient
 	schedules availabilityv1.ScheduleServiceClient
 	timeOffs  availabilityv1.TimeOffServiceClient
+	travels   availabilityv1.TravelServiceClient
+	overrides availabilityv1.DateOverrideServiceClient
+	focuses   availabilityv1.FocusBlockServiceClient
+	holidays  availabilityv1.HolidayServiceClient
 
 	delegations availabilityv1.DelegationServiceClient
 
@@ -101,6 +105,10 @@ func newWorld(t *testing.T) *world {
 	w.ask = availabilityv1.NewAvailabilityServiceClient(w.conn)
 	w.schedules = availabilityv1.NewScheduleServiceClient(w.conn)
 	w.timeOffs = availabilityv1.NewTimeOffServiceClient(w.conn)
+	w.travels = availabilityv1.NewTravelServiceClient(w.conn)
+	w.overrides = availabilityv1.NewDateOverrideServiceClient(w.conn)
+	w.focuses = availabilityv1.NewFocusBlockServiceClient(w.conn)
+	w.holidays = availabilityv1.NewHolidayServiceClient(w.conn)
 	w.delegations = availabilityv1.NewDelegationServiceClient(w.conn)
 	return w
 }
@@ -219,7 +227,11 @@ func (w *world) timeline(by person, member, start, end string) []string {
 func lines(m *availabilityv1.MemberAvailability) []string {
 	var all []string
 	for _, i := range m.GetIntervals() {
-		all = append(all, i.GetStartTime().AsTime().Format(time.RFC3339)+" "+i.GetEndTime().AsTime().Format(time.RFC3339)+" "+i.GetKind().String())
+		line := i.GetStartTime().AsTime().Format(time.RFC3339) + " " + i.GetEndTime().AsTime().Format(time.RFC3339) + " " + i.GetKind().String()
+		if name := i.GetDisplayName(); name != "" {
+			line += " " + name
+		}
+		all = append(all, line)
 	}
 	return all
 }

@@ -119,8 +119,6 @@ const mostConfirmed = 20
 // people are the members of a workspace with their layers, as far as they matter between two instants. Those who seem not to
 // be there, or not to be active, are asked about first.
 func (a *App) people(ctx context.Context, ws uuid.UUID, members []uuid.UUID, from, until time.Time) (domain.People, error) {
-	// Working days begin before the instant that is asked about, in zones that are ahead and behind.
-	const margin = 4 * 24 * time.Hour
 	from, until = from.Add(-margin), until.Add(margin)
 	records, err := a.store.Records(ctx, ws, members, from, until)
 	if err != nil {

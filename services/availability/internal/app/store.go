@@ -39,6 +39,9 @@ type Store interface {
 	TimeOffPolicy(ctx context.Context, ws uuid.UUID) (domain.TimeOffPolicy, error)
 	Manager(ctx context.Context, ws, member uuid.UUID) (uuid.UUID, error)
 
+	// Layer returns a layer of a member, deleted or not; Layers all of a kind that are not deleted, the newest first.
+	Layer(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, layer uuid.UUID) (domain.Layer, error)
+	Layers(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, p Page) (page.Result[domain.Layer, Cursor], error)
 	// Delegation returns a delegation of a member that was not deleted, Delegations them all, the newest first.
 	Delegation(ctx context.Context, ws, member, delegation uuid.UUID) (domain.Delegation, error)
 	Delegations(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.Delegation, Cursor], error)
@@ -102,6 +105,16 @@ type Tx interface {
 	// AddOverlapChoice adds a choice, EndOverlapChoice takes it back.
 	AddOverlapChoice(ctx context.Context, c domain.OverlapChoice) error
 	EndOverlapChoice(ctx context.Context, choice uuid.UUID, at time.Time) error
+
+	// Layer is Store.Layer of a locked member.
+	Layer(ctx context.Context, member uuid.UUID, kind domain.LayerKind, layer uuid.UUID) (domain.Layer, error)
+	// LayerOver returns a layer that is of the kind of another, not deleted, and has one of its dates; nil for none.
+	LayerOver(ctx context.Context, l domain.Layer) (*domain.Layer, error)
+	// AddLayer adds a layer, DeleteLayer keeps when it was deleted.
+	AddLayer(ctx context.Context, l domain.Layer) error
+	DeleteLayer(ctx context.Context, l domain.Layer) error
+	// CountInheriting is how many ACTIVE members have no hours of their own at an instant.
+	CountInheriting(ctx context.Context, at time.Time) (int, error)
 
 	// OpenZone returns the zone that the profile of a locked member has now; false for none yet.
 	OpenZone(ctx context.Context, member uuid.UUID) (domain.ZonePeriod, bool, error)

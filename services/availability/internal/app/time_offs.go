@@ -63,84 +63,92 @@ type NewTimeOff struct {
 }
 
 // CreateTimeOff takes time off for a member, or asks for it: of a kind that needs an approval, unless it is taken by one who
-// decides.
-func (a *App) CreateTimeOff(ctx context.Context, ws, member uuid.UUID, in NewTimeOff) (domain.TimeOff, error) {
+// decides. With dry it says what that would do.
+func (a *App) CreateTimeOff(ctx context.Context, ws, member uuid.UUID, in NewTimeOff, dry bool) (Outcome[domain.TimeOff], error) {
+	none := Outcome[domain.TimeOff]{}
 	caller, err := a.caller(ctx, ws)
 	if err != nil {
-		return domain.TimeOff{}, err
+		return none, err
 	}
 	id, err := newID()
 	if err != nil {
-		return domain.TimeOff{}, err
+		return none, err
 	}
-	t := domain.TimeOff{
+	wanted := domain.TimeOff{
 		Workspace: ws, Member: member, ID: id, Kind: in.Kind, Note: in.Note, AllDay: in.AllDay, First: in.First, Last: in.Last,
 		Start: in.Start.Truncate(time.Microsecond), End: in.End.Truncate(time.Microsecond),
 	}
-	var made domain.TimeOff
-	prior, err := a.changeTime(ctx, ws, member, domain.TimeOffName(ws, member, id),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			person, err := lockedPerson(ctx, tx, member, now)
+	made, prior, err := changeTime(ctx, a, ws, member, domain.TimeOffName(ws, member, id), dry,
+		func(ctx context.Context, c *change) (domain.TimeOff, []domain.Event, error) {
+			before, err := c.person(ctx, wanted)
 			if err != nil {
-				return nil, err
+				return wanted, nil, err
 			}
-			policy, err := tx.TimeOffPolicy(ctx)
+			policy, err := c.TimeOffPolicy(ctx)
 			if err != nil {
-				return nil, err
+				return wanted, nil, err
 			}
-			t.Asked = policy.Asks(t.Kind) && !decides(caller, member, person.Manager)
-			t, events, err := domain.NewTimeOff(t, person, m, now)
+			wanted.Asked = policy.Asks(wanted.Kind) && !decides(caller, member, before.Manager)
+			t, events, err := domain.NewTimeOff(wanted, before, &c.MemberTime, c.now)
 			if err != nil {
-				return nil, err
+				return wanted, nil, err
 			}
-			made = t
-			return events, tx.AddTimeOff(ctx, t)
+			if err := c.foresee(before.Record, before.WithTimeOff(t)); err != nil {
+				return wanted, nil, err
+			}
+			return t, events, c.AddTimeOff(ctx, t)
 		})
 	if err != nil || prior == "" {
 		return made, err
 	}
 	if id, err = madeBefore(prior); err != nil {
-		return domain.TimeOff{}, err
+		return none, err
 	}
-	return a.store.TimeOff(ctx, ws, member, id)
+	made.Item, err = a.store.TimeOff(ctx, ws, member, id)
+	return made, err
 }
 
-// lockedPerson is a locked member, with all the hours that will be in force.
-func lockedPerson(ctx context.Context, tx Tx, member uuid.UUID, now time.Time) (domain.Person, error) {
-	record, err := tx.Record(ctx, member, now, now)
+// person is the member, with all that lies over their hours until a time off is over.
+func (c *change) person(ctx context.Context, t domain.TimeOff) (domain.Person, error) {
+	_, until := t.Reaches()
+	record, err := c.record(ctx, until)
 	if err != nil {
 		return domain.Person{}, err
 	}
 	return record.Lay()
 }
 
-// CancelTimeOff takes a time off back; what of it has passed stays.
-func (a *App) CancelTimeOff(ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh) (domain.TimeOff, error) {
-	return a.changeTimeOff(ctx, ws, member, timeOff, fresh,
+// CancelTimeOff takes a time off back, or with dry says what that would do; what of it has passed stays.
+func (a *App) CancelTimeOff(
+	ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh, dry bool,
+) (Outcome[domain.TimeOff], error) {
+	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, dry,
 		func(t *domain.TimeOff, p domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
 			return t.Cancel(p.Calendar, m, now)
 		})
 }
 
 // ApproveTimeOff has a request count from now on.
-func (a *App) ApproveTimeOff(ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh) (domain.TimeOff, error) {
+func (a *App) ApproveTimeOff(ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh) (Outcome[domain.TimeOff], error) {
 	caller, err := a.decider(ctx, ws, member)
 	if err != nil {
-		return domain.TimeOff{}, err
+		return Outcome[domain.TimeOff]{}, err
 	}
-	return a.changeTimeOff(ctx, ws, member, timeOff, fresh,
+	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, false,
 		func(t *domain.TimeOff, p domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
 			return t.Approve(caller.Member, p.Calendar, m, now)
 		})
 }
 
 // DeclineTimeOff refuses a request.
-func (a *App) DeclineTimeOff(ctx context.Context, ws, member, timeOff uuid.UUID, reason string, fresh Fresh) (domain.TimeOff, error) {
+func (a *App) DeclineTimeOff(
+	ctx context.Context, ws, member, timeOff uuid.UUID, reason string, fresh Fresh,
+) (Outcome[domain.TimeOff], error) {
 	caller, err := a.decider(ctx, ws, member)
 	if err != nil {
-		return domain.TimeOff{}, err
+		return Outcome[domain.TimeOff]{}, err
 	}
-	return a.changeTimeOff(ctx, ws, member, timeOff, fresh,
+	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, false,
 		func(t *domain.TimeOff, _ domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
 			return t.Decline(caller.Member, reason, m, now)
 		})
@@ -148,35 +156,36 @@ func (a *App) DeclineTimeOff(ctx context.Context, ws, member, timeOff uuid.UUID,
 
 // changeTimeOff is the frame of every change of a time off that is there.
 func (a *App) changeTimeOff(
-	ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh,
+	ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh, dry bool,
 	rule func(t *domain.TimeOff, p domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error),
-) (domain.TimeOff, error) {
-	var changed domain.TimeOff
-	_, err := a.changeTime(ctx, ws, member, domain.TimeOffName(ws, member, timeOff),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			t, err := tx.TimeOff(ctx, member, timeOff)
+) (Outcome[domain.TimeOff], error) {
+	changed, prior, err := changeTime(ctx, a, ws, member, domain.TimeOffName(ws, member, timeOff), dry,
+		func(ctx context.Context, c *change) (domain.TimeOff, []domain.Event, error) {
+			t, err := c.TimeOff(ctx, member, timeOff)
 			if err != nil {
-				return nil, err
+				return t, nil, err
 			}
-			changed = t
 			if err := fresh.check(t.Revision); err != nil {
-				return nil, err
+				return t, nil, err
 			}
-			person, err := lockedPerson(ctx, tx, member, now)
+			before, err := c.person(ctx, t)
 			if err != nil {
-				return nil, err
+				return t, nil, err
 			}
-			events, err := rule(&t, person, m, now)
-			if err != nil || len(events) == 0 {
-				return nil, err
+			events, err := rule(&t, before, &c.MemberTime, c.now)
+			if err != nil {
+				return t, nil, err
 			}
-			changed = t
-			return events, tx.SaveTimeOff(ctx, t)
+			if err := c.foresee(before.Record, before.WithTimeOff(t)); err != nil || len(events) == 0 {
+				return t, nil, err
+			}
+			return t, events, c.SaveTimeOff(ctx, t)
 		})
-	if err != nil || changed.ID != uuid.Nil {
+	if err != nil || prior == "" {
 		return changed, err
 	}
-	return a.store.TimeOff(ctx, ws, member, timeOff) // an equal request did it
+	changed.Item, err = a.store.TimeOff(ctx, ws, member, timeOff) // an equal request did it
+	return changed, err
 }
 
 // TimeOffRequests lists what waits for the caller's approval, the newest first.

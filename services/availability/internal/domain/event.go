@@ -40,6 +40,18 @@ type TimeOffCancelled struct {
 	Version int64
 }
 
+// LayerCreated says that a layer was laid over a member's hours. Its aggregate is the member's working time.
+type LayerCreated struct {
+	Layer   Layer
+	Version int64
+}
+
+// LayerDeleted says that a layer was taken away. Its aggregate is the member's working time.
+type LayerDeleted struct {
+	Layer   Layer
+	Version int64
+}
+
 // TimeOffRequested says that a time off waits for an approval, of Manager among others. Its aggregate is the member's
 // working time.
 type TimeOffRequested struct {
@@ -84,6 +96,8 @@ func (DefaultScheduleChanged) event() {}
 func (WorkingTimeChanged) event()     {}
 func (TimeOffApproved) event()        {}
 func (TimeOffCancelled) event()       {}
+func (LayerCreated) event()           {}
+func (LayerDeleted) event()           {}
 func (DelegationChanged) event()      {}
 func (OverlapChosen) event()          {}
 func (OverlapWithdrawn) event()       {}

@@ -32,6 +32,11 @@ func TimeOffName(ws, member, timeOff uuid.UUID) string {
 	return MemberName(ws, member) + "/timeOffs/" + timeOff.String()
 }
 
+// LayerName is the resource name of a layer over a member's hours.
+func LayerName(ws, member uuid.UUID, kind LayerKind, layer uuid.UUID) string {
+	return MemberName(ws, member) + "/" + kind.collection() + "/" + layer.String()
+}
+
 // TimeOffPolicyName is the resource name of how a workspace gives time off.
 func TimeOffPolicyName(ws uuid.UUID) string { return WorkspaceName(ws) + "/timeOffPolicy" }
 

@@ -1,4 +1,4 @@
-// Package resource writes hours and times off as the resources of the API, for answers and for events alike, and reads
+// Package resource writes hours, times off and the layers over hours as the resources of the API, for answers and for events alike, and reads
 // what both sides give: windows, dates and times of day.
 //
 // It promises that an event shows a thing exactly as a Get by its member would.
@@ -24,7 +24,7 @@ func Schedule(s domain.Schedule) *availabilityv1.WorkingSchedule {
 	return &availabilityv1.WorkingSchedule{
 		Name: domain.ScheduleName(s.Workspace, s.Member, s.ID), Uid: s.ID.String(), TimeZone: s.Zone, Windows: Windows(s.Windows),
 		EffectiveDate: Date(s.EffectiveDate), StartTime: Timestamp(s.Start), EndTime: Timestamp(s.End),
-		CreateTime: Timestamp(s.CreateTime),
+		CreateTime: Timestamp(s.CreateTime), HolidayRegion: s.Region,
 	}
 }
 
@@ -32,7 +32,7 @@ func Schedule(s domain.Schedule) *availabilityv1.WorkingSchedule {
 func DefaultSchedule(d domain.DefaultSchedule) *availabilityv1.DefaultSchedule {
 	return &availabilityv1.DefaultSchedule{
 		Name: domain.DefaultScheduleName(d.Workspace, d.ID), Uid: d.ID.String(), Windows: Windows(d.Windows),
-		EffectiveDate: Date(d.EffectiveDate), CreateTime: Timestamp(d.CreateTime),
+		EffectiveDate: Date(d.EffectiveDate), CreateTime: Timestamp(d.CreateTime), HolidayRegion: d.Region,
 	}
 }
 

@@ -32,6 +32,9 @@ var (
 	choicePattern     = resname.MustPattern("workspaces/{workspace}/overlapChoices/{overlap_choice}")
 	policyPattern     = resname.MustPattern("workspaces/{workspace}/timeOffPolicy")
 	delegationPattern = resname.MustPattern("workspaces/{workspace}/members/{member}/delegations/{delegation}")
+	travelPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}/travels/{travel}")
+	overridePattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/dateOverrides/{date_override}")
+	focusPattern      = resname.MustPattern("workspaces/{workspace}/members/{member}/focusBlocks/{focus_block}")
 	coveragePattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
 )
 

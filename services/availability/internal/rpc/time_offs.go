@@ -58,7 +58,7 @@ func (s *timeOffs) CreateTimeOff(ctx context.Context, req *availabilityv1.Create
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.TimeOff)(s.app.CreateTimeOff(ctx, id[0], id[1], wanted))
+	return made(resource.TimeOff)(s.app.CreateTimeOff(ctx, id[0], id[1], wanted, req.GetValidateOnly()))
 }
 
 // newTimeOff reads a time off: either both dates or both times.
@@ -96,7 +96,7 @@ func (s *timeOffs) CancelTimeOff(ctx context.Context, req *availabilityv1.Cancel
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.TimeOff)(s.app.CancelTimeOff(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag())))
+	return changed(resource.TimeOff)(s.app.CancelTimeOff(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }
 
 // fresh is the check of an etag that a request gave in a field; none where it gave none.
@@ -113,7 +113,7 @@ func (s *timeOffs) ApproveTimeOff(ctx context.Context, req *availabilityv1.Appro
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.TimeOff)(s.app.ApproveTimeOff(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag())))
+	return changed(resource.TimeOff)(s.app.ApproveTimeOff(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag())))
 }
 
 // DeclineTimeOff implements availabilityv1.TimeOffServiceServer.
@@ -122,7 +122,7 @@ func (s *timeOffs) DeclineTimeOff(ctx context.Context, req *availabilityv1.Decli
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.TimeOff)(s.app.DeclineTimeOff(ctx, id[0], id[1], id[2], req.GetReason(), fresh("etag", req.GetEtag())))
+	return changed(resource.TimeOff)(s.app.DeclineTimeOff(ctx, id[0], id[1], id[2], req.GetReason(), fresh("etag", req.GetEtag())))
 }
 
 // ListTimeOffRequests implements availabilityv1.TimeOffServiceServer.

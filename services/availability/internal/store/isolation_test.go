@@ -10,6 +10,7 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/services/availability/internal/app"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
 // The second wall: the store's own queries, naming one workspace's rows while another is set, find nothing.
@@ -30,6 +31,10 @@ func TestQueriesOfAnotherWorkspaceFindNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, own)
 	_, err = timeOffBy(ctx, q, s.ws, member, offs.Items[0].ID)
+	require.True(t, fault.Is(err, fault.NotFound))
+	layers, err := s.store.Layers(ctx, s.ws, member, domain.Travel, app.Page{Size: 1})
+	require.NoError(t, err)
+	_, err = layerBy(ctx, q, s.ws, member, domain.Travel, layers.Items[0].ID)
 	require.True(t, fault.Is(err, fault.NotFound))
 	_, found, err := openZone(ctx, q, s.ws, member)
 	require.NoError(t, err)

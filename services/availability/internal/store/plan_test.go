@@ -40,7 +40,7 @@ func seedID(workspace, number int) uuid.UUID {
 	return id
 }
 
-// Every member has 20 former schedules and one that holds, 10 zones, and 40 times off over ten years.
+// Every member has 20 former schedules and one that holds, 10 zones, 40 times off over ten years, and 20 layers of each kind over four.
 const seedSQL = `
 INSERT INTO members SELECT s.ws, s.id, 'M', 'm' || s.n, 'UTC', 2, 2, 1, 1 FROM seed_ids s;
 INSERT INTO member_times SELECT ws, id, 5 FROM seed_ids;
@@ -54,6 +54,8 @@ INSERT INTO member_zones SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '2020-01-0
 		CASE WHEN v < 9 THEN '2020-01-01'::timestamptz + (v + 1) * interval '180 days' END, 1 FROM seed_ids s, generate_series(0, 9) v;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
+INSERT INTO layers SELECT s.ws, s.id, gen_random_uuid(), k, 'n', 'UTC', '[]', t::date, t::date + 2, NULL, NULL, t, NULL, t - interval '1 day', t + interval '5 days'
+		FROM seed_ids s, generate_series(0, 19) v, unnest(ARRAY['TRAVEL', 'DATE_OVERRIDE', 'FOCUS_BLOCK']) k, LATERAL (SELECT '2022-12-07'::timestamptz + v * interval '80 days' AS t) x;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'REQUESTED', 1, t, t, NULL, t, t + interval '5 days', true
 		FROM seed_ids s, LATERAL (SELECT '2018-01-01'::timestamptz AS t) x WHERE s.n < 60;
 INSERT INTO overlap_choices SELECT (SELECT ws FROM seed_ids LIMIT 1), gen_random_uuid(), t, t + interval '1 hour', 60, gen_random_uuid(), t
@@ -103,7 +105,7 @@ func seed(t *testing.T) *seeded {
 
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
-	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "time_off_policies", "overlap_choices", "overlap_burdens", "delegations", "teams", "team_members"}
+	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers", "time_off_policies", "overlap_choices", "overlap_burdens", "delegations", "teams", "team_members"}
 }
 
 // requireIndexPlans explains every statement since the last look.
@@ -129,6 +131,8 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, found[member].Schedules, 1, "what is over is not read")
 		require.Len(t, found[member].Zones, 1)
 		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
+		require.LessOrEqual(t, len(found[member].Layers), 6)
+		require.NotEmpty(t, found[member].Layers)
 		require.LessOrEqual(t, len(found[member].Delegations), 2)
 		require.Len(t, found[member].Defaults, 1)
 		s.requireIndexPlans(t)
@@ -147,6 +151,11 @@ func TestIndexPlans(t *testing.T) {
 		offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, offs.Items, 5)
+		layers, err := s.store.Layers(ctx, s.ws, member, domain.Travel, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, layers.Items, 5)
+		_, err = s.store.Layer(ctx, s.ws, member, domain.Travel, layers.Items[0].ID)
+		require.NoError(t, err)
 		for _, manager := range []uuid.UUID{uuid.Nil, s.members[8]} {
 			waiting, err := s.store.TimeOffRequests(ctx, s.ws, manager, app.Page{Size: 5, After: after})
 			require.NoError(t, err)
@@ -196,6 +205,11 @@ func (s *seeded) writes(t *testing.T, member uuid.UUID) {
 		require.NoError(t, err)
 		schedule := domain.Schedule{Member: member, ID: uuid.Must(uuid.NewV7()), Zone: "UTC", Start: from, CreateTime: from}
 		off := domain.TimeOff{Member: member, ID: uuid.Must(uuid.NewV7()), Kind: domain.Sick, State: domain.Approved, AllDay: true, CreateTime: from, UpdateTime: from}
+		travel := domain.Layer{Member: member, ID: uuid.Must(uuid.NewV7()), Kind: domain.Travel, Dated: true, First: dateOf(from), Last: dateOf(from), CreateTime: from, DeleteTime: from}
+		_, err = tx.LayerOver(ctx, travel)
+		require.NoError(t, err)
+		_, err = tx.CountInheriting(ctx, from)
+		require.NoError(t, err)
 		acting := domain.Delegation{
 			Member: member, ID: uuid.Must(uuid.NewV7()), Delegate: s.members[8], Kinds: []domain.DelegationKind{domain.Asks},
 			Start: from, CreateTime: from, DeleteTime: until,
@@ -209,6 +223,7 @@ func (s *seeded) writes(t *testing.T, member uuid.UUID) {
 		_, err = tx.TimeOffPolicy(ctx)
 		require.NoError(t, err)
 		for _, step := range []error{
+			tx.AddLayer(ctx, travel), tx.DeleteLayer(ctx, travel),
 			tx.AddOverlapChoice(ctx, choice), tx.EndOverlapChoice(ctx, choice.ID, from),
 			tx.SaveTimeOffPolicy(ctx, domain.TimeOffPolicy{Approval: []domain.TimeOffKind{domain.Sick}, UpdateTime: from}),
 			tx.AddDelegation(ctx, acting), tx.EndDelegation(ctx, acting),

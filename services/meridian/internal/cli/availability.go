@@ -32,6 +32,12 @@ type AvailabilityCmd struct {
 	Approve  AvailabilityApproveCmd  `cmd:"" help:"Approve a request for time off."`
 	Decline  AvailabilityDeclineCmd  `cmd:"" help:"Decline a request for time off."`
 	Expect   AvailabilityExpectCmd   `cmd:"" help:"Before you send something: when will they see it, and when is an answer due?"`
+
+	Travel   AvailabilityTravelCmd   `cmd:"" help:"Be in another zone for some days: the hours stay, local to it."`
+	Day      AvailabilityDayCmd      `cmd:"" help:"Set the hours of one date, a holiday too."`
+	Focus    AvailabilityFocusCmd    `cmd:"" help:"Take no interruptions below HIGH, every week."`
+	Drop     AvailabilityDropCmd     `cmd:"" help:"Take a travel, the hours of a date or a focus block back."`
+	Holidays AvailabilityHolidaysCmd `cmd:"" help:"List the regions whose public holidays are known, or the holidays of one."`
 }
 
 // AvailabilityShowCmd shows a member's working time.
@@ -74,7 +80,7 @@ func (c *AvailabilityShowCmd) Run(ctx context.Context, client *Client, streams S
 			if i.GetKind() == availabilityv1.AvailabilityInterval_OFF {
 				continue
 			}
-			row(w, inZone(i.GetStartTime(), schedule.GetTimeZone()), inZone(i.GetEndTime(), schedule.GetTimeZone()), i.GetKind().String())
+			row(w, inZone(i.GetStartTime(), schedule.GetTimeZone()), inZone(i.GetEndTime(), schedule.GetTimeZone()), i.GetKind().String(), i.GetDisplayName())
 		}
 	})
 }
@@ -90,10 +96,12 @@ func (s *session) now(ctx context.Context, member string) (time.Time, error) {
 
 // AvailabilitySetCmd sets weekly hours.
 type AvailabilitySetCmd struct {
-	Member string   `arg:"" help:"The member (name, id, address or handle), or me."`
-	Zone   string   `required:"" help:"The IANA zone, such as America/Chicago."`
-	Hours  []string `arg:"" optional:"" help:"Windows such as 'Mon-Fri 09:00-17:00' or 'Sat,Sun 22:00-06:00'. None: no working time."`
-	From   string   `help:"The first local day, such as 2026-12-01." placeholder:"DATE"`
+	Member   string   `arg:"" help:"The member (name, id, address or handle), or me."`
+	Zone     string   `required:"" help:"The IANA zone, such as America/Chicago."`
+	Hours    []string `arg:"" optional:"" help:"Windows such as 'Mon-Fri 09:00-17:00' or 'Sat,Sun 22:00-06:00'. None: no working time."`
+	From     string   `help:"The first local day, such as 2026-12-01." placeholder:"DATE"`
+	Holidays string   `help:"The region whose public holidays are not worked, such as DE-BE." placeholder:"REGION"`
+	Preview  bool     `help:"Only show what it would change."`
 }
 
 // Run sets the hours.
@@ -106,7 +114,7 @@ func (c *AvailabilitySetCmd) Run(ctx context.Context, client *Client, streams St
 	if err != nil {
 		return err
 	}
-	schedule := &availabilityv1.WorkingSchedule{TimeZone: c.Zone}
+	schedule := &availabilityv1.WorkingSchedule{TimeZone: c.Zone, HolidayRegion: c.Holidays}
 	for _, text := range c.Hours {
 		window, err := hoursFrom(text)
 		if err != nil {
@@ -120,13 +128,14 @@ func (c *AvailabilitySetCmd) Run(ctx context.Context, client *Client, streams St
 		}
 	}
 	made, err := s.schedules.CreateWorkingSchedule(ctx, &availabilityv1.CreateWorkingScheduleRequest{
-		Parent: member, WorkingSchedule: schedule, RequestId: uuid.NewString(),
+		Parent: member, WorkingSchedule: schedule, RequestId: uuid.NewString(), ValidateOnly: c.Preview,
 	})
 	if err != nil {
 		return err
 	}
 	return s.print(made, func(w io.Writer) {
 		row(w, made.GetTimeZone(), hoursWords(made.GetWindows()), "from "+inZone(made.GetStartTime(), made.GetTimeZone()))
+		s.foreseen(ctx, w, member, made.GetPreview())
 	})
 }
 
@@ -137,6 +146,8 @@ type AvailabilityOffCmd struct {
 	Last   string `arg:"" help:"The last day off, itself included."`
 	Kind   string `help:"VACATION, SICK, PARENTAL or OTHER." enum:"VACATION,SICK,PARENTAL,OTHER" default:"VACATION"`
 	Note   string `help:"A private note."`
+
+	Preview bool `help:"Only show what it would change."`
 }
 
 // Run takes time off.
@@ -156,11 +167,16 @@ func (c *AvailabilityOffCmd) Run(ctx context.Context, client *Client, streams St
 	if off.EndDate, err = dateFrom("the last day", c.Last); err != nil {
 		return err
 	}
-	made, err := s.timeOffs.CreateTimeOff(ctx, &availabilityv1.CreateTimeOffRequest{Parent: member, TimeOff: off, RequestId: uuid.NewString()})
+	made, err := s.timeOffs.CreateTimeOff(ctx, &availabilityv1.CreateTimeOffRequest{
+		Parent: member, TimeOff: off, RequestId: uuid.NewString(), ValidateOnly: c.Preview,
+	})
 	if err != nil {
 		return err
 	}
-	return s.print(made, func(w io.Writer) { row(w, id(made.GetName()), made.GetState().String(), c.First, c.Last) })
+	return s.print(made, func(w io.Writer) {
+		row(w, id(made.GetName()), made.GetState().String(), c.First, c.Last)
+		s.foreseen(ctx, w, member, made.GetPreview())
+	})
 }
 
 // AvailabilityExpectCmd tells a sender what to expect.

@@ -49,6 +49,10 @@ type session struct {
 	schedules    availabilityv1.ScheduleServiceClient
 	timeOffs     availabilityv1.TimeOffServiceClient
 	delegations  availabilityv1.DelegationServiceClient
+	travels      availabilityv1.TravelServiceClient
+	overrides    availabilityv1.DateOverrideServiceClient
+	focuses      availabilityv1.FocusBlockServiceClient
+	holidays     availabilityv1.HolidayServiceClient
 	availability availabilityv1.AvailabilityServiceClient
 	projects     tasksv1.ProjectServiceClient
 	tasks        tasksv1.TaskServiceClient
@@ -96,6 +100,10 @@ func sessionOn(conn *restconn.Conn, out output) *session {
 		schedules:    availabilityv1.NewScheduleServiceClient(conn),
 		timeOffs:     availabilityv1.NewTimeOffServiceClient(conn),
 		delegations:  availabilityv1.NewDelegationServiceClient(conn),
+		travels:      availabilityv1.NewTravelServiceClient(conn),
+		overrides:    availabilityv1.NewDateOverrideServiceClient(conn),
+		focuses:      availabilityv1.NewFocusBlockServiceClient(conn),
+		holidays:     availabilityv1.NewHolidayServiceClient(conn),
 		availability: availabilityv1.NewAvailabilityServiceClient(conn),
 		projects:     tasksv1.NewProjectServiceClient(conn),
 		tasks:        tasksv1.NewTaskServiceClient(conn),

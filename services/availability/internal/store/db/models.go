@@ -17,6 +17,7 @@ type DefaultSchedule struct {
 	EffectiveDate time.Time
 	Version       int64
 	CreateTime    time.Time
+	HolidayRegion string
 }
 
 type Delegation struct {
@@ -30,6 +31,24 @@ type Delegation struct {
 	EndTime      *time.Time
 	CreateTime   time.Time
 	DeleteTime   *time.Time
+}
+
+type Layer struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	LayerID     uuid.UUID
+	Kind        string
+	DisplayName string
+	TimeZone    string
+	Windows     []byte
+	FirstDate   *time.Time
+	LastDate    *time.Time
+	StartTime   *time.Time
+	EndTime     *time.Time
+	CreateTime  time.Time
+	DeleteTime  *time.Time
+	LowerTime   time.Time
+	UpperTime   time.Time
 }
 
 type Member struct {
@@ -163,6 +182,7 @@ type WorkingSchedule struct {
 	StartTime     time.Time
 	EndTime       *time.Time
 	CreateTime    time.Time
+	HolidayRegion string
 }
 
 type Workspace struct {

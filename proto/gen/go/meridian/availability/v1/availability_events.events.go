@@ -8,10 +8,18 @@ import (
 
 // The ce-type of each event of meridian.availability.v1.
 const (
+	// DateOverrideCreatedType is the ce-type of DateOverrideCreated.
+	DateOverrideCreatedType = "meridian.availability.v1.DateOverrideCreated"
+	// DateOverrideDeletedType is the ce-type of DateOverrideDeleted.
+	DateOverrideDeletedType = "meridian.availability.v1.DateOverrideDeleted"
 	// DefaultScheduleChangedType is the ce-type of DefaultScheduleChanged.
 	DefaultScheduleChangedType = "meridian.availability.v1.DefaultScheduleChanged"
 	// DelegationChangedType is the ce-type of DelegationChanged.
 	DelegationChangedType = "meridian.availability.v1.DelegationChanged"
+	// FocusBlockCreatedType is the ce-type of FocusBlockCreated.
+	FocusBlockCreatedType = "meridian.availability.v1.FocusBlockCreated"
+	// FocusBlockDeletedType is the ce-type of FocusBlockDeleted.
+	FocusBlockDeletedType = "meridian.availability.v1.FocusBlockDeleted"
 	// OverlapChosenType is the ce-type of OverlapChosen.
 	OverlapChosenType = "meridian.availability.v1.OverlapChosen"
 	// OverlapWithdrawnType is the ce-type of OverlapWithdrawn.
@@ -28,9 +36,25 @@ const (
 	TimeOffRequestedType = "meridian.availability.v1.TimeOffRequested"
 	// TimeOffPolicyChangedType is the ce-type of TimeOffPolicyChanged.
 	TimeOffPolicyChangedType = "meridian.availability.v1.TimeOffPolicyChanged"
+	// TravelCreatedType is the ce-type of TravelCreated.
+	TravelCreatedType = "meridian.availability.v1.TravelCreated"
+	// TravelDeletedType is the ce-type of TravelDeleted.
+	TravelDeletedType = "meridian.availability.v1.TravelDeleted"
 	// WorkingTimeChangedType is the ce-type of WorkingTimeChanged.
 	WorkingTimeChangedType = "meridian.availability.v1.WorkingTimeChanged"
 )
+
+// DateOverrideCreatedSubject is the subject of DateOverrideCreated in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func DateOverrideCreatedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.date_override.created"
+}
+
+// DateOverrideDeletedSubject is the subject of DateOverrideDeleted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func DateOverrideDeletedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.date_override.deleted"
+}
 
 // DefaultScheduleChangedSubject is the subject of DefaultScheduleChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
@@ -42,6 +66,18 @@ func DefaultScheduleChangedSubject(workspace string) string {
 // "*" stands for every workspace.
 func DelegationChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.delegation.changed"
+}
+
+// FocusBlockCreatedSubject is the subject of FocusBlockCreated in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func FocusBlockCreatedSubject(workspace string) string {
+	return "own." + workspace + ".availability.focus_block.created"
+}
+
+// FocusBlockDeletedSubject is the subject of FocusBlockDeleted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func FocusBlockDeletedSubject(workspace string) string {
+	return "own." + workspace + ".availability.focus_block.deleted"
 }
 
 // OverlapChosenSubject is the subject of OverlapChosen in a workspace, given as its lower-case UUID;
@@ -92,6 +128,18 @@ func TimeOffPolicyChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.time_off_policy.changed"
 }
 
+// TravelCreatedSubject is the subject of TravelCreated in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TravelCreatedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.travel.created"
+}
+
+// TravelDeletedSubject is the subject of TravelDeleted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TravelDeletedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.travel.deleted"
+}
+
 // WorkingTimeChangedSubject is the subject of WorkingTimeChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func WorkingTimeChangedSubject(workspace string) string {
@@ -101,8 +149,12 @@ func WorkingTimeChangedSubject(workspace string) string {
 // PublishedEvents lists an empty message of each event of this package, in the order of their subjects.
 func PublishedEvents() []proto.Message {
 	return []proto.Message{
+		(*DateOverrideCreated)(nil),
+		(*DateOverrideDeleted)(nil),
 		(*DefaultScheduleChanged)(nil),
 		(*DelegationChanged)(nil),
+		(*FocusBlockCreated)(nil),
+		(*FocusBlockDeleted)(nil),
 		(*OverlapChosen)(nil),
 		(*OverlapWithdrawn)(nil),
 		(*ScheduleChanged)(nil),
@@ -111,6 +163,8 @@ func PublishedEvents() []proto.Message {
 		(*TimeOffDeclined)(nil),
 		(*TimeOffRequested)(nil),
 		(*TimeOffPolicyChanged)(nil),
+		(*TravelCreated)(nil),
+		(*TravelDeleted)(nil),
 		(*WorkingTimeChanged)(nil),
 	}
 }

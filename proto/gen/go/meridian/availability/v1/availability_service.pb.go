@@ -41,6 +41,10 @@ const (
 	AvailabilityInterval_OFF AvailabilityInterval_Kind = 2
 	// Time off that would have been working time.
 	AvailabilityInterval_TIME_OFF AvailabilityInterval_Kind = 3
+	// Working time in which the member takes no interruptions below HIGH.
+	AvailabilityInterval_UNINTERRUPTIBLE AvailabilityInterval_Kind = 4
+	// Weekly hours that are not worked for a public holiday; `display_name` says which.
+	AvailabilityInterval_HOLIDAY AvailabilityInterval_Kind = 5
 )
 
 // Enum value maps for AvailabilityInterval_Kind.
@@ -50,12 +54,16 @@ var (
 		1: "WORKING",
 		2: "OFF",
 		3: "TIME_OFF",
+		4: "UNINTERRUPTIBLE",
+		5: "HOLIDAY",
 	}
 	AvailabilityInterval_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
 		"WORKING":          1,
 		"OFF":              2,
 		"TIME_OFF":         3,
+		"UNINTERRUPTIBLE":  4,
+		"HOLIDAY":          5,
 	}
 )
 
@@ -300,7 +308,9 @@ type AvailabilityInterval struct {
 	// The first instant after it.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Whether the member works.
-	Kind          AvailabilityInterval_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=meridian.availability.v1.AvailabilityInterval_Kind" json:"kind,omitempty"`
+	Kind AvailabilityInterval_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=meridian.availability.v1.AvailabilityInterval_Kind" json:"kind,omitempty"`
+	// The holiday's name. Empty for other kinds.
+	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -354,6 +364,13 @@ func (x *AvailabilityInterval) GetKind() AvailabilityInterval_Kind {
 		return x.Kind
 	}
 	return AvailabilityInterval_KIND_UNSPECIFIED
+}
+
+func (x *AvailabilityInterval) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
 }
 
 // Request of QueryAvailability.
@@ -804,7 +821,8 @@ type NextReachableRequest struct {
 	Members []string `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
 	// From when. Now when not given.
 	AtTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at_time,json=atTime,proto3" json:"at_time,omitempty"`
-	// For what: URGENT reaches at once, always. NORMAL when not given.
+	// For what: URGENT reaches at once, always; HIGH in working time; the others in working time that is not
+	// uninterruptible. NORMAL when not given.
 	Urgency       v1.Notification_Urgency `protobuf:"varint,4,opt,name=urgency,proto3,enum=meridian.notifications.v1.Notification_Urgency" json:"urgency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -875,9 +893,10 @@ type Reachability struct {
 	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
 	// Whether they work at the instant asked for.
 	Working bool `protobuf:"varint,2,opt,name=working,proto3" json:"working,omitempty"`
-	// From when they may be reached: the instant asked for when they work then. Unset where `reason` says why.
+	// From when they may be reached with the urgency. Unset where `reason` says why.
 	ReachableTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=reachable_time,json=reachableTime,proto3" json:"reachable_time,omitempty"`
-	// The end of the working interval that holds `reachable_time`.
+	// Until when they may be reached from `reachable_time` on: the end of that working time, or of what of it is not
+	// uninterruptible.
 	UntilTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until_time,json=untilTime,proto3" json:"until_time,omitempty"`
 	// The start of the first window of their next working day after the instant asked for: when a digest comes. A working
 	// day belongs to the local date on which its first window starts. Unset where there is none within 90 days.
@@ -889,9 +908,12 @@ type Reachability struct {
 	// Why there is no instant: within 90 days they do not work, or there is no such member.
 	Reason Deadline_Reason `protobuf:"varint,8,opt,name=reason,proto3,enum=meridian.availability.v1.Deadline_Reason" json:"reason,omitempty"`
 	// The version of the member's working time that this was answered from, for who wants to prove a decision later.
-	Version       int64 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Version int64 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`
+	// When they next work, uninterruptible or not, and so what HIGH reaches them at: the instant asked for when they work
+	// then. Unset when not within 90 days.
+	NextWorkingTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=next_working_time,json=nextWorkingTime,proto3" json:"next_working_time,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Reachability) Reset() {
@@ -985,6 +1007,13 @@ func (x *Reachability) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *Reachability) GetNextWorkingTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextWorkingTime
+	}
+	return nil
 }
 
 // Response of NextReachable.
@@ -2300,17 +2329,20 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\fworking_time\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x12\xe0A\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\xba\xb7\x032\x00H\x00R\vworkingTime\x121\n" +
 	"\fworking_days\x18\x02 \x01(\x05B\f\xe0A\x01\xbaH\x06\x1a\x04\x18<(\x01H\x00R\vworkingDays\x12R\n" +
 	"\felapsed_time\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x12\xe0A\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\x8a\x8a\x0f2\x00H\x00R\velapsedTimeB\b\n" +
-	"\x06window\"\xa2\x02\n" +
+	"\x06window\"\xec\x02\n" +
 	"\x14AvailabilityInterval\x12>\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12L\n" +
-	"\x04kind\x18\x03 \x01(\x0e23.meridian.availability.v1.AvailabilityInterval.KindB\x03\xe0A\x03R\x04kind\"@\n" +
+	"\x04kind\x18\x03 \x01(\x0e23.meridian.availability.v1.AvailabilityInterval.KindB\x03\xe0A\x03R\x04kind\x12&\n" +
+	"\fdisplay_name\x18\x04 \x01(\tB\x03\xe0A\x03R\vdisplayName\"b\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aWORKING\x10\x01\x12\a\n" +
 	"\x03OFF\x10\x02\x12\f\n" +
-	"\bTIME_OFF\x10\x03\"\xeb\x02\n" +
+	"\bTIME_OFF\x10\x03\x12\x13\n" +
+	"\x0fUNINTERRUPTIBLE\x10\x04\x12\v\n" +
+	"\aHOLIDAY\x10\x05\"\xeb\x02\n" +
 	"\x18QueryAvailabilityRequest\x12S\n" +
 	"\x06parent\x18\x01 \x01(\tB;\xe0A\x02\xfaA\x14\n" +
 	"\x12meridian/Workspace\xbaH\x1er\x1c2\x1a^workspaces/[0-9a-f-]{36}$R\x06parent\x12r\n" +
@@ -2357,7 +2389,7 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\amembers\x18\x02 \x03(\tBX\xe0A\x02\xfaA\x11\n" +
 	"\x0fmeridian/Member\xbaH>\x92\x01;\b\x01\x10\xe8\a\"4r220^workspaces/[0-9a-f-]{36}/members/[0-9a-f-]{36}$R\amembers\x128\n" +
 	"\aat_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\x06atTime\x12V\n" +
-	"\aurgency\x18\x04 \x01(\x0e2/.meridian.notifications.v1.Notification.UrgencyB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\aurgency\"\xe9\x03\n" +
+	"\aurgency\x18\x04 \x01(\x0e2/.meridian.notifications.v1.Notification.UrgencyB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\aurgency\"\xb6\x04\n" +
 	"\fReachability\x12/\n" +
 	"\x06member\x18\x01 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
 	"\x0fmeridian/MemberR\x06member\x12\x1d\n" +
@@ -2369,7 +2401,9 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\bday_date\x18\x06 \x01(\v2\x11.google.type.DateB\x03\xe0A\x03R\adayDate\x12 \n" +
 	"\ttime_zone\x18\a \x01(\tB\x03\xe0A\x03R\btimeZone\x12F\n" +
 	"\x06reason\x18\b \x01(\x0e2).meridian.availability.v1.Deadline.ReasonB\x03\xe0A\x03R\x06reason\x12\x1d\n" +
-	"\aversion\x18\t \x01(\x03B\x03\xe0A\x03R\aversion\"^\n" +
+	"\aversion\x18\t \x01(\x03B\x03\xe0A\x03R\aversion\x12K\n" +
+	"\x11next_working_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0fnextWorkingTime\"^\n" +
 	"\x15NextReachableResponse\x12E\n" +
 	"\amembers\x18\x01 \x03(\v2&.meridian.availability.v1.ReachabilityB\x03\xe0A\x03R\amembers\"\x83\x03\n" +
 	"\x19ResolveExpectationRequest\x12S\n" +
@@ -2583,67 +2617,68 @@ var file_meridian_availability_v1_availability_service_proto_depIdxs = []int32{
 	33, // 19: meridian.availability.v1.Reachability.day_start_time:type_name -> google.protobuf.Timestamp
 	35, // 20: meridian.availability.v1.Reachability.day_date:type_name -> google.type.Date
 	1,  // 21: meridian.availability.v1.Reachability.reason:type_name -> meridian.availability.v1.Deadline.Reason
-	13, // 22: meridian.availability.v1.NextReachableResponse.members:type_name -> meridian.availability.v1.Reachability
-	34, // 23: meridian.availability.v1.ResolveExpectationRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
-	3,  // 24: meridian.availability.v1.ResolveExpectationRequest.window:type_name -> meridian.availability.v1.ResponseWindow
-	33, // 25: meridian.availability.v1.Expectation.next_working_time:type_name -> google.protobuf.Timestamp
-	33, // 26: meridian.availability.v1.Expectation.reached_time:type_name -> google.protobuf.Timestamp
-	33, // 27: meridian.availability.v1.Expectation.due_time:type_name -> google.protobuf.Timestamp
-	1,  // 28: meridian.availability.v1.Expectation.reason:type_name -> meridian.availability.v1.Deadline.Reason
-	16, // 29: meridian.availability.v1.ResolveExpectationResponse.expectations:type_name -> meridian.availability.v1.Expectation
-	33, // 30: meridian.availability.v1.FindOverlapRequest.start_time:type_name -> google.protobuf.Timestamp
-	33, // 31: meridian.availability.v1.FindOverlapRequest.end_time:type_name -> google.protobuf.Timestamp
-	32, // 32: meridian.availability.v1.FindOverlapRequest.min_duration:type_name -> google.protobuf.Duration
-	20, // 33: meridian.availability.v1.FindOverlapResponse.windows:type_name -> meridian.availability.v1.OverlapWindow
-	2,  // 34: meridian.availability.v1.FindOverlapResponse.reason:type_name -> meridian.availability.v1.FindOverlapResponse.Reason
-	21, // 35: meridian.availability.v1.FindOverlapResponse.next_working_intervals:type_name -> meridian.availability.v1.NextWorkingInterval
-	22, // 36: meridian.availability.v1.FindOverlapResponse.slots:type_name -> meridian.availability.v1.MeetingSlot
-	33, // 37: meridian.availability.v1.OverlapWindow.start_time:type_name -> google.protobuf.Timestamp
-	33, // 38: meridian.availability.v1.OverlapWindow.end_time:type_name -> google.protobuf.Timestamp
-	33, // 39: meridian.availability.v1.NextWorkingInterval.start_time:type_name -> google.protobuf.Timestamp
-	33, // 40: meridian.availability.v1.NextWorkingInterval.end_time:type_name -> google.protobuf.Timestamp
-	33, // 41: meridian.availability.v1.MeetingSlot.start_time:type_name -> google.protobuf.Timestamp
-	33, // 42: meridian.availability.v1.MeetingSlot.end_time:type_name -> google.protobuf.Timestamp
-	36, // 43: meridian.availability.v1.MeetingSlot.members:type_name -> meridian.availability.v1.MemberBurden
-	33, // 44: meridian.availability.v1.ChooseOverlapRequest.start_time:type_name -> google.protobuf.Timestamp
-	33, // 45: meridian.availability.v1.ChooseOverlapRequest.end_time:type_name -> google.protobuf.Timestamp
-	37, // 46: meridian.availability.v1.ListOverlapChoicesResponse.overlap_choices:type_name -> meridian.availability.v1.OverlapChoice
-	33, // 47: meridian.availability.v1.GetCoverageRequest.start_time:type_name -> google.protobuf.Timestamp
-	33, // 48: meridian.availability.v1.GetCoverageRequest.end_time:type_name -> google.protobuf.Timestamp
-	32, // 49: meridian.availability.v1.GetCoverageRequest.bucket:type_name -> google.protobuf.Duration
-	30, // 50: meridian.availability.v1.Coverage.buckets:type_name -> meridian.availability.v1.CoverageBucket
-	31, // 51: meridian.availability.v1.Coverage.gaps:type_name -> meridian.availability.v1.CoverageInterval
-	31, // 52: meridian.availability.v1.Coverage.thinnest:type_name -> meridian.availability.v1.CoverageInterval
-	33, // 53: meridian.availability.v1.CoverageBucket.start_time:type_name -> google.protobuf.Timestamp
-	33, // 54: meridian.availability.v1.CoverageBucket.end_time:type_name -> google.protobuf.Timestamp
-	32, // 55: meridian.availability.v1.CoverageBucket.working_time:type_name -> google.protobuf.Duration
-	33, // 56: meridian.availability.v1.CoverageInterval.start_time:type_name -> google.protobuf.Timestamp
-	33, // 57: meridian.availability.v1.CoverageInterval.end_time:type_name -> google.protobuf.Timestamp
-	5,  // 58: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
-	8,  // 59: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
-	12, // 60: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
-	15, // 61: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
-	18, // 62: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
-	23, // 63: meridian.availability.v1.AvailabilityService.ChooseOverlap:input_type -> meridian.availability.v1.ChooseOverlapRequest
-	24, // 64: meridian.availability.v1.AvailabilityService.GetOverlapChoice:input_type -> meridian.availability.v1.GetOverlapChoiceRequest
-	25, // 65: meridian.availability.v1.AvailabilityService.ListOverlapChoices:input_type -> meridian.availability.v1.ListOverlapChoicesRequest
-	27, // 66: meridian.availability.v1.AvailabilityService.DeleteOverlapChoice:input_type -> meridian.availability.v1.DeleteOverlapChoiceRequest
-	28, // 67: meridian.availability.v1.AvailabilityService.GetCoverage:input_type -> meridian.availability.v1.GetCoverageRequest
-	6,  // 68: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
-	11, // 69: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
-	14, // 70: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
-	17, // 71: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
-	19, // 72: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
-	37, // 73: meridian.availability.v1.AvailabilityService.ChooseOverlap:output_type -> meridian.availability.v1.OverlapChoice
-	37, // 74: meridian.availability.v1.AvailabilityService.GetOverlapChoice:output_type -> meridian.availability.v1.OverlapChoice
-	26, // 75: meridian.availability.v1.AvailabilityService.ListOverlapChoices:output_type -> meridian.availability.v1.ListOverlapChoicesResponse
-	38, // 76: meridian.availability.v1.AvailabilityService.DeleteOverlapChoice:output_type -> google.protobuf.Empty
-	29, // 77: meridian.availability.v1.AvailabilityService.GetCoverage:output_type -> meridian.availability.v1.Coverage
-	68, // [68:78] is the sub-list for method output_type
-	58, // [58:68] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	33, // 22: meridian.availability.v1.Reachability.next_working_time:type_name -> google.protobuf.Timestamp
+	13, // 23: meridian.availability.v1.NextReachableResponse.members:type_name -> meridian.availability.v1.Reachability
+	34, // 24: meridian.availability.v1.ResolveExpectationRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
+	3,  // 25: meridian.availability.v1.ResolveExpectationRequest.window:type_name -> meridian.availability.v1.ResponseWindow
+	33, // 26: meridian.availability.v1.Expectation.next_working_time:type_name -> google.protobuf.Timestamp
+	33, // 27: meridian.availability.v1.Expectation.reached_time:type_name -> google.protobuf.Timestamp
+	33, // 28: meridian.availability.v1.Expectation.due_time:type_name -> google.protobuf.Timestamp
+	1,  // 29: meridian.availability.v1.Expectation.reason:type_name -> meridian.availability.v1.Deadline.Reason
+	16, // 30: meridian.availability.v1.ResolveExpectationResponse.expectations:type_name -> meridian.availability.v1.Expectation
+	33, // 31: meridian.availability.v1.FindOverlapRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 32: meridian.availability.v1.FindOverlapRequest.end_time:type_name -> google.protobuf.Timestamp
+	32, // 33: meridian.availability.v1.FindOverlapRequest.min_duration:type_name -> google.protobuf.Duration
+	20, // 34: meridian.availability.v1.FindOverlapResponse.windows:type_name -> meridian.availability.v1.OverlapWindow
+	2,  // 35: meridian.availability.v1.FindOverlapResponse.reason:type_name -> meridian.availability.v1.FindOverlapResponse.Reason
+	21, // 36: meridian.availability.v1.FindOverlapResponse.next_working_intervals:type_name -> meridian.availability.v1.NextWorkingInterval
+	22, // 37: meridian.availability.v1.FindOverlapResponse.slots:type_name -> meridian.availability.v1.MeetingSlot
+	33, // 38: meridian.availability.v1.OverlapWindow.start_time:type_name -> google.protobuf.Timestamp
+	33, // 39: meridian.availability.v1.OverlapWindow.end_time:type_name -> google.protobuf.Timestamp
+	33, // 40: meridian.availability.v1.NextWorkingInterval.start_time:type_name -> google.protobuf.Timestamp
+	33, // 41: meridian.availability.v1.NextWorkingInterval.end_time:type_name -> google.protobuf.Timestamp
+	33, // 42: meridian.availability.v1.MeetingSlot.start_time:type_name -> google.protobuf.Timestamp
+	33, // 43: meridian.availability.v1.MeetingSlot.end_time:type_name -> google.protobuf.Timestamp
+	36, // 44: meridian.availability.v1.MeetingSlot.members:type_name -> meridian.availability.v1.MemberBurden
+	33, // 45: meridian.availability.v1.ChooseOverlapRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 46: meridian.availability.v1.ChooseOverlapRequest.end_time:type_name -> google.protobuf.Timestamp
+	37, // 47: meridian.availability.v1.ListOverlapChoicesResponse.overlap_choices:type_name -> meridian.availability.v1.OverlapChoice
+	33, // 48: meridian.availability.v1.GetCoverageRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 49: meridian.availability.v1.GetCoverageRequest.end_time:type_name -> google.protobuf.Timestamp
+	32, // 50: meridian.availability.v1.GetCoverageRequest.bucket:type_name -> google.protobuf.Duration
+	30, // 51: meridian.availability.v1.Coverage.buckets:type_name -> meridian.availability.v1.CoverageBucket
+	31, // 52: meridian.availability.v1.Coverage.gaps:type_name -> meridian.availability.v1.CoverageInterval
+	31, // 53: meridian.availability.v1.Coverage.thinnest:type_name -> meridian.availability.v1.CoverageInterval
+	33, // 54: meridian.availability.v1.CoverageBucket.start_time:type_name -> google.protobuf.Timestamp
+	33, // 55: meridian.availability.v1.CoverageBucket.end_time:type_name -> google.protobuf.Timestamp
+	32, // 56: meridian.availability.v1.CoverageBucket.working_time:type_name -> google.protobuf.Duration
+	33, // 57: meridian.availability.v1.CoverageInterval.start_time:type_name -> google.protobuf.Timestamp
+	33, // 58: meridian.availability.v1.CoverageInterval.end_time:type_name -> google.protobuf.Timestamp
+	5,  // 59: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
+	8,  // 60: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
+	12, // 61: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
+	15, // 62: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
+	18, // 63: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
+	23, // 64: meridian.availability.v1.AvailabilityService.ChooseOverlap:input_type -> meridian.availability.v1.ChooseOverlapRequest
+	24, // 65: meridian.availability.v1.AvailabilityService.GetOverlapChoice:input_type -> meridian.availability.v1.GetOverlapChoiceRequest
+	25, // 66: meridian.availability.v1.AvailabilityService.ListOverlapChoices:input_type -> meridian.availability.v1.ListOverlapChoicesRequest
+	27, // 67: meridian.availability.v1.AvailabilityService.DeleteOverlapChoice:input_type -> meridian.availability.v1.DeleteOverlapChoiceRequest
+	28, // 68: meridian.availability.v1.AvailabilityService.GetCoverage:input_type -> meridian.availability.v1.GetCoverageRequest
+	6,  // 69: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
+	11, // 70: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
+	14, // 71: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
+	17, // 72: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
+	19, // 73: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
+	37, // 74: meridian.availability.v1.AvailabilityService.ChooseOverlap:output_type -> meridian.availability.v1.OverlapChoice
+	37, // 75: meridian.availability.v1.AvailabilityService.GetOverlapChoice:output_type -> meridian.availability.v1.OverlapChoice
+	26, // 76: meridian.availability.v1.AvailabilityService.ListOverlapChoices:output_type -> meridian.availability.v1.ListOverlapChoicesResponse
+	38, // 77: meridian.availability.v1.AvailabilityService.DeleteOverlapChoice:output_type -> google.protobuf.Empty
+	29, // 78: meridian.availability.v1.AvailabilityService.GetCoverage:output_type -> meridian.availability.v1.Coverage
+	69, // [69:79] is the sub-list for method output_type
+	59, // [59:69] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_service_proto_init() }

@@ -180,6 +180,8 @@ type TimeOff struct {
 	DecideTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
 	// Why it was declined. Empty for readers other than the member, their manager and administrators.
 	DeclineReason string `protobuf:"bytes,15,opt,name=decline_reason,json=declineReason,proto3" json:"decline_reason,omitempty"`
+	// What the request would do, in answer to `validate_only` alone.
+	Preview       *Preview `protobuf:"bytes,16,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -319,6 +321,13 @@ func (x *TimeOff) GetDeclineReason() string {
 	return ""
 }
 
+func (x *TimeOff) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
 // TimeOffPolicy is how a workspace gives time off.
 type TimeOffPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -397,7 +406,7 @@ var File_meridian_availability_v1_time_off_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_time_off_proto_rawDesc = "" +
 	"\n" +
-	"'meridian/availability/v1/time_off.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\xc3\b\n" +
+	"'meridian/availability/v1/time_off.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a&meridian/availability/v1/preview.proto\"\x85\t\n" +
 	"\aTimeOff\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12L\n" +
@@ -422,7 +431,8 @@ const file_meridian_availability_v1_time_off_proto_rawDesc = "" +
 	"\x0fmeridian/MemberR\tdecidedBy\x12@\n" +
 	"\vdecide_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"decideTime\x12*\n" +
-	"\x0edecline_reason\x18\x0f \x01(\tB\x03\xe0A\x03R\rdeclineReason\"M\n" +
+	"\x0edecline_reason\x18\x0f \x01(\tB\x03\xe0A\x03R\rdeclineReason\x12@\n" +
+	"\apreview\x18\x10 \x01(\v2!.meridian.availability.v1.PreviewB\x03\xe0A\x03R\apreview\"M\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bVACATION\x10\x01\x12\b\n" +
@@ -467,6 +477,7 @@ var file_meridian_availability_v1_time_off_proto_goTypes = []any{
 	(*TimeOffPolicy)(nil),         // 3: meridian.availability.v1.TimeOffPolicy
 	(*date.Date)(nil),             // 4: google.type.Date
 	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Preview)(nil),               // 6: meridian.availability.v1.Preview
 }
 var file_meridian_availability_v1_time_off_proto_depIdxs = []int32{
 	0,  // 0: meridian.availability.v1.TimeOff.kind:type_name -> meridian.availability.v1.TimeOff.Kind
@@ -478,13 +489,14 @@ var file_meridian_availability_v1_time_off_proto_depIdxs = []int32{
 	5,  // 6: meridian.availability.v1.TimeOff.create_time:type_name -> google.protobuf.Timestamp
 	5,  // 7: meridian.availability.v1.TimeOff.update_time:type_name -> google.protobuf.Timestamp
 	5,  // 8: meridian.availability.v1.TimeOff.decide_time:type_name -> google.protobuf.Timestamp
-	0,  // 9: meridian.availability.v1.TimeOffPolicy.approval_kinds:type_name -> meridian.availability.v1.TimeOff.Kind
-	5,  // 10: meridian.availability.v1.TimeOffPolicy.update_time:type_name -> google.protobuf.Timestamp
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	6,  // 9: meridian.availability.v1.TimeOff.preview:type_name -> meridian.availability.v1.Preview
+	0,  // 10: meridian.availability.v1.TimeOffPolicy.approval_kinds:type_name -> meridian.availability.v1.TimeOff.Kind
+	5,  // 11: meridian.availability.v1.TimeOffPolicy.update_time:type_name -> google.protobuf.Timestamp
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_time_off_proto_init() }
@@ -492,6 +504,7 @@ func file_meridian_availability_v1_time_off_proto_init() {
 	if File_meridian_availability_v1_time_off_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_preview_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -198,7 +198,10 @@ type CreateTimeOffRequest struct {
 	// The time off.
 	TimeOff *TimeOff `protobuf:"bytes,2,opt,name=time_off,json=timeOff,proto3" json:"time_off,omitempty"`
 	// Makes a repeated request do nothing and return the time off as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing: the answer is the time off as it would be, with its preview, and no name where
+	// it would be new.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -254,6 +257,13 @@ func (x *CreateTimeOffRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateTimeOffRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Request of CancelTimeOff.
 type CancelTimeOffRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -262,7 +272,10 @@ type CancelTimeOffRequest struct {
 	// The etag the caller has seen. ABORTED when the time off has changed since.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a repeated request do nothing and return the time off as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing: the answer is the time off as it would be, with its preview, and no name where
+	// it would be new.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -316,6 +329,13 @@ func (x *CancelTimeOffRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *CancelTimeOffRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Request of ApproveTimeOff.
@@ -700,19 +720,21 @@ const file_meridian_availability_v1_time_off_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\tpageToken\"\x88\x01\n" +
 	"\x14ListTimeOffsResponse\x12C\n" +
 	"\ttime_offs\x18\x01 \x03(\v2!.meridian.availability.v1.TimeOffB\x03\xe0A\x03R\btimeOffs\x12+\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\x84\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xae\x02\n" +
 	"\x14CreateTimeOffRequest\x12l\n" +
 	"\x06parent\x18\x01 \x01(\tBT\xe0A\x02\xfaA\x12\x12\x10meridian/TimeOff\xbaH9r725^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)$R\x06parent\x12G\n" +
 	"\btime_off\x18\x02 \x01(\v2!.meridian.availability.v1.TimeOffB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\atimeOff\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xee\x01\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\x98\x02\n" +
 	"\x14CancelTimeOffRequest\x12\x7f\n" +
 	"\x04name\x18\x01 \x01(\tBk\xe0A\x02\xfaA\x12\n" +
 	"\x10meridian/TimeOff\xbaHPrN2L^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)/timeOffs/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
 	"\x04etag\x18\x02 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xef\x01\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\xef\x01\n" +
 	"\x15ApproveTimeOffRequest\x12\x7f\n" +
 	"\x04name\x18\x01 \x01(\tBk\xe0A\x02\xfaA\x12\n" +
 	"\x10meridian/TimeOff\xbaHPrN2L^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)/timeOffs/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
