@@ -48,6 +48,8 @@ type world struct {
 	ask       availabilityv1.AvailabilityServiceClient
 	schedules availabilityv1.ScheduleServiceClient
 	timeOffs  availabilityv1.TimeOffServiceClient
+	rotations availabilityv1.RotationServiceClient
+	teamTimes availabilityv1.TeamTimeServiceClient
 	app       *app.App
 	box       *outbox.Outbox
 	wakes     chan struct{}
@@ -91,13 +93,15 @@ func newWorld(t *testing.T) *world {
 		default:
 		}
 	})
-	w.app = app.New(store.New(w.db.App, w.box, wire.Encoder("meridian.test")), w.directory, w.clock)
+	w.app = app.New(store.New(w.db.App, w.db.Owner, w.box, wire.Encoder("meridian.test")), w.directory, w.clock)
 	w.conn, _ = rpctest.Serve(t, w.authority, rpcserver.Config{Service: "availability"}, rpcserver.Deps{}, func(r grpc.ServiceRegistrar) {
 		rpc.Register(r, w.app)
 	})
 	w.ask = availabilityv1.NewAvailabilityServiceClient(w.conn)
 	w.schedules = availabilityv1.NewScheduleServiceClient(w.conn)
 	w.timeOffs = availabilityv1.NewTimeOffServiceClient(w.conn)
+	w.rotations = availabilityv1.NewRotationServiceClient(w.conn)
+	w.teamTimes = availabilityv1.NewTeamTimeServiceClient(w.conn)
 	return w
 }
 

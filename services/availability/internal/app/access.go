@@ -90,8 +90,6 @@ const mostConfirmed = 20
 // people are the members of a workspace with their layers, as far as they matter between two instants. Those who seem not to
 // be there, or not to be active, are asked about first.
 func (a *App) people(ctx context.Context, ws uuid.UUID, members []uuid.UUID, from, until time.Time) (map[uuid.UUID]domain.Person, error) {
-	// Working days begin before the instant that is asked about, in zones that are ahead and behind.
-	const margin = 4 * 24 * time.Hour
 	from, until = from.Add(-margin), until.Add(margin)
 	records, err := a.store.Records(ctx, ws, members, from, until)
 	if err != nil {
@@ -111,13 +109,7 @@ func (a *App) people(ctx context.Context, ws uuid.UUID, members []uuid.UUID, fro
 			return nil, err
 		}
 	}
-	people := make(map[uuid.UUID]domain.Person, len(records))
-	for member, record := range records {
-		if people[member], err = record.Lay(); err != nil {
-			return nil, err
-		}
-	}
-	return people, nil
+	return laid(records)
 }
 
 func (a *App) confirmAll(ctx context.Context, ws uuid.UUID, members map[uuid.UUID]bool) error {

@@ -39,6 +39,9 @@ func (a *App) changeTime(
 			if err := tx.SaveMemberTime(ctx, m); err != nil {
 				return err
 			}
+			if err := tx.WakeSun(ctx, now); err != nil {
+				return err
+			}
 			return publish(ctx, tx, caller, now, events)
 		})
 	})

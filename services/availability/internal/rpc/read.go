@@ -29,7 +29,12 @@ var (
 	schedulePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
 	defaultPattern   = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
 	timeOffPattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
+	teamPattern      = resname.MustPattern("workspaces/{workspace}/teams/{team}")
 	coveragePattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
+	corePattern      = resname.MustPattern("workspaces/{workspace}/teams/{team}/coreHours")
+	rotationPattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}")
+	overridePattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}/overrides/{override}")
+	swapPattern      = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}/swaps/{swap}")
 )
 
 // The page sizes of lists.
@@ -71,6 +76,15 @@ type paged interface {
 	proto.Message
 	GetPageSize() int32
 	GetPageToken() string
+}
+
+// rotationOf reads the name of a rotation, and the ids of what is below it.
+func rotationOf(ctx context.Context, pattern *resname.Pattern, field, name string) (app.RotationRef, []uuid.UUID, error) {
+	id, err := ids(ctx, pattern, field, name)
+	if err != nil {
+		return app.RotationRef{}, nil, err
+	}
+	return app.RotationRef{Workspace: id[0], Team: id[1], Rotation: id[2]}, id[3:], nil
 }
 
 // pageOf reads a list request's page, and the fingerprint for the next one's token.

@@ -17,6 +17,7 @@ func TestEveryEventIsEncoded(t *testing.T) {
 	ws, member, id := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
 	schedule := domain.Schedule{Workspace: ws, Member: member, ID: id, Zone: "UTC", Start: at, CreateTime: at}
 	off := domain.TimeOff{Workspace: ws, Member: member, ID: id, Kind: domain.Sick, State: domain.Approved, AllDay: true, Revision: 1, CreateTime: at, UpdateTime: at}
+	rotation := domain.Rotation{Workspace: ws, Team: id, ID: id, Turns: []domain.Turns{{Members: []uuid.UUID{member}, Unit: domain.Day, Start: at}}}
 	encode := Encoder("meridian.test")
 	for kind, event := range map[string]domain.Event{
 		"schedule.changed":         domain.ScheduleChanged{Schedule: schedule, Version: 3},
@@ -24,6 +25,11 @@ func TestEveryEventIsEncoded(t *testing.T) {
 		"working_time.changed":     domain.WorkingTimeChanged{Workspace: ws, Member: member, Start: at, Version: 3},
 		"time_off.approved":        domain.TimeOffApproved{TimeOff: off, Version: 3},
 		"time_off.cancelled":       domain.TimeOffCancelled{TimeOff: off, Version: 3},
+		"rotation.changed":         domain.RotationChanged{Rotation: rotation, Start: at, Version: 3},
+		"shift.started":            domain.ShiftStarted{Rotation: rotation, Shift: domain.Shift{Start: at, Members: []uuid.UUID{member}}, Version: 3},
+		"shift.ended":              domain.ShiftEnded{Rotation: rotation, Shift: domain.Shift{Start: at, End: at.Add(time.Hour)}, Version: 3},
+		"shift.swapped":            domain.ShiftSwapped{Rotation: rotation, Swap: domain.Swap{ID: id, Member: member, Taker: member}, Version: 3},
+		"core_hours.changed":       domain.CoreHoursChanged{CoreHours: domain.CoreHours{Workspace: ws, Team: id}, Version: 3},
 	} {
 		message, err := encode(t.Context(), at, domain.MemberName(ws, member), event)
 		require.NoError(t, err, kind)
@@ -33,6 +39,12 @@ func TestEveryEventIsEncoded(t *testing.T) {
 		}
 		if strings.HasPrefix(kind, "default_schedule.") {
 			aggregate = domain.WorkspaceName(ws)
+		}
+		switch strings.SplitN(kind, ".", 2)[0] {
+		case "rotation", "shift":
+			aggregate = domain.RotationName(ws, id, id)
+		case "core_hours":
+			aggregate = domain.CoreHoursName(ws, id)
 		}
 		require.Equal(t, root+ws.String()+".availability."+kind, message.Subject)
 		require.Equal(t, aggregate, message.Aggregate, kind)

@@ -8,10 +8,20 @@ import (
 
 // The ce-type of each event of meridian.availability.v1.
 const (
+	// CoreHoursChangedType is the ce-type of CoreHoursChanged.
+	CoreHoursChangedType = "meridian.availability.v1.CoreHoursChanged"
 	// DefaultScheduleChangedType is the ce-type of DefaultScheduleChanged.
 	DefaultScheduleChangedType = "meridian.availability.v1.DefaultScheduleChanged"
+	// RotationChangedType is the ce-type of RotationChanged.
+	RotationChangedType = "meridian.availability.v1.RotationChanged"
 	// ScheduleChangedType is the ce-type of ScheduleChanged.
 	ScheduleChangedType = "meridian.availability.v1.ScheduleChanged"
+	// ShiftEndedType is the ce-type of ShiftEnded.
+	ShiftEndedType = "meridian.availability.v1.ShiftEnded"
+	// ShiftStartedType is the ce-type of ShiftStarted.
+	ShiftStartedType = "meridian.availability.v1.ShiftStarted"
+	// ShiftSwappedType is the ce-type of ShiftSwapped.
+	ShiftSwappedType = "meridian.availability.v1.ShiftSwapped"
 	// TimeOffApprovedType is the ce-type of TimeOffApproved.
 	TimeOffApprovedType = "meridian.availability.v1.TimeOffApproved"
 	// TimeOffCancelledType is the ce-type of TimeOffCancelled.
@@ -20,16 +30,46 @@ const (
 	WorkingTimeChangedType = "meridian.availability.v1.WorkingTimeChanged"
 )
 
+// CoreHoursChangedSubject is the subject of CoreHoursChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func CoreHoursChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.core_hours.changed"
+}
+
 // DefaultScheduleChangedSubject is the subject of DefaultScheduleChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func DefaultScheduleChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.default_schedule.changed"
 }
 
+// RotationChangedSubject is the subject of RotationChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func RotationChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.rotation.changed"
+}
+
 // ScheduleChangedSubject is the subject of ScheduleChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func ScheduleChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.schedule.changed"
+}
+
+// ShiftEndedSubject is the subject of ShiftEnded in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func ShiftEndedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.shift.ended"
+}
+
+// ShiftStartedSubject is the subject of ShiftStarted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func ShiftStartedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.shift.started"
+}
+
+// ShiftSwappedSubject is the subject of ShiftSwapped in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func ShiftSwappedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.shift.swapped"
 }
 
 // TimeOffApprovedSubject is the subject of TimeOffApproved in a workspace, given as its lower-case UUID;
@@ -53,8 +93,13 @@ func WorkingTimeChangedSubject(workspace string) string {
 // PublishedEvents lists an empty message of each event of this package, in the order of their subjects.
 func PublishedEvents() []proto.Message {
 	return []proto.Message{
+		(*CoreHoursChanged)(nil),
 		(*DefaultScheduleChanged)(nil),
+		(*RotationChanged)(nil),
 		(*ScheduleChanged)(nil),
+		(*ShiftEnded)(nil),
+		(*ShiftStarted)(nil),
+		(*ShiftSwapped)(nil),
 		(*TimeOffApproved)(nil),
 		(*TimeOffCancelled)(nil),
 		(*WorkingTimeChanged)(nil),

@@ -1788,16 +1788,19 @@ type Coverage struct {
 	MemberCount int32 `protobuf:"varint,2,opt,name=member_count,json=memberCount,proto3" json:"member_count,omitempty"`
 	// The range in parts of the length asked for, from its start on, without gaps. The last one may be shorter.
 	Buckets []*CoverageBucket `protobuf:"bytes,3,rep,name=buckets,proto3" json:"buckets,omitempty"`
-	// The time in which nobody works, merged, in order.
+	// The required time in which nobody works, merged, in order.
 	Gaps []*CoverageInterval `protobuf:"bytes,4,rep,name=gaps,proto3" json:"gaps,omitempty"`
-	// The time in which the fewest work, though somebody does, merged, in order.
+	// The required time in which the fewest work, though somebody does, merged, in order.
 	Thinnest []*CoverageInterval `protobuf:"bytes,5,rep,name=thinnest,proto3" json:"thinnest,omitempty"`
 	// How many work in the thinnest stretches. 0 when nobody ever works.
 	ThinnestCount int32 `protobuf:"varint,6,opt,name=thinnest_count,json=thinnestCount,proto3" json:"thinnest_count,omitempty"`
-	// The part of the range in which somebody works, from 0 for never to 1 for always.
+	// From 0 to 1: over the required time, the mean of the part of those needed who work, where more than are needed count no
+	// more. 1 when there are always enough and when no time is required, 0 when there is never anybody.
 	Score float64 `protobuf:"fixed64,7,opt,name=score,proto3" json:"score,omitempty"`
 	// The version of the time-zone database that the instants were derived with.
 	TzdataVersion string `protobuf:"bytes,8,opt,name=tzdata_version,json=tzdataVersion,proto3" json:"tzdata_version,omitempty"`
+	// The team's core hours, by which it was reckoned. Unset: none are set, and it was reckoned around the clock.
+	CoreHours     *CoreHours `protobuf:"bytes,9,opt,name=core_hours,json=coreHours,proto3" json:"core_hours,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1888,6 +1891,13 @@ func (x *Coverage) GetTzdataVersion() string {
 	return ""
 }
 
+func (x *Coverage) GetCoreHours() *CoreHours {
+	if x != nil {
+		return x.CoreHours
+	}
+	return nil
+}
+
 // CoverageBucket is a half-open part of a range.
 type CoverageBucket struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1900,7 +1910,9 @@ type CoverageBucket struct {
 	// How many work in it when the most do.
 	MaxCount int32 `protobuf:"varint,4,opt,name=max_count,json=maxCount,proto3" json:"max_count,omitempty"`
 	// The sum of their working time in it. Divided by the bucket's length it is how many work on average.
-	WorkingTime   *durationpb.Duration `protobuf:"bytes,5,opt,name=working_time,json=workingTime,proto3" json:"working_time,omitempty"`
+	WorkingTime *durationpb.Duration `protobuf:"bytes,5,opt,name=working_time,json=workingTime,proto3" json:"working_time,omitempty"`
+	// How much of it is required.
+	RequiredTime  *durationpb.Duration `protobuf:"bytes,6,opt,name=required_time,json=requiredTime,proto3" json:"required_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1970,6 +1982,13 @@ func (x *CoverageBucket) GetWorkingTime() *durationpb.Duration {
 	return nil
 }
 
+func (x *CoverageBucket) GetRequiredTime() *durationpb.Duration {
+	if x != nil {
+		return x.RequiredTime
+	}
+	return nil
+}
+
 // CoverageInterval is a half-open stretch of time.
 type CoverageInterval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2029,7 +2048,7 @@ var File_meridian_availability_v1_availability_service_proto protoreflect.FileDe
 
 const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\n" +
-	"3meridian/availability/v1/availability_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a,meridian/notifications/v1/notification.proto\x1a meridian/options/v1/access.proto\"\xf5\x01\n" +
+	"3meridian/availability/v1/availability_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a)meridian/availability/v1/core_hours.proto\x1a,meridian/notifications/v1/notification.proto\x1a meridian/options/v1/access.proto\"\xf5\x01\n" +
 	"\x0eResponseWindow\x12R\n" +
 	"\fworking_time\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x12\xe0A\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\xba\xb7\x032\x00H\x00R\vworkingTime\x121\n" +
 	"\fworking_days\x18\x02 \x01(\x05B\f\xe0A\x01\xbaH\x06\x1a\x04\x18<(\x01H\x00R\vworkingDays\x12R\n" +
@@ -2175,7 +2194,7 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\n" +
 	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tstartTime\x12@\n" +
 	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aendTime\x12J\n" +
-	"\x06bucket\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x17\xe0A\x02\xbaH\x11\xc8\x01\x01\xaa\x01\v\"\x04\b\x80\xf5$2\x03\b\x84\aR\x06bucket\"\xfc\x03\n" +
+	"\x06bucket\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x17\xe0A\x02\xbaH\x11\xc8\x01\x01\xaa\x01\v\"\x04\b\x80\xf5$2\x03\b\x84\aR\x06bucket\"\xc5\x04\n" +
 	"\bCoverage\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12&\n" +
 	"\fmember_count\x18\x02 \x01(\x05B\x03\xe0A\x03R\vmemberCount\x12G\n" +
@@ -2184,15 +2203,18 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\bthinnest\x18\x05 \x03(\v2*.meridian.availability.v1.CoverageIntervalB\x03\xe0A\x03R\bthinnest\x12*\n" +
 	"\x0ethinnest_count\x18\x06 \x01(\x05B\x03\xe0A\x03R\rthinnestCount\x12\x19\n" +
 	"\x05score\x18\a \x01(\x01B\x03\xe0A\x03R\x05score\x12*\n" +
-	"\x0etzdata_version\x18\b \x01(\tB\x03\xe0A\x03R\rtzdataVersion:Y\xeaAV\n" +
-	"\x11meridian/Coverage\x12,workspaces/{workspace}/teams/{team}/coverage*\tcoverages2\bcoverage\"\x93\x02\n" +
+	"\x0etzdata_version\x18\b \x01(\tB\x03\xe0A\x03R\rtzdataVersion\x12G\n" +
+	"\n" +
+	"core_hours\x18\t \x01(\v2#.meridian.availability.v1.CoreHoursB\x03\xe0A\x03R\tcoreHours:Y\xeaAV\n" +
+	"\x11meridian/Coverage\x12,workspaces/{workspace}/teams/{team}/coverage*\tcoverages2\bcoverage\"\xd8\x02\n" +
 	"\x0eCoverageBucket\x12>\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12 \n" +
 	"\tmin_count\x18\x03 \x01(\x05B\x03\xe0A\x03R\bminCount\x12 \n" +
 	"\tmax_count\x18\x04 \x01(\x05B\x03\xe0A\x03R\bmaxCount\x12A\n" +
-	"\fworking_time\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\vworkingTime\"\x8e\x01\n" +
+	"\fworking_time\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\vworkingTime\x12C\n" +
+	"\rrequired_time\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\frequiredTime\"\x8e\x01\n" +
 	"\x10CoverageInterval\x12>\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
@@ -2254,6 +2276,7 @@ var file_meridian_availability_v1_availability_service_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
 	(v1.Notification_Urgency)(0),       // 30: meridian.notifications.v1.Notification.Urgency
 	(*date.Date)(nil),                  // 31: google.type.Date
+	(*CoreHours)(nil),                  // 32: meridian.availability.v1.CoreHours
 }
 var file_meridian_availability_v1_availability_service_proto_depIdxs = []int32{
 	28, // 0: meridian.availability.v1.ResponseWindow.working_time:type_name -> google.protobuf.Duration
@@ -2306,28 +2329,30 @@ var file_meridian_availability_v1_availability_service_proto_depIdxs = []int32{
 	26, // 47: meridian.availability.v1.Coverage.buckets:type_name -> meridian.availability.v1.CoverageBucket
 	27, // 48: meridian.availability.v1.Coverage.gaps:type_name -> meridian.availability.v1.CoverageInterval
 	27, // 49: meridian.availability.v1.Coverage.thinnest:type_name -> meridian.availability.v1.CoverageInterval
-	29, // 50: meridian.availability.v1.CoverageBucket.start_time:type_name -> google.protobuf.Timestamp
-	29, // 51: meridian.availability.v1.CoverageBucket.end_time:type_name -> google.protobuf.Timestamp
-	28, // 52: meridian.availability.v1.CoverageBucket.working_time:type_name -> google.protobuf.Duration
-	29, // 53: meridian.availability.v1.CoverageInterval.start_time:type_name -> google.protobuf.Timestamp
-	29, // 54: meridian.availability.v1.CoverageInterval.end_time:type_name -> google.protobuf.Timestamp
-	5,  // 55: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
-	8,  // 56: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
-	12, // 57: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
-	15, // 58: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
-	18, // 59: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
-	24, // 60: meridian.availability.v1.AvailabilityService.GetCoverage:input_type -> meridian.availability.v1.GetCoverageRequest
-	6,  // 61: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
-	11, // 62: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
-	14, // 63: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
-	17, // 64: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
-	19, // 65: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
-	25, // 66: meridian.availability.v1.AvailabilityService.GetCoverage:output_type -> meridian.availability.v1.Coverage
-	61, // [61:67] is the sub-list for method output_type
-	55, // [55:61] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	32, // 50: meridian.availability.v1.Coverage.core_hours:type_name -> meridian.availability.v1.CoreHours
+	29, // 51: meridian.availability.v1.CoverageBucket.start_time:type_name -> google.protobuf.Timestamp
+	29, // 52: meridian.availability.v1.CoverageBucket.end_time:type_name -> google.protobuf.Timestamp
+	28, // 53: meridian.availability.v1.CoverageBucket.working_time:type_name -> google.protobuf.Duration
+	28, // 54: meridian.availability.v1.CoverageBucket.required_time:type_name -> google.protobuf.Duration
+	29, // 55: meridian.availability.v1.CoverageInterval.start_time:type_name -> google.protobuf.Timestamp
+	29, // 56: meridian.availability.v1.CoverageInterval.end_time:type_name -> google.protobuf.Timestamp
+	5,  // 57: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
+	8,  // 58: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
+	12, // 59: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
+	15, // 60: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
+	18, // 61: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
+	24, // 62: meridian.availability.v1.AvailabilityService.GetCoverage:input_type -> meridian.availability.v1.GetCoverageRequest
+	6,  // 63: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
+	11, // 64: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
+	14, // 65: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
+	17, // 66: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
+	19, // 67: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
+	25, // 68: meridian.availability.v1.AvailabilityService.GetCoverage:output_type -> meridian.availability.v1.Coverage
+	63, // [63:69] is the sub-list for method output_type
+	57, // [57:63] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_service_proto_init() }
@@ -2335,6 +2360,7 @@ func file_meridian_availability_v1_availability_service_proto_init() {
 	if File_meridian_availability_v1_availability_service_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_core_hours_proto_init()
 	file_meridian_availability_v1_availability_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*ResponseWindow_WorkingTime)(nil),
 		(*ResponseWindow_WorkingDays)(nil),

@@ -60,7 +60,8 @@ type AvailabilityServiceClient interface {
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, a
 	// duration longer than the range, and a quorum above the number of members.
 	FindOverlap(ctx context.Context, in *FindOverlapRequest, opts ...grpc.CallOption) (*FindOverlapResponse, error)
-	// Gets how many members of a team work over a range, around the clock: its ACTIVE members, as the team stands.
+	// Gets how many members of a team work over a range: its ACTIVE members, as the team stands. The team's core hours, where
+	// they are set, are the time that is required; else it is all of the range, and one is enough.
 	//
 	// Errors: NOT_FOUND for a team that is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, one of
 	// more than 10,000 buckets, and a team that is too large for it.
@@ -168,7 +169,8 @@ type AvailabilityServiceServer interface {
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, a
 	// duration longer than the range, and a quorum above the number of members.
 	FindOverlap(context.Context, *FindOverlapRequest) (*FindOverlapResponse, error)
-	// Gets how many members of a team work over a range, around the clock: its ACTIVE members, as the team stands.
+	// Gets how many members of a team work over a range: its ACTIVE members, as the team stands. The team's core hours, where
+	// they are set, are the time that is required; else it is all of the range, and one is enough.
 	//
 	// Errors: NOT_FOUND for a team that is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, one of
 	// more than 10,000 buckets, and a team that is too large for it.
