@@ -43,17 +43,20 @@ func (r *rota) drawnTurns(t *rapid.T) *availabilityv1.Turns {
 		availabilityv1.Turns_HOUR, availabilityv1.Turns_DAY, availabilityv1.Turns_WEEK, availabilityv1.Turns_MONTH,
 	}).Draw(t, "unit")
 	turns.Every = rapid.Int32Range(1, 12).Draw(t, "every")
+	if turns.GetUnit() == availabilityv1.Turns_HOUR {
+		turns.Every *= 12
+	}
 	turns.TimeZone = rapid.SampledFrom([]string{"Europe/London", "America/Santiago", "Australia/Lord_Howe", "Africa/Cairo"}).Draw(t, "zone")
 	turns.HandOverTime = timeOfDay(rapid.SampledFrom([]string{"00:00", "01:30", "02:15", "23:59", "09:00"}).Draw(t, "hand-over"))
 	return turns
 }
 
-// drawnOverrides makes overrides within a year that put somebody in.
-func (r *rota) drawnOverrides(t *rapid.T, rotation string, from time.Time) (names []string) {
+// drawnOverrides makes overrides within a year, each longer than a least length, that put somebody in.
+func (r *rota) drawnOverrides(t *rapid.T, rotation string, from time.Time, least time.Duration) (names []string) {
 	people := []person{r.amy, r.ben, r.cleo, r.oda}
 	for i := range rapid.IntRange(0, 6).Draw(t, "overrides") {
 		start := from.Add(time.Duration(rapid.Int64Range(0, int64(year/time.Minute)).Draw(t, fmt.Sprint("start ", i))) * time.Minute)
-		end := start.Add(time.Duration(rapid.Int64Range(1, 30*24*60).Draw(t, fmt.Sprint("length ", i))) * time.Minute)
+		end := start.Add(least + time.Duration(rapid.Int64Range(1, 30*24*60).Draw(t, fmt.Sprint("length ", i)))*time.Minute)
 		out, in := rapid.IntRange(0, 3).Draw(t, fmt.Sprint("out ", i)), rapid.IntRange(0, 2).Draw(t, fmt.Sprint("in ", i))
 		made, err := r.rotations.CreateRotationOverride(r.lead.ctx, &availabilityv1.CreateRotationOverrideRequest{Parent: rotation, RotationOverride: &availabilityv1.RotationOverride{
 			StartTime: timestamppb.New(start), EndTime: timestamppb.New(end), OutMember: people[out].name(), InMember: people[(out+in+1)%4].name(),
@@ -75,7 +78,7 @@ func TestARotationOverAYear(t *testing.T) {
 		start := r.clock.Now().UTC()
 		made := r.rotation(r.drawnTurns(t))
 		name := made.GetName()
-		overrides := r.drawnOverrides(t, name, start)
+		overrides := r.drawnOverrides(t, name, start, 0)
 		shifts := r.shifts(name, start, start.Add(year), 200)
 		requireWhole(t, shifts, start, start.Add(year))
 		sizes := rapid.Int32Range(40, 200).Draw(t, "page size")
@@ -98,7 +101,8 @@ func TestARotationOverAYear(t *testing.T) {
 			_, err := r.rotations.DeleteRotationOverride(r.lead.ctx, &availabilityv1.DeleteRotationOverrideRequest{Name: o})
 			require.NoError(t, err)
 		}
-		r.drawnOverrides(t, name, start.Add(year)) // which may have begun
+		const ago = 100 * 24 * time.Hour
+		r.drawnOverrides(t, name, now.Add(-ago), ago) // some of which would have begun before
 		again := func() {
 			requireSame(t, before, r.shifts(name, start, now, 200))
 			for i, at := range instants {
