@@ -132,7 +132,7 @@ func mayLead(ctx context.Context, tx Tx, caller auth.Caller, team uuid.UUID) err
 	if err != nil || leads {
 		return err
 	}
-	return &stranger{fault.DeniedFor("leads of the team and ADMINs")}
+	return &stranger{fault.DeniedFor("change this without leading the team or being an ADMIN")}
 }
 
 // lay lays a locked rotation for what is between two instants.

@@ -98,7 +98,7 @@ func (a *App) TakeSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, fre
 	}
 	return a.onSwap(ctx, ref, swap, fresh, func(ctx context.Context, tx Tx, by auth.Caller, r *domain.Rotation, s *domain.Swap, now time.Time) ([]domain.Event, error) {
 		if !r.MayTake(s, by.Member) {
-			return nil, fault.DeniedFor("those whom the swap is offered to")
+			return nil, fault.DeniedFor("take a swap that is not offered to them")
 		}
 		w, err := lay(ctx, tx, r, s.Start, s.End)
 		if err != nil {
@@ -116,7 +116,7 @@ func (a *App) TakeSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, fre
 func (a *App) DeclineSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, fresh Fresh) (ShownSwap, error) {
 	return a.onSwap(ctx, ref, swap, fresh, func(_ context.Context, _ Tx, by auth.Caller, r *domain.Rotation, s *domain.Swap, now time.Time) ([]domain.Event, error) {
 		if s.To != by.Member {
-			return nil, fault.DeniedFor("the member whom the swap is offered to by name")
+			return nil, fault.DeniedFor("decline a swap that is not offered to them by name")
 		}
 		return nil, r.Close(s, domain.Declined, now)
 	})

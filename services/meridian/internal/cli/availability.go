@@ -27,6 +27,7 @@ type AvailabilityCmd struct {
 	Show   AvailabilityShowCmd   `cmd:"" default:"withargs" help:"Show a member's hours and their coming days."`
 	Set    AvailabilitySetCmd    `cmd:"" help:"Set a member's weekly hours, from today or a later day on."`
 	Off    AvailabilityOffCmd    `cmd:"" help:"Take time off."`
+	Oncall AvailabilityOncallCmd `cmd:"" help:"Show who of a team is on, in all of its rotations."`
 	Expect AvailabilityExpectCmd `cmd:"" help:"Before you send something: when will they see it, and when is an answer due?"`
 }
 

@@ -49,6 +49,7 @@ type session struct {
 	schedules    availabilityv1.ScheduleServiceClient
 	timeOffs     availabilityv1.TimeOffServiceClient
 	availability availabilityv1.AvailabilityServiceClient
+	rotations    availabilityv1.RotationServiceClient
 	projects     tasksv1.ProjectServiceClient
 	tasks        tasksv1.TaskServiceClient
 	handoffs     tasksv1.HandoffServiceClient
@@ -95,6 +96,7 @@ func sessionOn(conn *restconn.Conn, out output) *session {
 		schedules:    availabilityv1.NewScheduleServiceClient(conn),
 		timeOffs:     availabilityv1.NewTimeOffServiceClient(conn),
 		availability: availabilityv1.NewAvailabilityServiceClient(conn),
+		rotations:    availabilityv1.NewRotationServiceClient(conn),
 		projects:     tasksv1.NewProjectServiceClient(conn),
 		tasks:        tasksv1.NewTaskServiceClient(conn),
 		handoffs:     tasksv1.NewHandoffServiceClient(conn),
