@@ -1,5 +1,5 @@
 # One line a target; what each does stands in scripts/.
-.PHONY: build run test check gen bench chaos images clean
+.PHONY: build run test check gen bench chaos fuzz images clean
 
 build: ## builds every binary into bin/
 	scripts/build
@@ -15,6 +15,8 @@ bench: ## measures the spine against its limits in the same run
 	scripts/bench
 chaos: ## kills, pauses and cuts off real processes at random, and audits what was promised
 	scripts/chaos
+fuzz: ## fuzzes every fuzz test, each for a minute
+	scripts/fuzz
 images: ## builds the container images
 	scripts/images
 clean: ## removes what the targets above made

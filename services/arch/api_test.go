@@ -34,6 +34,7 @@ var withoutRequestID = map[string]string{
 var unpaged = []string{
 	"GetJwks", "ResolveAccess", "QueryAvailability", "ComputeDeadlines", "NextReachable", "ResolveExpectation",
 	"FindOverlap", "PreviewDelivery", "ExplainNotification", "CheckSources", "WhoIsOn", "TeamWhoIsOn", "SuggestHandoff",
+	"ResolveDelegates",
 }
 
 // files are ours; the options are not part of the API's surface.

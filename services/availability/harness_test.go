@@ -50,9 +50,12 @@ type world struct {
 	timeOffs  availabilityv1.TimeOffServiceClient
 	rotations availabilityv1.RotationServiceClient
 	teamTimes availabilityv1.TeamTimeServiceClient
-	app       *app.App
-	box       *outbox.Outbox
-	wakes     chan struct{}
+
+	delegations availabilityv1.DelegationServiceClient
+
+	app   *app.App
+	box   *outbox.Outbox
+	wakes chan struct{}
 }
 
 // directory stands for the directory that is asked before a member is said not to be there.
@@ -100,6 +103,7 @@ func newWorld(t *testing.T) *world {
 	w.ask = availabilityv1.NewAvailabilityServiceClient(w.conn)
 	w.schedules = availabilityv1.NewScheduleServiceClient(w.conn)
 	w.timeOffs = availabilityv1.NewTimeOffServiceClient(w.conn)
+	w.delegations = availabilityv1.NewDelegationServiceClient(w.conn)
 	w.rotations = availabilityv1.NewRotationServiceClient(w.conn)
 	w.teamTimes = availabilityv1.NewTeamTimeServiceClient(w.conn)
 	return w

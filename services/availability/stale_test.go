@@ -28,6 +28,14 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 	parent, member := domain.WorkspaceName(ws), ben.name()
 	schedule := w.set(ana, member, "UTC", "").GetName()
 	off := w.off(ben, "2026-12-02", "2026-12-03").GetName()
+	w.approvals(ana, availabilityv1.TimeOff_VACATION)
+	asked, refused := w.off(ben, "2026-12-04", "2026-12-04").GetName(), w.off(ben, "2026-12-07", "2026-12-07").GetName()
+	acting, err := w.delegate(ben, member, &availabilityv1.Delegation{Delegate: ana.name()})
+	require.NoError(t, err)
+	chosen, err := w.ask.ChooseOverlap(ana.ctx, &availabilityv1.ChooseOverlapRequest{
+		Parent: parent, Members: []string{member}, StartTime: stamp("2026-12-02T09:00:00Z"), EndTime: stamp("2026-12-02T10:00:00Z"),
+	})
+	require.NoError(t, err)
 	made, err := w.schedules.CreateDefaultSchedule(ana.ctx, &availabilityv1.CreateDefaultScheduleRequest{Parent: parent, DefaultSchedule: &availabilityv1.DefaultSchedule{}})
 	require.NoError(t, err)
 	requests := []proto.Message{
@@ -36,6 +44,10 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 		&availabilityv1.NextReachableRequest{Parent: parent, Members: []string{member}},
 		&availabilityv1.ResolveExpectationRequest{Parent: parent, Members: []string{member}},
 		meeting("2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z", ben),
+		&availabilityv1.ChooseOverlapRequest{Parent: parent, Members: []string{member}, StartTime: stamp("2026-12-02T09:00:00Z"), EndTime: stamp("2026-12-02T10:00:00Z")},
+		&availabilityv1.GetOverlapChoiceRequest{Name: chosen.GetName()},
+		&availabilityv1.ListOverlapChoicesRequest{Parent: parent},
+		&availabilityv1.DeleteOverlapChoiceRequest{Name: chosen.GetName()},
 		covered(ws, w.crew(ws, ben), "2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z"),
 		&availabilityv1.GetEffectiveScheduleRequest{Name: member + "/effectiveSchedule"},
 		&availabilityv1.GetWorkingScheduleRequest{Name: schedule},
@@ -48,6 +60,16 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 		&availabilityv1.ListTimeOffsRequest{Parent: member},
 		&availabilityv1.CreateTimeOffRequest{Parent: member, TimeOff: &availabilityv1.TimeOff{Kind: availabilityv1.TimeOff_SICK, StartDate: day("2026-12-02"), EndDate: day("2026-12-02")}},
 		&availabilityv1.CancelTimeOffRequest{Name: off},
+		&availabilityv1.ApproveTimeOffRequest{Name: asked},
+		&availabilityv1.DeclineTimeOffRequest{Name: refused, Reason: "release week"},
+		&availabilityv1.ListTimeOffRequestsRequest{Parent: parent},
+		&availabilityv1.GetTimeOffPolicyRequest{Name: domain.TimeOffPolicyName(ws)},
+		&availabilityv1.UpdateTimeOffPolicyRequest{TimeOffPolicy: &availabilityv1.TimeOffPolicy{Name: domain.TimeOffPolicyName(ws)}},
+		&availabilityv1.GetDelegationRequest{Name: acting.GetName()},
+		&availabilityv1.ListDelegationsRequest{Parent: member},
+		&availabilityv1.CreateDelegationRequest{Parent: member, Delegation: &availabilityv1.Delegation{Delegate: ana.name(), Kinds: []availabilityv1.Delegation_Kind{availabilityv1.Delegation_DUTY}}},
+		&availabilityv1.DeleteDelegationRequest{Name: acting.GetName()},
+		&availabilityv1.ResolveDelegatesRequest{Parent: parent, Queries: []*availabilityv1.DelegateQuery{{Member: member, Kind: availabilityv1.Delegation_ASKS}}},
 	}
 	requests = append(requests, w.goodOfRotations(ws, ana, ben)...)
 	byName := map[protoreflect.FullName]proto.Message{}

@@ -45,6 +45,7 @@ func backends() []backend {
 			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterRotationServiceHandler,
 			availabilitygw.RegisterScheduleServiceHandler, availabilitygw.RegisterTeamTimeServiceHandler,
 			availabilitygw.RegisterTimeOffServiceHandler,
+			availabilitygw.RegisterDelegationServiceHandler,
 		}},
 		{name: "tasks", target: func(c Config) string { return c.TasksAddr }, registers: []rest.Register{
 			tasksgw.RegisterHandoffServiceHandler, tasksgw.RegisterProjectServiceHandler, tasksgw.RegisterTaskServiceHandler,

@@ -56,8 +56,6 @@ type RotationTx interface {
 	LockRotation(ctx context.Context, ref RotationRef) (domain.Rotation, error)
 	// Layers reads its turns and overrides between two instants into it.
 	Layers(ctx context.Context, r *domain.Rotation, from, until time.Time) error
-	// Records is Store.Records.
-	Records(ctx context.Context, members []uuid.UUID, from, until time.Time) (map[uuid.UUID]domain.Record, error)
 	// AddRotation adds a rotation without turns, SaveRotation keeps what it has become.
 	AddRotation(ctx context.Context, r domain.Rotation) error
 	SaveRotation(ctx context.Context, r domain.Rotation) error

@@ -137,29 +137,14 @@ func mayLead(ctx context.Context, tx Tx, caller auth.Caller, team uuid.UUID) err
 
 // lay lays a locked rotation for what is between two instants.
 func lay(ctx context.Context, tx Tx, r *domain.Rotation, from, until time.Time) (domain.Watch, error) {
-	var people map[uuid.UUID]domain.Person
+	var people domain.People
 	if members := unique(r.Members()); len(members) > 0 {
-		records, err := tx.Records(ctx, members, from.Add(-memory), until.Add(margin))
-		if err != nil {
-			return domain.Watch{}, err
-		}
-		if people, err = laid(records); err != nil {
+		var err error
+		if people, err = layAll(tx.Records(ctx, members, from.Add(-memory), until.Add(margin))); err != nil {
 			return domain.Watch{}, err
 		}
 	}
 	return r.Lay(people)
-}
-
-func laid(records map[uuid.UUID]domain.Record) (map[uuid.UUID]domain.Person, error) {
-	people := make(map[uuid.UUID]domain.Person, len(records))
-	for member, record := range records {
-		person, err := record.Lay()
-		if err != nil {
-			return nil, err
-		}
-		people[member] = person
-	}
-	return people, nil
 }
 
 // active refuses members who are not ACTIVE, each by the field that names them.

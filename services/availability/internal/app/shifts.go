@@ -88,13 +88,10 @@ func (a *App) watches(ctx context.Context, ws uuid.UUID, rotations []domain.Rota
 	for i := range rotations {
 		members = append(members, rotations[i].Members()...)
 	}
-	var people map[uuid.UUID]domain.Person
+	var people domain.People
 	if members = unique(members); len(members) > 0 {
-		records, err := a.store.Records(ctx, ws, members, from.Add(-memory), until.Add(margin))
-		if err != nil {
-			return nil, err
-		}
-		if people, err = laid(records); err != nil {
+		var err error
+		if people, err = layAll(a.store.Records(ctx, ws, members, from.Add(-memory), until.Add(margin))); err != nil {
 			return nil, err
 		}
 	}

@@ -118,7 +118,7 @@ func (a *App) DeclineSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, 
 		if s.To != by.Member {
 			return nil, fault.DeniedFor("decline a swap that is not offered to them by name")
 		}
-		return nil, r.Close(s, domain.Declined, now)
+		return nil, r.Close(s, domain.SwapDeclined, now)
 	})
 }
 
@@ -128,7 +128,7 @@ func (a *App) WithdrawSwap(ctx context.Context, ref RotationRef, swap uuid.UUID,
 		if err := mayActFor(ctx, tx, by, ref.Team, s.Member); err != nil {
 			return nil, err
 		}
-		return nil, r.Close(s, domain.Withdrawn, now)
+		return nil, r.Close(s, domain.SwapWithdrawn, now)
 	})
 }
 

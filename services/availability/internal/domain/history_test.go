@@ -92,22 +92,32 @@ func (k *kept) change(t *rapid.T) (told worktime.Interval) {
 			events = []Event{WorkingTimeChanged{Start: k.now, End: until}}
 		}
 	case 4:
-		off := TimeOff{ID: uuid.New(), Kind: Sick, AllDay: rapid.Bool().Draw(t, "all day")}
+		off := TimeOff{
+			ID: uuid.New(), Kind: Sick, AllDay: rapid.Bool().Draw(t, "all day"), Asked: rapid.Bool().Draw(t, "needs an approval"),
+		}
 		calendar := k.person(t).Calendar
 		off.First = calendar.ZoneAt(k.now).DateAt(k.now) + ahead - 3
 		off.Last = off.First + 4
 		off.Start = k.now.Add(time.Duration(rapid.IntRange(-50, 50).Draw(t, "hours")) * time.Hour)
 		off.End = off.Start.Add(60 * time.Hour)
-		off, events, err = NewTimeOff(off, calendar, &k.time, k.now)
+		off, events, err = NewTimeOff(off, Person{Calendar: calendar}, &k.time, k.now)
 		k.TimeOffs = append(k.TimeOffs, off)
 	case 5:
 		if len(k.TimeOffs) == 0 {
 			return told
 		}
 		i := rapid.IntRange(0, len(k.TimeOffs)-1).Draw(t, "which")
-		events, err = k.TimeOffs[i].Cancel(k.person(t).Calendar, &k.time, k.now)
+		calendar := k.person(t).Calendar
+		switch rapid.IntRange(0, 2).Draw(t, "what of it") {
+		case 0:
+			events, err = k.TimeOffs[i].Cancel(calendar, &k.time, k.now)
+		case 1:
+			events, err = k.TimeOffs[i].Approve(uuid.New(), calendar, &k.time, k.now)
+		default:
+			events, err = k.TimeOffs[i].Decline(uuid.New(), "not then", &k.time, k.now)
+		}
 		if err != nil {
-			return told // it is over
+			return told // it is over, or was decided
 		}
 	}
 	require.NoError(t, err)

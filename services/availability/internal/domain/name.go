@@ -32,6 +32,19 @@ func TimeOffName(ws, member, timeOff uuid.UUID) string {
 	return MemberName(ws, member) + "/timeOffs/" + timeOff.String()
 }
 
+// TimeOffPolicyName is the resource name of how a workspace gives time off.
+func TimeOffPolicyName(ws uuid.UUID) string { return WorkspaceName(ws) + "/timeOffPolicy" }
+
+// OverlapChoiceName is the resource name of a time to meet that was chosen.
+func OverlapChoiceName(ws, choice uuid.UUID) string {
+	return WorkspaceName(ws) + "/overlapChoices/" + choice.String()
+}
+
+// DelegationName is the resource name of a delegation.
+func DelegationName(ws, member, delegation uuid.UUID) string {
+	return MemberName(ws, member) + "/delegations/" + delegation.String()
+}
+
 // TeamName is the resource name of a team.
 func TeamName(ws, team uuid.UUID) string { return WorkspaceName(ws) + "/teams/" + team.String() }
 

@@ -24,6 +24,8 @@ type Record struct {
 	// Name is what people call them; Active says whether they can be reached at all.
 	Name   string
 	Active bool
+	// Manager is whom they report to; uuid.Nil for nobody.
+	Manager uuid.UUID
 	// Version counts the changes of their working time.
 	Version int64
 	// Zone is that of their profile as the projection has it, WorkspaceZone their workspace's.
@@ -34,6 +36,8 @@ type Record struct {
 	Schedules []Schedule
 	Defaults  []DefaultSchedule
 	TimeOffs  []TimeOff
+	// Delegations are those by which others act for them.
+	Delegations []Delegation
 }
 
 // Person is a member with their layers laid.
@@ -82,9 +86,11 @@ func (r Record) Lay() (Person, error) {
 		}
 		hours[i] = worktime.Hours{From: s.From, Zone: zoneOf(s.Zone), Week: week}
 	}
-	absences := make([]worktime.Absence, len(r.TimeOffs))
-	for i, t := range r.TimeOffs {
-		absences[i] = t.absence()
+	var absences []worktime.Absence
+	for _, t := range r.TimeOffs {
+		if t.counts() {
+			absences = append(absences, t.absence())
+		}
 	}
 	p.Calendar = worktime.NewCalendar(worktime.Layers{Hours: hours, Absences: absences})
 	return p, nil

@@ -22,13 +22,13 @@ const (
 // SwapState is how far a swap has come.
 type SwapState string
 
-// The states of a swap. Expired is never kept: it follows from the time.
+// The states of a swap. SwapExpired is never kept: it follows from the time.
 const (
-	Offered   SwapState = "OFFERED"
-	Taken     SwapState = "TAKEN"
-	Declined  SwapState = "DECLINED"
-	Withdrawn SwapState = "WITHDRAWN"
-	Expired   SwapState = "EXPIRED"
+	SwapOffered   SwapState = "OFFERED"
+	SwapTaken     SwapState = "TAKEN"
+	SwapDeclined  SwapState = "DECLINED"
+	SwapWithdrawn SwapState = "WITHDRAWN"
+	SwapExpired   SwapState = "EXPIRED"
 )
 
 // Swap offers a member's time on, from Start until End, to another or to the whole rotation.
@@ -48,8 +48,8 @@ type Swap struct {
 // At is the swap as it is at an instant: one whose time has begun is no longer offered.
 func (s *Swap) At(now time.Time) Swap {
 	at := *s
-	if at.State == Offered && !at.Start.After(now) {
-		at.State = Expired
+	if at.State == SwapOffered && !at.Start.After(now) {
+		at.State = SwapExpired
 	}
 	return at
 }
@@ -68,7 +68,7 @@ func (r *Rotation) Offer(w Watch, s Swap, now time.Time) (Swap, error) {
 	case !w.Holds(s.Member, s.Start, s.End):
 		return Swap{}, r.notOn(&s)
 	}
-	s.State, s.Revision, s.CreateTime, s.UpdateTime = Offered, 1, now, now
+	s.State, s.Revision, s.CreateTime, s.UpdateTime = SwapOffered, 1, now, now
 	return s, nil
 }
 
@@ -80,7 +80,7 @@ func (r *Rotation) notOn(s *Swap) error {
 
 // open refuses a swap that is no longer offered.
 func (r *Rotation) open(s *Swap, now time.Time) error {
-	if state := s.At(now).State; state != Offered {
+	if state := s.At(now).State; state != SwapOffered {
 		return fault.New(fault.Precondition, ReasonSwapNotOpen, "the swap is no longer offered: it is %s", state).
 			With("state", string(state)).
 			WithPrecondition("SWAP_STATE", SwapName(r.Workspace, r.Team, r.ID, s.ID), "the swap must be OFFERED")
@@ -115,7 +115,7 @@ func (r *Rotation) Take(w Watch, s *Swap, taker, override uuid.UUID, now time.Ti
 		return Override{}, nil, err
 	}
 	s.Taker, s.Override = taker, o.ID
-	s.close(Taken, now)
+	s.close(SwapTaken, now)
 	return o, append(events, ShiftSwapped{Rotation: *r, Swap: *s, Version: r.Next()}), nil
 }
 

@@ -7,6 +7,7 @@ package resource
 import (
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/genproto/googleapis/type/dayofweek"
 	"google.golang.org/genproto/googleapis/type/timeofday"
@@ -43,11 +44,56 @@ func TimeOff(t domain.TimeOff) *availabilityv1.TimeOff {
 		Note:  t.Note,
 		State: availabilityv1.TimeOff_State(availabilityv1.TimeOff_State_value[string(t.State)]),
 		Etag:  etag.Of(t.Revision), CreateTime: Timestamp(t.CreateTime), UpdateTime: Timestamp(t.UpdateTime),
+		DecideTime: Timestamp(t.DecideTime), DeclineReason: t.DeclineReason,
+	}
+	if t.DecidedBy != uuid.Nil {
+		out.DecidedBy = domain.MemberName(t.Workspace, t.DecidedBy)
 	}
 	if t.AllDay {
 		out.StartDate, out.EndDate = Date(t.First), Date(t.Last)
 	} else {
 		out.StartTime, out.EndTime = Timestamp(t.Start), Timestamp(t.End)
+	}
+	return out
+}
+
+// TimeOffPolicy is the resource of how a workspace gives time off.
+func TimeOffPolicy(p domain.TimeOffPolicy) *availabilityv1.TimeOffPolicy {
+	out := &availabilityv1.TimeOffPolicy{
+		Name: domain.TimeOffPolicyName(p.Workspace), Etag: etag.Of(p.Revision), UpdateTime: Timestamp(p.UpdateTime),
+	}
+	for _, kind := range p.Approval {
+		out.ApprovalKinds = append(out.ApprovalKinds, availabilityv1.TimeOff_Kind(availabilityv1.TimeOff_Kind_value[string(kind)]))
+	}
+	return out
+}
+
+// OverlapChoice is the resource of a time to meet that was chosen.
+func OverlapChoice(c domain.OverlapChoice) *availabilityv1.OverlapChoice {
+	out := &availabilityv1.OverlapChoice{
+		Name: domain.OverlapChoiceName(c.Workspace, c.ID), Uid: c.ID.String(), StartTime: Timestamp(c.Start), EndTime: Timestamp(c.End),
+		OutsideMinutes: int32(c.Total), Chooser: domain.MemberName(c.Workspace, c.Chooser), CreateTime: Timestamp(c.CreateTime),
+	}
+	for _, b := range c.Burdens {
+		out.Members = append(out.Members, &availabilityv1.MemberBurden{
+			Member: domain.MemberName(c.Workspace, b.Member), OutsideMinutes: int32(b.Minutes),
+		})
+	}
+	return out
+}
+
+// Delegation is the resource of a delegation.
+func Delegation(d domain.Delegation) *availabilityv1.Delegation {
+	out := &availabilityv1.Delegation{
+		Name: domain.DelegationName(d.Workspace, d.Member, d.ID), Uid: d.ID.String(),
+		Delegate: domain.MemberName(d.Workspace, d.Delegate), StartTime: Timestamp(d.Start), EndTime: Timestamp(d.End),
+		Etag: etag.Of(d.Revision()), CreateTime: Timestamp(d.CreateTime),
+	}
+	if d.TimeOff != uuid.Nil {
+		out.TimeOff = domain.TimeOffName(d.Workspace, d.Member, d.TimeOff)
+	}
+	for _, kind := range d.Kinds {
+		out.Kinds = append(out.Kinds, availabilityv1.Delegation_Kind(availabilityv1.Delegation_Kind_value[string(kind)]))
 	}
 	return out
 }

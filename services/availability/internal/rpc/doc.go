@@ -15,6 +15,7 @@ func Register(server grpc.ServiceRegistrar, a *app.App) {
 	availabilityv1.RegisterAvailabilityServiceServer(server, &availability{app: a})
 	availabilityv1.RegisterScheduleServiceServer(server, &schedules{app: a})
 	availabilityv1.RegisterTimeOffServiceServer(server, &timeOffs{app: a})
+	availabilityv1.RegisterDelegationServiceServer(server, &delegations{app: a})
 	availabilityv1.RegisterRotationServiceServer(server, &rotations{app: a})
 	availabilityv1.RegisterTeamTimeServiceServer(server, &teamTimes{app: a})
 }

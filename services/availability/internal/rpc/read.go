@@ -24,17 +24,20 @@ import (
 
 // The names of this service, and those of the directory that it refers to.
 var (
-	memberPattern    = resname.MustPattern("workspaces/{workspace}/members/{member}")
-	effectivePattern = resname.MustPattern("workspaces/{workspace}/members/{member}/effectiveSchedule")
-	schedulePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
-	defaultPattern   = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
-	timeOffPattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
-	teamPattern      = resname.MustPattern("workspaces/{workspace}/teams/{team}")
-	coveragePattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
-	corePattern      = resname.MustPattern("workspaces/{workspace}/teams/{team}/coreHours")
-	rotationPattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}")
-	overridePattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}/overrides/{override}")
-	swapPattern      = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}/swaps/{swap}")
+	memberPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}")
+	effectivePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/effectiveSchedule")
+	schedulePattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
+	defaultPattern    = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
+	timeOffPattern    = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
+	choicePattern     = resname.MustPattern("workspaces/{workspace}/overlapChoices/{overlap_choice}")
+	policyPattern     = resname.MustPattern("workspaces/{workspace}/timeOffPolicy")
+	delegationPattern = resname.MustPattern("workspaces/{workspace}/members/{member}/delegations/{delegation}")
+	coveragePattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
+	teamPattern       = resname.MustPattern("workspaces/{workspace}/teams/{team}")
+	corePattern       = resname.MustPattern("workspaces/{workspace}/teams/{team}/coreHours")
+	rotationPattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}")
+	overridePattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}/overrides/{override}")
+	swapPattern       = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}/swaps/{swap}")
 )
 
 // The page sizes of lists.

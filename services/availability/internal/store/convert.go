@@ -63,7 +63,8 @@ func timeOffOf(row db.TimeOff) domain.TimeOff {
 		Workspace: row.WorkspaceID, Member: row.MemberID, ID: row.TimeOffID, Kind: domain.TimeOffKind(row.Kind), Note: row.Note,
 		Start: value(row.StartTime).UTC(), End: value(row.EndTime).UTC(), State: domain.TimeOffState(row.State),
 		Revision: row.Revision, CreateTime: row.CreateTime.UTC(), UpdateTime: row.UpdateTime.UTC(),
-		CancelTime: value(row.CancelTime).UTC(),
+		CancelTime: value(row.CancelTime).UTC(), Asked: row.Requested, DecidedBy: value(row.DecidedByID),
+		DecideTime: value(row.DecideTime).UTC(), DeclineReason: row.DeclineReason,
 	}
 	if row.FirstDate != nil && row.LastDate != nil {
 		t.AllDay, t.First, t.Last = true, dateOf(*row.FirstDate), dateOf(*row.LastDate)

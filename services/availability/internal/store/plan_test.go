@@ -54,6 +54,15 @@ INSERT INTO member_zones SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '2020-01-0
 		CASE WHEN v < 9 THEN '2020-01-01'::timestamptz + (v + 1) * interval '180 days' END, 1 FROM seed_ids s, generate_series(0, 9) v;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
+INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'REQUESTED', 1, t, t, NULL, t, t + interval '5 days', true
+		FROM seed_ids s, LATERAL (SELECT '2018-01-01'::timestamptz AS t) x WHERE s.n < 60;
+INSERT INTO overlap_choices SELECT (SELECT ws FROM seed_ids LIMIT 1), gen_random_uuid(), t, t + interval '1 hour', 60, gen_random_uuid(), t
+		FROM generate_series(1, 20000) v, LATERAL (SELECT '2020-01-01'::timestamptz + v * interval '3 hours' AS t) x;
+INSERT INTO overlap_burdens SELECT s.ws, s.id, v, s.id, 60, '2020-01-01'::timestamptz + v * interval '64 days' FROM seed_ids s, generate_series(1, 40) v;
+INSERT INTO time_off_policies SELECT gen_random_uuid(), '{SICK}', 1, now() FROM generate_series(1, 20000);
+UPDATE members m SET manager_id = b.id FROM seed_ids s, seed_ids b WHERE m.member_id = s.id AND m.workspace_id = s.ws AND s.n < 60 AND b.ws = s.ws AND b.n = 8;
+INSERT INTO delegations SELECT s.ws, s.id, gen_random_uuid(), s.ws, '{ASKS}', NULL, t, t + interval '5 days', t
+		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
 		FROM (SELECT DISTINCT ws FROM seed_ids) w, generate_series(1, 500) v;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
@@ -98,7 +107,8 @@ func seed(t *testing.T) *seeded {
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
 	return []string{
-		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "teams", "team_members",
+		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs",
+		"time_off_policies", "overlap_choices", "overlap_burdens", "delegations", "teams", "team_members",
 		"rotations", "rotation_turns", "rotation_overrides", "rotation_swaps", "core_hours",
 	}
 }
@@ -126,6 +136,7 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, found[member].Schedules, 1, "what is over is not read")
 		require.Len(t, found[member].Zones, 1)
 		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
+		require.LessOrEqual(t, len(found[member].Delegations), 2)
 		require.Len(t, found[member].Defaults, 1)
 		s.requireIndexPlans(t)
 	}
@@ -143,6 +154,30 @@ func TestIndexPlans(t *testing.T) {
 		offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, offs.Items, 5)
+		for _, manager := range []uuid.UUID{uuid.Nil, s.members[8]} {
+			waiting, err := s.store.TimeOffRequests(ctx, s.ws, manager, app.Page{Size: 5, After: after})
+			require.NoError(t, err)
+			require.Len(t, waiting.Items, 5)
+		}
+		choices, err := s.store.OverlapChoices(ctx, s.ws, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, choices.Items, 5)
+		_, err = s.store.OverlapChoice(ctx, s.ws, choices.Items[0].ID)
+		require.NoError(t, err)
+		for _, n := range []int{1, 50} {
+			borne, err := s.store.Borne(ctx, s.ws, s.members[:n], from.Add(-domain.BurdenMemory))
+			require.NoError(t, err)
+			require.NotEmpty(t, borne)
+		}
+		_, err = s.store.Manager(ctx, s.ws, member)
+		require.NoError(t, err)
+		_, err = s.store.TimeOffPolicy(ctx, s.ws)
+		require.NoError(t, err)
+		acting, err := s.store.Delegations(ctx, s.ws, member, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, acting.Items, 5)
+		_, err = s.store.Delegation(ctx, s.ws, member, acting.Items[0].ID)
+		require.NoError(t, err)
 		defaults, err := s.store.DefaultSchedules(ctx, s.ws, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, defaults.Items, 5)
@@ -168,7 +203,22 @@ func (s *seeded) writes(t *testing.T, member uuid.UUID) {
 		require.NoError(t, err)
 		schedule := domain.Schedule{Member: member, ID: uuid.Must(uuid.NewV7()), Zone: "UTC", Start: from, CreateTime: from}
 		off := domain.TimeOff{Member: member, ID: uuid.Must(uuid.NewV7()), Kind: domain.Sick, State: domain.Approved, AllDay: true, CreateTime: from, UpdateTime: from}
+		acting := domain.Delegation{
+			Member: member, ID: uuid.Must(uuid.NewV7()), Delegate: s.members[8], Kinds: []domain.DelegationKind{domain.Asks},
+			Start: from, CreateTime: from, DeleteTime: until,
+		}
+		choice := domain.OverlapChoice{
+			ID: uuid.Must(uuid.NewV7()), Start: from, End: until, Chooser: member, CreateTime: from,
+			Burdens: []domain.Burden{{Member: member, Minutes: 60}, {Member: s.members[8]}},
+		}
+		_, err = tx.LockOverlapChoice(ctx, choice.ID)
+		require.Error(t, err)
+		_, err = tx.TimeOffPolicy(ctx)
+		require.NoError(t, err)
 		for _, step := range []error{
+			tx.AddOverlapChoice(ctx, choice), tx.EndOverlapChoice(ctx, choice.ID, from),
+			tx.SaveTimeOffPolicy(ctx, domain.TimeOffPolicy{Approval: []domain.TimeOffKind{domain.Sick}, UpdateTime: from}),
+			tx.AddDelegation(ctx, acting), tx.EndDelegation(ctx, acting),
 			tx.AddSchedule(ctx, schedule), tx.AddTimeOff(ctx, off), tx.SaveTimeOff(ctx, off), tx.SeeZone(ctx, member, 9),
 			tx.MoveZone(ctx, member, domain.ZonePeriod{Zone: "UTC", Start: from, Seen: 10}),
 			tx.AddDefaultSchedule(ctx, domain.DefaultSchedule{ID: uuid.Must(uuid.NewV7()), Version: 1000, CreateTime: from}),

@@ -102,7 +102,7 @@ func (s *seeded) rotationWrites(t *testing.T, ref app.RotationRef) {
 		require.NoError(t, tx.Layers(ctx, &r, from, until))
 		turns := domain.Turns{ID: uuid.Must(uuid.NewV7()), Members: s.members[:2], Unit: domain.Day, Every: 1, Zone: "UTC", Start: from}
 		o := domain.Override{ID: uuid.Must(uuid.NewV7()), Start: from, End: until, In: s.members[1], CreateTime: from}
-		swap := domain.Swap{ID: uuid.Must(uuid.NewV7()), Member: s.members[1], Start: from, End: until, State: domain.Offered, CreateTime: from, UpdateTime: from}
+		swap := domain.Swap{ID: uuid.Must(uuid.NewV7()), Member: s.members[1], Start: from, End: until, State: domain.SwapOffered, CreateTime: from, UpdateTime: from}
 		core, err := tx.CoreHours(ctx, ref.Team)
 		require.NoError(t, err)
 		added := r

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -46,11 +45,6 @@ func (t *tx) IsLead(ctx context.Context, team, member uuid.UUID) (bool, error) {
 func (t *tx) CountRotations(ctx context.Context, team uuid.UUID) (int, error) {
 	n, err := t.now.CountRotations(ctx, db.CountRotationsParams{WorkspaceID: t.ws, TeamID: team})
 	return int(n), err
-}
-
-// Records implements app.RotationTx.
-func (t *tx) Records(ctx context.Context, members []uuid.UUID, from, until time.Time) (map[uuid.UUID]domain.Record, error) {
-	return records(ctx, t.now, t.ws, members, from, until)
 }
 
 // CoreHours implements app.RotationStore.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/meridianhq/meridian/pkg/eventbus"
@@ -52,6 +53,35 @@ func payloadOf(event domain.Event, at time.Time) (proto.Message, error) {
 	case domain.TimeOffCancelled:
 		return &availabilityv1.TimeOffCancelled{
 			TimeOff: resource.TimeOff(e.TimeOff), Member: domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Member), Version: e.Version,
+		}, nil
+	case domain.TimeOffRequested:
+		out := &availabilityv1.TimeOffRequested{
+			TimeOff: resource.TimeOff(e.TimeOff), Member: domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Member), Version: e.Version,
+		}
+		if e.Manager != uuid.Nil {
+			out.Manager = domain.MemberName(e.TimeOff.Workspace, e.Manager)
+		}
+		return out, nil
+	case domain.TimeOffDeclined:
+		return &availabilityv1.TimeOffDeclined{
+			TimeOff: resource.TimeOff(e.TimeOff), Member: domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Member), Version: e.Version,
+		}, nil
+	case domain.TimeOffPolicyChanged:
+		return &availabilityv1.TimeOffPolicyChanged{
+			TimeOffPolicy: resource.TimeOffPolicy(e.Policy), Workspace: domain.WorkspaceName(e.Policy.Workspace), Version: e.Version,
+		}, nil
+	case domain.OverlapChosen:
+		e.Choice.Burdens = nil
+		return &availabilityv1.OverlapChosen{OverlapChoice: resource.OverlapChoice(e.Choice), Version: e.Version}, nil
+	case domain.OverlapWithdrawn:
+		return &availabilityv1.OverlapWithdrawn{OverlapChoice: resource.OverlapChoice(e.Choice), Version: e.Version}, nil
+	case domain.DelegationChanged:
+		ended := e.Delegation
+		if !ended.DeleteTime.IsZero() {
+			ended.End = ended.DeleteTime
+		}
+		return &availabilityv1.DelegationChanged{
+			Delegation: resource.Delegation(ended), Member: domain.MemberName(ended.Workspace, ended.Member), Version: e.Version,
 		}, nil
 	default:
 		return rotationPayloadOf(event, at)

@@ -29,6 +29,19 @@ type DefaultSchedule struct {
 	CreateTime    time.Time
 }
 
+type Delegation struct {
+	WorkspaceID  uuid.UUID
+	MemberID     uuid.UUID
+	DelegationID uuid.UUID
+	DelegateID   uuid.UUID
+	Kinds        []string
+	TimeOffID    *uuid.UUID
+	StartTime    *time.Time
+	EndTime      *time.Time
+	CreateTime   time.Time
+	DeleteTime   *time.Time
+}
+
 type Member struct {
 	WorkspaceID uuid.UUID
 	MemberID    uuid.UUID
@@ -40,6 +53,7 @@ type Member struct {
 	Kind        int16
 	Version     int64
 	Email       string
+	ManagerID   uuid.UUID
 }
 
 type MemberTime struct {
@@ -56,6 +70,26 @@ type MemberZone struct {
 	StartTime   time.Time
 	EndTime     *time.Time
 	Seen        int64
+}
+
+type OverlapBurden struct {
+	WorkspaceID uuid.UUID
+	ChoiceID    uuid.UUID
+	Place       int16
+	MemberID    uuid.UUID
+	Minutes     int32
+	CreateTime  time.Time
+}
+
+type OverlapChoice struct {
+	WorkspaceID    uuid.UUID
+	ChoiceID       uuid.UUID
+	StartTime      time.Time
+	EndTime        time.Time
+	OutsideMinutes int32
+	ChooserID      uuid.UUID
+	CreateTime     time.Time
+	DeleteTime     *time.Time
 }
 
 type ProjectionState struct {
@@ -160,22 +194,33 @@ type TeamMember struct {
 }
 
 type TimeOff struct {
-	WorkspaceID uuid.UUID
-	MemberID    uuid.UUID
-	TimeOffID   uuid.UUID
-	Kind        string
-	Note        string
-	FirstDate   *time.Time
-	LastDate    *time.Time
-	StartTime   *time.Time
-	EndTime     *time.Time
-	State       string
-	Revision    int64
-	CreateTime  time.Time
-	UpdateTime  time.Time
-	CancelTime  *time.Time
-	LowerTime   time.Time
-	UpperTime   time.Time
+	WorkspaceID   uuid.UUID
+	MemberID      uuid.UUID
+	TimeOffID     uuid.UUID
+	Kind          string
+	Note          string
+	FirstDate     *time.Time
+	LastDate      *time.Time
+	StartTime     *time.Time
+	EndTime       *time.Time
+	State         string
+	Revision      int64
+	CreateTime    time.Time
+	UpdateTime    time.Time
+	CancelTime    *time.Time
+	LowerTime     time.Time
+	UpperTime     time.Time
+	Requested     bool
+	DecidedByID   *uuid.UUID
+	DecideTime    *time.Time
+	DeclineReason string
+}
+
+type TimeOffPolicy struct {
+	WorkspaceID   uuid.UUID
+	ApprovalKinds []string
+	Revision      int64
+	UpdateTime    time.Time
 }
 
 type WorkingSchedule struct {

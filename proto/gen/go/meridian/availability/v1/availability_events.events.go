@@ -12,6 +12,12 @@ const (
 	CoreHoursChangedType = "meridian.availability.v1.CoreHoursChanged"
 	// DefaultScheduleChangedType is the ce-type of DefaultScheduleChanged.
 	DefaultScheduleChangedType = "meridian.availability.v1.DefaultScheduleChanged"
+	// DelegationChangedType is the ce-type of DelegationChanged.
+	DelegationChangedType = "meridian.availability.v1.DelegationChanged"
+	// OverlapChosenType is the ce-type of OverlapChosen.
+	OverlapChosenType = "meridian.availability.v1.OverlapChosen"
+	// OverlapWithdrawnType is the ce-type of OverlapWithdrawn.
+	OverlapWithdrawnType = "meridian.availability.v1.OverlapWithdrawn"
 	// RotationChangedType is the ce-type of RotationChanged.
 	RotationChangedType = "meridian.availability.v1.RotationChanged"
 	// ScheduleChangedType is the ce-type of ScheduleChanged.
@@ -26,6 +32,12 @@ const (
 	TimeOffApprovedType = "meridian.availability.v1.TimeOffApproved"
 	// TimeOffCancelledType is the ce-type of TimeOffCancelled.
 	TimeOffCancelledType = "meridian.availability.v1.TimeOffCancelled"
+	// TimeOffDeclinedType is the ce-type of TimeOffDeclined.
+	TimeOffDeclinedType = "meridian.availability.v1.TimeOffDeclined"
+	// TimeOffRequestedType is the ce-type of TimeOffRequested.
+	TimeOffRequestedType = "meridian.availability.v1.TimeOffRequested"
+	// TimeOffPolicyChangedType is the ce-type of TimeOffPolicyChanged.
+	TimeOffPolicyChangedType = "meridian.availability.v1.TimeOffPolicyChanged"
 	// WorkingTimeChangedType is the ce-type of WorkingTimeChanged.
 	WorkingTimeChangedType = "meridian.availability.v1.WorkingTimeChanged"
 )
@@ -40,6 +52,24 @@ func CoreHoursChangedSubject(workspace string) string {
 // "*" stands for every workspace.
 func DefaultScheduleChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.default_schedule.changed"
+}
+
+// DelegationChangedSubject is the subject of DelegationChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func DelegationChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.delegation.changed"
+}
+
+// OverlapChosenSubject is the subject of OverlapChosen in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func OverlapChosenSubject(workspace string) string {
+	return "evt." + workspace + ".availability.overlap.chosen"
+}
+
+// OverlapWithdrawnSubject is the subject of OverlapWithdrawn in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func OverlapWithdrawnSubject(workspace string) string {
+	return "evt." + workspace + ".availability.overlap.withdrawn"
 }
 
 // RotationChangedSubject is the subject of RotationChanged in a workspace, given as its lower-case UUID;
@@ -84,6 +114,24 @@ func TimeOffCancelledSubject(workspace string) string {
 	return "own." + workspace + ".availability.time_off.cancelled"
 }
 
+// TimeOffDeclinedSubject is the subject of TimeOffDeclined in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffDeclinedSubject(workspace string) string {
+	return "own." + workspace + ".availability.time_off.declined"
+}
+
+// TimeOffRequestedSubject is the subject of TimeOffRequested in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffRequestedSubject(workspace string) string {
+	return "own." + workspace + ".availability.time_off.requested"
+}
+
+// TimeOffPolicyChangedSubject is the subject of TimeOffPolicyChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffPolicyChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.time_off_policy.changed"
+}
+
 // WorkingTimeChangedSubject is the subject of WorkingTimeChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func WorkingTimeChangedSubject(workspace string) string {
@@ -95,6 +143,9 @@ func PublishedEvents() []proto.Message {
 	return []proto.Message{
 		(*CoreHoursChanged)(nil),
 		(*DefaultScheduleChanged)(nil),
+		(*DelegationChanged)(nil),
+		(*OverlapChosen)(nil),
+		(*OverlapWithdrawn)(nil),
 		(*RotationChanged)(nil),
 		(*ScheduleChanged)(nil),
 		(*ShiftEnded)(nil),
@@ -102,6 +153,9 @@ func PublishedEvents() []proto.Message {
 		(*ShiftSwapped)(nil),
 		(*TimeOffApproved)(nil),
 		(*TimeOffCancelled)(nil),
+		(*TimeOffDeclined)(nil),
+		(*TimeOffRequested)(nil),
+		(*TimeOffPolicyChanged)(nil),
 		(*WorkingTimeChanged)(nil),
 	}
 }

@@ -95,7 +95,7 @@ type DefaultScheduleChanged struct {
 	DefaultSchedule *DefaultSchedule `protobuf:"bytes,1,opt,name=default_schedule,json=defaultSchedule,proto3" json:"default_schedule,omitempty"`
 	// The workspace.
 	Workspace string `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
-	// Counts the changes of the workspace's default hours, from 1.
+	// Counts the changes of the workspace's default hours and of its time-off policy together, from 1.
 	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -353,6 +353,381 @@ func (x *TimeOffCancelled) GetVersion() int64 {
 	return 0
 }
 
+// Who acts for a member changed: a delegation was made, or ended. Whoever routes something to the member asks again.
+type DelegationChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delegation as it stands. `end_time` is when it was ended, where it was.
+	Delegation *Delegation `protobuf:"bytes,1,opt,name=delegation,proto3" json:"delegation,omitempty"`
+	// Who is acted for.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DelegationChanged) Reset() {
+	*x = DelegationChanged{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DelegationChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DelegationChanged) ProtoMessage() {}
+
+func (x *DelegationChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DelegationChanged.ProtoReflect.Descriptor instead.
+func (*DelegationChanged) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DelegationChanged) GetDelegation() *Delegation {
+	if x != nil {
+		return x.Delegation
+	}
+	return nil
+}
+
+func (x *DelegationChanged) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *DelegationChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Time off was asked for, and waits for an approval.
+type TimeOffRequested struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The time off, with its kind and note.
+	TimeOff *TimeOff `protobuf:"bytes,1,opt,name=time_off,json=timeOff,proto3" json:"time_off,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// The member's manager, who may approve it as administrators may. Empty for nobody.
+	Manager       string `protobuf:"bytes,4,opt,name=manager,proto3" json:"manager,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeOffRequested) Reset() {
+	*x = TimeOffRequested{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeOffRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeOffRequested) ProtoMessage() {}
+
+func (x *TimeOffRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeOffRequested.ProtoReflect.Descriptor instead.
+func (*TimeOffRequested) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TimeOffRequested) GetTimeOff() *TimeOff {
+	if x != nil {
+		return x.TimeOff
+	}
+	return nil
+}
+
+func (x *TimeOffRequested) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *TimeOffRequested) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *TimeOffRequested) GetManager() string {
+	if x != nil {
+		return x.Manager
+	}
+	return ""
+}
+
+// A request for time off was declined.
+type TimeOffDeclined struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The time off, with its kind and note.
+	TimeOff *TimeOff `protobuf:"bytes,1,opt,name=time_off,json=timeOff,proto3" json:"time_off,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeOffDeclined) Reset() {
+	*x = TimeOffDeclined{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeOffDeclined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeOffDeclined) ProtoMessage() {}
+
+func (x *TimeOffDeclined) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeOffDeclined.ProtoReflect.Descriptor instead.
+func (*TimeOffDeclined) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TimeOffDeclined) GetTimeOff() *TimeOff {
+	if x != nil {
+		return x.TimeOff
+	}
+	return nil
+}
+
+func (x *TimeOffDeclined) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *TimeOffDeclined) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// How the workspace gives time off changed.
+type TimeOffPolicyChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy after the change.
+	TimeOffPolicy *TimeOffPolicy `protobuf:"bytes,1,opt,name=time_off_policy,json=timeOffPolicy,proto3" json:"time_off_policy,omitempty"`
+	// The workspace.
+	Workspace string `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	// Counts the changes of the workspace's default hours and of its policy together, from 1.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeOffPolicyChanged) Reset() {
+	*x = TimeOffPolicyChanged{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeOffPolicyChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeOffPolicyChanged) ProtoMessage() {}
+
+func (x *TimeOffPolicyChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeOffPolicyChanged.ProtoReflect.Descriptor instead.
+func (*TimeOffPolicyChanged) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TimeOffPolicyChanged) GetTimeOffPolicy() *TimeOffPolicy {
+	if x != nil {
+		return x.TimeOffPolicy
+	}
+	return nil
+}
+
+func (x *TimeOffPolicyChanged) GetWorkspace() string {
+	if x != nil {
+		return x.Workspace
+	}
+	return ""
+}
+
+func (x *TimeOffPolicyChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A time to meet was chosen.
+type OverlapChosen struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The choice, without what it asks of each member: GetOverlapChoice has that.
+	OverlapChoice *OverlapChoice `protobuf:"bytes,1,opt,name=overlap_choice,json=overlapChoice,proto3" json:"overlap_choice,omitempty"`
+	// Counts the changes of the choice, from 1.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverlapChosen) Reset() {
+	*x = OverlapChosen{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverlapChosen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverlapChosen) ProtoMessage() {}
+
+func (x *OverlapChosen) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverlapChosen.ProtoReflect.Descriptor instead.
+func (*OverlapChosen) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *OverlapChosen) GetOverlapChoice() *OverlapChoice {
+	if x != nil {
+		return x.OverlapChoice
+	}
+	return nil
+}
+
+func (x *OverlapChosen) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// The choice of a time to meet was taken back.
+type OverlapWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The choice, without what it asks of each member: GetOverlapChoice has that.
+	OverlapChoice *OverlapChoice `protobuf:"bytes,1,opt,name=overlap_choice,json=overlapChoice,proto3" json:"overlap_choice,omitempty"`
+	// Counts the changes of the choice, from 1.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverlapWithdrawn) Reset() {
+	*x = OverlapWithdrawn{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverlapWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverlapWithdrawn) ProtoMessage() {}
+
+func (x *OverlapWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverlapWithdrawn.ProtoReflect.Descriptor instead.
+func (*OverlapWithdrawn) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *OverlapWithdrawn) GetOverlapChoice() *OverlapChoice {
+	if x != nil {
+		return x.OverlapChoice
+	}
+	return nil
+}
+
+func (x *OverlapWithdrawn) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // A rotation was made, changed or deleted, or who is on changed by an override: who is on may be another within a range.
 type RotationChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -372,7 +747,7 @@ type RotationChanged struct {
 
 func (x *RotationChanged) Reset() {
 	*x = RotationChanged{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[5]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -384,7 +759,7 @@ func (x *RotationChanged) String() string {
 func (*RotationChanged) ProtoMessage() {}
 
 func (x *RotationChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[5]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -397,7 +772,7 @@ func (x *RotationChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotationChanged.ProtoReflect.Descriptor instead.
 func (*RotationChanged) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{5}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RotationChanged) GetRotation() *Rotation {
@@ -452,7 +827,7 @@ type ShiftStarted struct {
 
 func (x *ShiftStarted) Reset() {
 	*x = ShiftStarted{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -464,7 +839,7 @@ func (x *ShiftStarted) String() string {
 func (*ShiftStarted) ProtoMessage() {}
 
 func (x *ShiftStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -477,7 +852,7 @@ func (x *ShiftStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShiftStarted.ProtoReflect.Descriptor instead.
 func (*ShiftStarted) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{6}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ShiftStarted) GetRotation() string {
@@ -525,7 +900,7 @@ type ShiftEnded struct {
 
 func (x *ShiftEnded) Reset() {
 	*x = ShiftEnded{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -537,7 +912,7 @@ func (x *ShiftEnded) String() string {
 func (*ShiftEnded) ProtoMessage() {}
 
 func (x *ShiftEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,7 +925,7 @@ func (x *ShiftEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShiftEnded.ProtoReflect.Descriptor instead.
 func (*ShiftEnded) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{7}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ShiftEnded) GetRotation() string {
@@ -596,7 +971,7 @@ type ShiftSwapped struct {
 
 func (x *ShiftSwapped) Reset() {
 	*x = ShiftSwapped{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +983,7 @@ func (x *ShiftSwapped) String() string {
 func (*ShiftSwapped) ProtoMessage() {}
 
 func (x *ShiftSwapped) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -621,7 +996,7 @@ func (x *ShiftSwapped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShiftSwapped.ProtoReflect.Descriptor instead.
 func (*ShiftSwapped) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{8}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ShiftSwapped) GetSwap() *RotationSwap {
@@ -658,7 +1033,7 @@ type CoreHoursChanged struct {
 
 func (x *CoreHoursChanged) Reset() {
 	*x = CoreHoursChanged{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +1045,7 @@ func (x *CoreHoursChanged) String() string {
 func (*CoreHoursChanged) ProtoMessage() {}
 
 func (x *CoreHoursChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +1058,7 @@ func (x *CoreHoursChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoreHoursChanged.ProtoReflect.Descriptor instead.
 func (*CoreHoursChanged) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{9}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CoreHoursChanged) GetCoreHours() *CoreHours {
@@ -704,7 +1079,7 @@ var File_meridian_availability_v1_availability_events_proto protoreflect.FileDes
 
 const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\n" +
-	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)meridian/availability/v1/core_hours.proto\x1a'meridian/availability/v1/rotation.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
+	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)meridian/availability/v1/core_hours.proto\x1a)meridian/availability/v1/delegation.proto\x1a-meridian/availability/v1/overlap_choice.proto\x1a'meridian/availability/v1/rotation.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
 	"\x0fScheduleChanged\x12T\n" +
 	"\x10working_schedule\x18\x01 \x01(\v2).meridian.availability.v1.WorkingScheduleR\x0fworkingSchedule\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
@@ -731,7 +1106,39 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion:H\xb2\xbb\x18D\n" +
-	"\btime_off\x12\tcancelled\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.2\"\xbe\x02\n" +
+	"\btime_off\x12\tcancelled\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.2\"\xcf\x01\n" +
+	"\x11DelegationChanged\x12D\n" +
+	"\n" +
+	"delegation\x18\x01 \x01(\v2$.meridian.availability.v1.DelegationR\n" +
+	"delegation\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:B\xb2\xbb\x18>\n" +
+	"\n" +
+	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3\"\xe6\x01\n" +
+	"\x10TimeOffRequested\x12<\n" +
+	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion\x12\x18\n" +
+	"\amanager\x18\x04 \x01(\tR\amanager:H\xb2\xbb\x18D\n" +
+	"\btime_off\x12\trequested\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.3\"\xca\x01\n" +
+	"\x0fTimeOffDeclined\x12<\n" +
+	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:G\xb2\xbb\x18C\n" +
+	"\btime_off\x12\bdeclined\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.3\"\xf0\x01\n" +
+	"\x14TimeOffPolicyChanged\x12O\n" +
+	"\x0ftime_off_policy\x18\x01 \x01(\v2'.meridian.availability.v1.TimeOffPolicyR\rtimeOffPolicy\x12\x1c\n" +
+	"\tworkspace\x18\x02 \x01(\tR\tworkspace\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:O\xb2\xbb\x18K\n" +
+	"\x0ftime_off_policy\x12\achanged\x18\x01\"\x14time_off_policy.name*\tworkspace2\aversionJ\x030.3\"\xca\x01\n" +
+	"\rOverlapChosen\x12N\n" +
+	"\x0eoverlap_choice\x18\x01 \x01(\v2'.meridian.availability.v1.OverlapChoiceR\roverlapChoice\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion:O\xb2\xbb\x18K\n" +
+	"\aoverlap\x12\x06chosen\x18\x01\"\x13overlap_choice.name*\x13overlap_choice.name2\aversionJ\x030.3\"\xd0\x01\n" +
+	"\x10OverlapWithdrawn\x12N\n" +
+	"\x0eoverlap_choice\x18\x01 \x01(\v2'.meridian.availability.v1.OverlapChoiceR\roverlapChoice\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion:R\xb2\xbb\x18N\n" +
+	"\aoverlap\x12\twithdrawn\x18\x01\"\x13overlap_choice.name*\x13overlap_choice.name2\aversionJ\x030.3\"\xbe\x02\n" +
 	"\x0fRotationChanged\x12>\n" +
 	"\brotation\x18\x01 \x01(\v2\".meridian.availability.v1.RotationR\brotation\x129\n" +
 	"\n" +
@@ -778,46 +1185,61 @@ func file_meridian_availability_v1_availability_events_proto_rawDescGZIP() []byt
 	return file_meridian_availability_v1_availability_events_proto_rawDescData
 }
 
-var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*ScheduleChanged)(nil),        // 0: meridian.availability.v1.ScheduleChanged
 	(*DefaultScheduleChanged)(nil), // 1: meridian.availability.v1.DefaultScheduleChanged
 	(*WorkingTimeChanged)(nil),     // 2: meridian.availability.v1.WorkingTimeChanged
 	(*TimeOffApproved)(nil),        // 3: meridian.availability.v1.TimeOffApproved
 	(*TimeOffCancelled)(nil),       // 4: meridian.availability.v1.TimeOffCancelled
-	(*RotationChanged)(nil),        // 5: meridian.availability.v1.RotationChanged
-	(*ShiftStarted)(nil),           // 6: meridian.availability.v1.ShiftStarted
-	(*ShiftEnded)(nil),             // 7: meridian.availability.v1.ShiftEnded
-	(*ShiftSwapped)(nil),           // 8: meridian.availability.v1.ShiftSwapped
-	(*CoreHoursChanged)(nil),       // 9: meridian.availability.v1.CoreHoursChanged
-	(*WorkingSchedule)(nil),        // 10: meridian.availability.v1.WorkingSchedule
-	(*DefaultSchedule)(nil),        // 11: meridian.availability.v1.DefaultSchedule
-	(*timestamppb.Timestamp)(nil),  // 12: google.protobuf.Timestamp
-	(*TimeOff)(nil),                // 13: meridian.availability.v1.TimeOff
-	(*Rotation)(nil),               // 14: meridian.availability.v1.Rotation
-	(*Shift)(nil),                  // 15: meridian.availability.v1.Shift
-	(*RotationSwap)(nil),           // 16: meridian.availability.v1.RotationSwap
-	(*CoreHours)(nil),              // 17: meridian.availability.v1.CoreHours
+	(*DelegationChanged)(nil),      // 5: meridian.availability.v1.DelegationChanged
+	(*TimeOffRequested)(nil),       // 6: meridian.availability.v1.TimeOffRequested
+	(*TimeOffDeclined)(nil),        // 7: meridian.availability.v1.TimeOffDeclined
+	(*TimeOffPolicyChanged)(nil),   // 8: meridian.availability.v1.TimeOffPolicyChanged
+	(*OverlapChosen)(nil),          // 9: meridian.availability.v1.OverlapChosen
+	(*OverlapWithdrawn)(nil),       // 10: meridian.availability.v1.OverlapWithdrawn
+	(*RotationChanged)(nil),        // 11: meridian.availability.v1.RotationChanged
+	(*ShiftStarted)(nil),           // 12: meridian.availability.v1.ShiftStarted
+	(*ShiftEnded)(nil),             // 13: meridian.availability.v1.ShiftEnded
+	(*ShiftSwapped)(nil),           // 14: meridian.availability.v1.ShiftSwapped
+	(*CoreHoursChanged)(nil),       // 15: meridian.availability.v1.CoreHoursChanged
+	(*WorkingSchedule)(nil),        // 16: meridian.availability.v1.WorkingSchedule
+	(*DefaultSchedule)(nil),        // 17: meridian.availability.v1.DefaultSchedule
+	(*timestamppb.Timestamp)(nil),  // 18: google.protobuf.Timestamp
+	(*TimeOff)(nil),                // 19: meridian.availability.v1.TimeOff
+	(*Delegation)(nil),             // 20: meridian.availability.v1.Delegation
+	(*TimeOffPolicy)(nil),          // 21: meridian.availability.v1.TimeOffPolicy
+	(*OverlapChoice)(nil),          // 22: meridian.availability.v1.OverlapChoice
+	(*Rotation)(nil),               // 23: meridian.availability.v1.Rotation
+	(*Shift)(nil),                  // 24: meridian.availability.v1.Shift
+	(*RotationSwap)(nil),           // 25: meridian.availability.v1.RotationSwap
+	(*CoreHours)(nil),              // 26: meridian.availability.v1.CoreHours
 }
 var file_meridian_availability_v1_availability_events_proto_depIdxs = []int32{
-	10, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
-	11, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
-	12, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
-	12, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
-	13, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
-	13, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
-	14, // 6: meridian.availability.v1.RotationChanged.rotation:type_name -> meridian.availability.v1.Rotation
-	12, // 7: meridian.availability.v1.RotationChanged.start_time:type_name -> google.protobuf.Timestamp
-	12, // 8: meridian.availability.v1.RotationChanged.end_time:type_name -> google.protobuf.Timestamp
-	15, // 9: meridian.availability.v1.ShiftStarted.shift:type_name -> meridian.availability.v1.Shift
-	15, // 10: meridian.availability.v1.ShiftEnded.shift:type_name -> meridian.availability.v1.Shift
-	16, // 11: meridian.availability.v1.ShiftSwapped.swap:type_name -> meridian.availability.v1.RotationSwap
-	17, // 12: meridian.availability.v1.CoreHoursChanged.core_hours:type_name -> meridian.availability.v1.CoreHours
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	16, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
+	17, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
+	18, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
+	18, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
+	19, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
+	19, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
+	20, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
+	19, // 7: meridian.availability.v1.TimeOffRequested.time_off:type_name -> meridian.availability.v1.TimeOff
+	19, // 8: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
+	21, // 9: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
+	22, // 10: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	22, // 11: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	23, // 12: meridian.availability.v1.RotationChanged.rotation:type_name -> meridian.availability.v1.Rotation
+	18, // 13: meridian.availability.v1.RotationChanged.start_time:type_name -> google.protobuf.Timestamp
+	18, // 14: meridian.availability.v1.RotationChanged.end_time:type_name -> google.protobuf.Timestamp
+	24, // 15: meridian.availability.v1.ShiftStarted.shift:type_name -> meridian.availability.v1.Shift
+	24, // 16: meridian.availability.v1.ShiftEnded.shift:type_name -> meridian.availability.v1.Shift
+	25, // 17: meridian.availability.v1.ShiftSwapped.swap:type_name -> meridian.availability.v1.RotationSwap
+	26, // 18: meridian.availability.v1.CoreHoursChanged.core_hours:type_name -> meridian.availability.v1.CoreHours
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_events_proto_init() }
@@ -826,6 +1248,8 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 		return
 	}
 	file_meridian_availability_v1_core_hours_proto_init()
+	file_meridian_availability_v1_delegation_proto_init()
+	file_meridian_availability_v1_overlap_choice_proto_init()
 	file_meridian_availability_v1_rotation_proto_init()
 	file_meridian_availability_v1_schedule_proto_init()
 	file_meridian_availability_v1_time_off_proto_init()
@@ -835,7 +1259,7 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_events_proto_rawDesc), len(file_meridian_availability_v1_availability_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -30,6 +30,12 @@ const (
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
 	// FAILED_PRECONDITION: the time off is over and can no longer be taken back.
 	ErrorReason_TIME_OFF_PAST ErrorReason = 1
+	// FAILED_PRECONDITION: the time off does not wait for an approval.
+	ErrorReason_TIME_OFF_DECIDED ErrorReason = 2
+	// PERMISSION_DENIED: only the member's manager and an ADMIN may decide on the time off.
+	ErrorReason_NOT_THE_APPROVER ErrorReason = 3
+	// PERMISSION_DENIED: only who chose a time to meet and an ADMIN may take it back.
+	ErrorReason_NOT_THE_CHOOSER ErrorReason = 4
 	// FAILED_PRECONDITION: there are as many rotations, versions to come or overrides as there may be.
 	ErrorReason_ROTATION_LIMIT ErrorReason = 20
 	// FAILED_PRECONDITION: the swap is no longer offered.
@@ -45,6 +51,9 @@ var (
 	ErrorReason_name = map[int32]string{
 		0:  "ERROR_REASON_UNSPECIFIED",
 		1:  "TIME_OFF_PAST",
+		2:  "TIME_OFF_DECIDED",
+		3:  "NOT_THE_APPROVER",
+		4:  "NOT_THE_CHOOSER",
 		20: "ROTATION_LIMIT",
 		21: "SWAP_NOT_OPEN",
 		22: "SWAP_NOT_ON",
@@ -53,6 +62,9 @@ var (
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED": 0,
 		"TIME_OFF_PAST":            1,
+		"TIME_OFF_DECIDED":         2,
+		"NOT_THE_APPROVER":         3,
+		"NOT_THE_CHOOSER":          4,
 		"ROTATION_LIMIT":           20,
 		"SWAP_NOT_OPEN":            21,
 		"SWAP_NOT_ON":              22,
@@ -91,10 +103,13 @@ var File_meridian_availability_v1_error_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\x8b\x01\n" +
+	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\xcc\x01\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
-	"\rTIME_OFF_PAST\x10\x01\x12\x12\n" +
+	"\rTIME_OFF_PAST\x10\x01\x12\x14\n" +
+	"\x10TIME_OFF_DECIDED\x10\x02\x12\x14\n" +
+	"\x10NOT_THE_APPROVER\x10\x03\x12\x13\n" +
+	"\x0fNOT_THE_CHOOSER\x10\x04\x12\x12\n" +
 	"\x0eROTATION_LIMIT\x10\x14\x12\x11\n" +
 	"\rSWAP_NOT_OPEN\x10\x15\x12\x0f\n" +
 	"\vSWAP_NOT_ON\x10\x16\x12\x13\n" +
