@@ -48,6 +48,7 @@ type session struct {
 
 	schedules    availabilityv1.ScheduleServiceClient
 	timeOffs     availabilityv1.TimeOffServiceClient
+	delegations  availabilityv1.DelegationServiceClient
 	availability availabilityv1.AvailabilityServiceClient
 	rotations    availabilityv1.RotationServiceClient
 	projects     tasksv1.ProjectServiceClient
@@ -95,6 +96,7 @@ func sessionOn(conn *restconn.Conn, out output) *session {
 
 		schedules:    availabilityv1.NewScheduleServiceClient(conn),
 		timeOffs:     availabilityv1.NewTimeOffServiceClient(conn),
+		delegations:  availabilityv1.NewDelegationServiceClient(conn),
 		availability: availabilityv1.NewAvailabilityServiceClient(conn),
 		rotations:    availabilityv1.NewRotationServiceClient(conn),
 		projects:     tasksv1.NewProjectServiceClient(conn),
