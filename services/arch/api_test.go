@@ -33,7 +33,8 @@ var withoutRequestID = map[string]string{
 // and say so: bounded without pages.
 var unpaged = []string{
 	"GetJwks", "ResolveAccess", "QueryAvailability", "ComputeDeadlines", "NextReachable", "ResolveExpectation",
-	"FindOverlap", "PreviewDelivery", "ExplainNotification", "CheckSources",
+	"FindOverlap", "PreviewDelivery", "ExplainNotification", "CheckSources", "WhoIsOn", "TeamWhoIsOn", "SuggestHandoff",
+	"ResolveDelegates",
 }
 
 // files are ours; the options are not part of the API's surface.
@@ -148,6 +149,8 @@ func TestMethodsFollowTheirNames(t *testing.T) {
 			require.NotNil(t, fields.ByName(protoreflect.Name(http.GetBody())), "the body is the resource")
 		case strings.HasPrefix(name, "Delete"):
 			require.NotEmpty(t, http.GetDelete(), "deletes are DELETE")
+		case reads(m) && http.GetGet() != "":
+			require.Contains(t, http.GetGet(), ":", "custom reads are custom methods")
 		case !m.IsStreamingServer():
 			require.NotEmpty(t, http.GetPost(), "state changes are POST")
 			require.Contains(t, http.GetPost(), ":", "state changes are custom methods")

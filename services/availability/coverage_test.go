@@ -41,6 +41,7 @@ func covered(ws, team uuid.UUID, start, end string) *availabilityv1.GetCoverageR
 func bucketOf(start, end string, least, most int32, worked time.Duration) *availabilityv1.CoverageBucket {
 	return &availabilityv1.CoverageBucket{
 		StartTime: stamp(start), EndTime: stamp(end), MinCount: least, MaxCount: most, WorkingTime: durationpb.New(worked),
+		RequiredTime: durationpb.New(at(end).Sub(at(start))),
 	}
 }
 

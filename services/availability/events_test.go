@@ -137,6 +137,57 @@ func TestDefaultHoursAreToldOfTheWorkspace(t *testing.T) {
 	require.Equal(t, timestamppb.New(epoch).AsTime(), made[0].GetCreateTime().AsTime())
 }
 
+// Every event of a rotation, in one story: who is on may be another over a range, and shifts begin, end and are swapped.
+func TestEveryEventOfARotationTellsWhatHappened(t *testing.T) {
+	t.Parallel()
+	r := newRota(t)
+	js := r.broker()
+	worker := r.work()
+	made := r.rotation(r.daily(r.amy, r.ben))
+	require.NoError(t, worker.Settled(r.ctx))
+	name := made.GetName()
+	amy := &availabilityv1.Shift{StartTime: stamp("2026-12-01T09:00:00Z"), Members: []string{r.amy.name()}}
+	want := []proto.Message{
+		&availabilityv1.RotationChanged{Rotation: made, StartTime: stamp("2026-12-01T09:00:00Z"), Version: 1},
+		&availabilityv1.ShiftStarted{Rotation: name, DisplayName: "On call", Shift: amy, Version: 2},
+	}
+	r.clock.Advance(time.Hour)
+	renamed, err := r.rotations.UpdateRotation(r.boss.ctx, &availabilityv1.UpdateRotationRequest{Rotation: &availabilityv1.Rotation{Name: name, DisplayName: "Days"}})
+	require.NoError(t, err)
+	want = append(want, &availabilityv1.RotationChanged{Rotation: renamed, Version: 3})
+	r.override(name, "2026-12-01T00:00:00Z", "2026-12-01T12:00:00Z", r.amy, r.oda) // of which the rest counts
+	require.NoError(t, worker.Settled(r.ctx))
+	ended := proto.CloneOf(amy)
+	ended.EndTime = stamp("2026-12-01T10:00:00Z")
+	oda := &availabilityv1.Shift{StartTime: ended.GetEndTime(), Members: []string{r.oda.name()}}
+	want = append(want,
+		&availabilityv1.RotationChanged{Rotation: renamed, StartTime: stamp("2026-12-01T10:00:00Z"), EndTime: stamp("2026-12-01T12:00:00Z"), Version: 4},
+		&availabilityv1.ShiftEnded{Rotation: name, DisplayName: "Days", Shift: ended, Version: 5},
+		&availabilityv1.ShiftStarted{Rotation: name, DisplayName: "Days", Shift: oda, Version: 6},
+	)
+	taken, err := r.take(r.amy, r.offer(r.ben, name, "2026-12-02T09:00:00Z", "2026-12-03T09:00:00Z", person{}))
+	require.NoError(t, err)
+	want = append(want,
+		&availabilityv1.RotationChanged{Rotation: renamed, StartTime: stamp("2026-12-02T09:00:00Z"), EndTime: stamp("2026-12-03T09:00:00Z"), Version: 7},
+		&availabilityv1.ShiftSwapped{Swap: taken, Rotation: name, Version: 8},
+	)
+	deleted, err := r.rotations.DeleteRotation(r.boss.ctx, &availabilityv1.DeleteRotationRequest{Name: name})
+	require.NoError(t, err)
+	require.NoError(t, worker.Settled(r.ctx))
+	want = append(want,
+		&availabilityv1.RotationChanged{Rotation: deleted, StartTime: stamp("2026-12-01T10:00:00Z"), Deleted: true, Version: 9},
+	)
+	heard := r.told(js, len(want))
+	for i, e := range heard {
+		require.True(t, proto.Equal(want[i], e.payload), "%s\nwant %v\ngot  %v", e.Type, want[i], e.payload)
+		require.Equal(t, name, e.Aggregate)
+		require.EqualValues(t, i+1, e.Version, e.Type)
+		require.Equal(t, eventbus.AudienceWorkspace, e.Audience)
+	}
+	require.Equal(t, "services/availability", heard[1].Actor)
+	require.Equal(t, r.amy.name(), heard[7].Actor)
+}
+
 // Every event that the protos declare for this service was in the stories above, or in those of layers.
 func TestTheStoryHasEveryEvent(t *testing.T) {
 	t.Parallel()
@@ -149,6 +200,7 @@ func TestTheStoryHasEveryEvent(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"ScheduleChanged", "DefaultScheduleChanged", "WorkingTimeChanged", "TimeOffApproved", "TimeOffCancelled",
 		"TravelCreated", "TravelDeleted", "DateOverrideCreated", "DateOverrideDeleted", "FocusBlockCreated", "FocusBlockDeleted",
+		"RotationChanged", "ShiftStarted", "ShiftEnded", "ShiftSwapped", "CoreHoursChanged",
 		"TimeOffRequested", "TimeOffDeclined", "TimeOffPolicyChanged", "DelegationChanged", "OverlapChosen", "OverlapWithdrawn",
 	}, declared)
 }

@@ -52,6 +52,8 @@ type world struct {
 	overrides availabilityv1.DateOverrideServiceClient
 	focuses   availabilityv1.FocusBlockServiceClient
 	holidays  availabilityv1.HolidayServiceClient
+	rotations availabilityv1.RotationServiceClient
+	teamTimes availabilityv1.TeamTimeServiceClient
 
 	delegations availabilityv1.DelegationServiceClient
 
@@ -98,7 +100,7 @@ func newWorld(t *testing.T) *world {
 		default:
 		}
 	})
-	w.app = app.New(store.New(w.db.App, w.box, wire.Encoder("meridian.test")), w.directory, w.clock)
+	w.app = app.New(store.New(w.db.App, w.db.Owner, w.box, wire.Encoder("meridian.test")), w.directory, w.clock)
 	w.conn, _ = rpctest.Serve(t, w.authority, rpcserver.Config{Service: "availability"}, rpcserver.Deps{}, func(r grpc.ServiceRegistrar) {
 		rpc.Register(r, w.app)
 	})
@@ -110,6 +112,8 @@ func newWorld(t *testing.T) *world {
 	w.focuses = availabilityv1.NewFocusBlockServiceClient(w.conn)
 	w.holidays = availabilityv1.NewHolidayServiceClient(w.conn)
 	w.delegations = availabilityv1.NewDelegationServiceClient(w.conn)
+	w.rotations = availabilityv1.NewRotationServiceClient(w.conn)
+	w.teamTimes = availabilityv1.NewTeamTimeServiceClient(w.conn)
 	return w
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -85,6 +86,7 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 		&availabilityv1.DeleteDelegationRequest{Name: acting.GetName()},
 		&availabilityv1.ResolveDelegatesRequest{Parent: parent, Queries: []*availabilityv1.DelegateQuery{{Member: member, Kind: availabilityv1.Delegation_ASKS}}},
 	}
+	requests = append(requests, w.goodOfRotations(ws, ana, ben)...)
 	byName := map[protoreflect.FullName]proto.Message{}
 	for _, r := range requests {
 		byName[r.ProtoReflect().Descriptor().FullName()] = r
@@ -107,6 +109,39 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 	})
 	for _, m := range asking {
 		require.NoError(t, w.invoke(ana.ctx, m, byName[m.Input().FullName()]), m.FullName())
+	}
+}
+
+// goodOfRotations is a good request of every method about rotations and core hours for an administrator, none of which spoils
+// another.
+func (w *world) goodOfRotations(ws uuid.UUID, admin, other person) []proto.Message {
+	w.t.Helper()
+	r := &rota{world: w, ws: ws, lead: admin, team: w.crew(ws, admin, other)}
+	turns := r.daily(other)
+	name, doomed := r.rotation(turns).GetName(), r.rotation(turns).GetName()
+	kept := r.override(name, "2026-12-05T00:00:00Z", "2026-12-06T00:00:00Z", person{}, admin).GetName()
+	gone := r.override(name, "2026-12-05T00:00:00Z", "2026-12-06T00:00:00Z", person{}, admin).GetName()
+	var swaps []string
+	for range 3 {
+		swaps = append(swaps, r.offer(other, name, "2026-12-08T00:00:00Z", "2026-12-09T00:00:00Z", admin).GetName())
+	}
+	offered := &availabilityv1.RotationSwap{Member: other.name(), StartTime: stamp("2026-12-10T00:00:00Z"), EndTime: stamp("2026-12-11T00:00:00Z")}
+	added := &availabilityv1.RotationOverride{InMember: admin.name(), StartTime: stamp("2026-12-12T00:00:00Z"), EndTime: stamp("2026-12-13T00:00:00Z")}
+	core := domain.CoreHoursName(ws, r.team)
+	return []proto.Message{
+		&availabilityv1.GetRotationRequest{Name: name}, &availabilityv1.ListRotationsRequest{Parent: r.teamName()},
+		&availabilityv1.CreateRotationRequest{Parent: r.teamName(), Rotation: &availabilityv1.Rotation{DisplayName: "x", Turns: turns}},
+		&availabilityv1.UpdateRotationRequest{Rotation: &availabilityv1.Rotation{Name: name, DisplayName: "x"}},
+		&availabilityv1.DeleteRotationRequest{Name: doomed},
+		&availabilityv1.WhoIsOnRequest{Name: name}, &availabilityv1.TeamWhoIsOnRequest{Name: r.teamName()},
+		&availabilityv1.ListShiftsRequest{Parent: name, StartTime: stamp("2026-12-01T00:00:00Z"), EndTime: stamp("2026-12-09T00:00:00Z")},
+		&availabilityv1.GetRotationOverrideRequest{Name: kept}, &availabilityv1.ListRotationOverridesRequest{Parent: name},
+		&availabilityv1.CreateRotationOverrideRequest{Parent: name, RotationOverride: added}, &availabilityv1.DeleteRotationOverrideRequest{Name: gone},
+		&availabilityv1.GetRotationSwapRequest{Name: swaps[0]}, &availabilityv1.ListRotationSwapsRequest{Parent: name},
+		&availabilityv1.CreateRotationSwapRequest{Parent: name, RotationSwap: offered}, &availabilityv1.TakeRotationSwapRequest{Name: swaps[0]},
+		&availabilityv1.DeclineRotationSwapRequest{Name: swaps[1]}, &availabilityv1.WithdrawRotationSwapRequest{Name: swaps[2]},
+		&availabilityv1.GetCoreHoursRequest{Name: core}, &availabilityv1.UpdateCoreHoursRequest{CoreHours: &availabilityv1.CoreHours{Name: core, Need: 2}},
+		&availabilityv1.SuggestHandoffRequest{Name: r.teamName(), Giver: other.name()},
 	}
 }
 

@@ -44,7 +44,8 @@ func backends() []backend {
 		{name: "availability", target: func(c Config) string { return c.AvailabilityAddr }, registers: []rest.Register{
 			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterDateOverrideServiceHandler,
 			availabilitygw.RegisterDelegationServiceHandler, availabilitygw.RegisterFocusBlockServiceHandler,
-			availabilitygw.RegisterHolidayServiceHandler, availabilitygw.RegisterScheduleServiceHandler,
+			availabilitygw.RegisterHolidayServiceHandler, availabilitygw.RegisterRotationServiceHandler,
+			availabilitygw.RegisterScheduleServiceHandler, availabilitygw.RegisterTeamTimeServiceHandler,
 			availabilitygw.RegisterTimeOffServiceHandler, availabilitygw.RegisterTravelServiceHandler,
 		}},
 		{name: "tasks", target: func(c Config) string { return c.TasksAddr }, registers: []rest.Register{

@@ -33,5 +33,9 @@ func (a *App) Coverage(ctx context.Context, ws, team uuid.UUID, q domain.Coverag
 			people = append(people, person)
 		}
 	}
-	return domain.Cover(people, q)
+	core, err := a.store.CoreHours(ctx, ws, team)
+	if err != nil {
+		return domain.Coverage{}, err
+	}
+	return domain.Cover(people, core, q)
 }

@@ -165,6 +165,9 @@ func (a *App) CreateDefaultSchedule(ctx context.Context, ws uuid.UUID, in NewHou
 		if err := tx.SaveWorkspaceTime(ctx, w); err != nil {
 			return err
 		}
+		if err := tx.WakeSun(ctx, now); err != nil {
+			return err
+		}
 		return publish(ctx, tx, caller, now, events)
 	})
 	switch {

@@ -12,6 +12,8 @@ import (
 
 // Store is the service's database. Every method is confined to the workspace it is given.
 type Store interface {
+	RotationStore
+
 	// Records returns what is known of the working time of members between two instants, those that are not there left out,
 	// in a fixed number of statements.
 	Records(ctx context.Context, ws uuid.UUID, members []uuid.UUID, from, until time.Time) (map[uuid.UUID]domain.Record, error)
@@ -70,6 +72,8 @@ type Cursor struct {
 
 // Tx is a transaction under way. Reads happen at once; writes are gathered and sent together at its end.
 type Tx interface {
+	RotationTx
+
 	// LockMember locks the row of a member's working time; NotFound for a member who is not in the workspace.
 	LockMember(ctx context.Context, member uuid.UUID) (domain.MemberTime, error)
 	// LockTime is LockMember also for a member of whom the projection has not heard yet.

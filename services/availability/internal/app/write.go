@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/worktime"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
@@ -29,9 +30,6 @@ type change struct {
 	preview *domain.Preview
 }
 
-// margin is more than working days begin before the instant that is asked about, in zones that are ahead and behind.
-const margin = 4 * 24 * time.Hour
-
 // record is what is known of the member from now until an instant, and as far as a preview looks.
 func (c *change) record(ctx context.Context, until time.Time) (domain.Record, error) {
 	if seen := c.now.Add(domain.PreviewRange); until.Before(seen) {
@@ -50,8 +48,16 @@ func (c *change) foresee(before, after domain.Record) error {
 	return err
 }
 
-// errDry rolls back what was only to be foreseen.
+// errDry rolls back what was only to be foreseen: nothing of it is kept.
 var errDry = errors.New("nothing is to be written")
+
+// margin is how much earlier and later than a range members' layers are read, for working days begin before the instant that
+// is asked about, in zones that are ahead and behind; and memory how much earlier those of turns that follow the sun: who
+// worked last is on.
+const (
+	margin = 4 * 24 * time.Hour
+	memory = worktime.Horizon + margin
+)
 
 // changeTime is the frame of every change of a member's working time: lock, replay, rule, save, publish. name is the
 // resource's; prior is the name of what an equal request made before, empty when rule was run. With dry all is checked and
@@ -89,6 +95,9 @@ func changeTime[T any](
 				return nil
 			}
 			if err := tx.SaveMemberTime(ctx, c.MemberTime); err != nil {
+				return err
+			}
+			if err := tx.WakeSun(ctx, c.now); err != nil {
 				return err
 			}
 			return publish(ctx, tx, caller, c.now, events)

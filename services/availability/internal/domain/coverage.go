@@ -54,17 +54,27 @@ func (q CoverageQuery) CheckTeam(members int) error {
 type Coverage struct {
 	worktime.Coverage
 	Members int
+	// CoreHours are what it was reckoned by, where they are set.
+	CoreHours CoreHours
 }
 
-// Cover is how many people of a team work, around the clock. The query is checked.
-func Cover(team []Person, q CoverageQuery) (Coverage, error) {
+// Cover is how many people of a team work, in its core hours where they are set, else around the clock. The query is checked.
+func Cover(team []Person, core CoreHours, q CoverageQuery) (Coverage, error) {
+	required, err := core.calendar()
+	if err != nil {
+		return Coverage{}, err
+	}
 	calendars := make([]*worktime.Calendar, len(team))
 	for i, p := range team {
 		calendars[i] = p.Calendar
 	}
-	c := worktime.Cover(calendars, q.Start, q.End, worktime.CoverageQuery{Bucket: q.Bucket})
+	asked := worktime.CoverageQuery{Bucket: q.Bucket, Required: required}
+	if core.Set() {
+		asked.Need = core.Need
+	}
+	c := worktime.Cover(calendars, q.Start, q.End, asked)
 	if len(c.Buckets)+len(c.Gaps)+len(c.Thinnest) > MaxIntervals {
 		return Coverage{}, fault.InvalidField("end_time", "must be nearer: the answer would have more than 150000 intervals")
 	}
-	return Coverage{Coverage: c, Members: len(team)}, nil
+	return Coverage{Coverage: c, Members: len(team), CoreHours: core}, nil
 }

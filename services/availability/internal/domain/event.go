@@ -91,6 +91,48 @@ type DelegationChanged struct {
 	Version    int64
 }
 
+// RotationChanged says that who is on in a rotation may be another from Start until End, zero for all that follows; without
+// a start only its name changed. Its aggregate is the rotation.
+type RotationChanged struct {
+	Rotation   Rotation
+	Start, End time.Time
+	Deleted    bool
+	Version    int64
+}
+
+// ShiftStarted says that a shift of a rotation began, ShiftEnded that it is over. Their aggregate is the rotation.
+type ShiftStarted struct {
+	Rotation Rotation
+	Shift    Shift
+	Version  int64
+}
+
+// ShiftEnded is the end of a shift.
+type ShiftEnded struct {
+	Rotation Rotation
+	Shift    Shift
+	Version  int64
+}
+
+// ShiftSwapped says that a swap was taken. Its aggregate is the rotation.
+type ShiftSwapped struct {
+	Rotation Rotation
+	Swap     Swap
+	Version  int64
+}
+
+// CoreHoursChanged says that a team's core hours were set: they are its aggregate.
+type CoreHoursChanged struct {
+	CoreHours CoreHours
+	Version   int64
+}
+
+func (RotationChanged) event()  {}
+func (ShiftStarted) event()     {}
+func (ShiftEnded) event()       {}
+func (ShiftSwapped) event()     {}
+func (CoreHoursChanged) event() {}
+
 func (ScheduleChanged) event()        {}
 func (DefaultScheduleChanged) event() {}
 func (WorkingTimeChanged) event()     {}

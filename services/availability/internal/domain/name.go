@@ -56,5 +56,23 @@ func TeamName(ws, team uuid.UUID) string { return WorkspaceName(ws) + "/teams/" 
 // CoverageName is the resource name of a team's coverage.
 func CoverageName(ws, team uuid.UUID) string { return TeamName(ws, team) + "/coverage" }
 
+// CoreHoursName is the resource name of a team's core hours.
+func CoreHoursName(ws, team uuid.UUID) string { return TeamName(ws, team) + "/coreHours" }
+
+// RotationName is the resource name of a rotation.
+func RotationName(ws, team, rotation uuid.UUID) string {
+	return TeamName(ws, team) + "/rotations/" + rotation.String()
+}
+
+// OverrideName is the resource name of an override of a rotation.
+func OverrideName(ws, team, rotation, override uuid.UUID) string {
+	return RotationName(ws, team, rotation) + "/overrides/" + override.String()
+}
+
+// SwapName is the resource name of a swap of a rotation.
+func SwapName(ws, team, rotation, swap uuid.UUID) string {
+	return RotationName(ws, team, rotation) + "/swaps/" + swap.String()
+}
+
 // LastID is the last part of a resource name.
 func LastID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

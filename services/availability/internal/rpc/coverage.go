@@ -28,17 +28,22 @@ func (s *availability) GetCoverage(ctx context.Context, req *availabilityv1.GetC
 	if err != nil {
 		return nil, err
 	}
-	return &availabilityv1.Coverage{
+	out := &availabilityv1.Coverage{
 		Name: domain.CoverageName(id[0], id[1]), MemberCount: int32(found.Members),
 		Buckets: each(found.Buckets, bucket), Gaps: each(found.Gaps, coverageInterval), Thinnest: each(found.Thinnest, coverageInterval),
 		ThinnestCount: int32(found.Fewest), Score: found.Score, TzdataVersion: worktime.Version(),
-	}, nil
+	}
+	if found.CoreHours.Set() {
+		out.CoreHours = domain.CoreHoursName(id[0], id[1])
+	}
+	return out, nil
 }
 
 func bucket(b worktime.Bucket) *availabilityv1.CoverageBucket {
 	return &availabilityv1.CoverageBucket{
 		StartTime: resource.Timestamp(b.Start), EndTime: resource.Timestamp(b.End),
 		MinCount: int32(b.Min), MaxCount: int32(b.Max), WorkingTime: durationpb.New(b.Worked),
+		RequiredTime: durationpb.New(b.Required),
 	}
 }
 

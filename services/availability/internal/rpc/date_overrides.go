@@ -21,7 +21,7 @@ type dateOverrides struct {
 
 // GetDateOverride implements availabilityv1.DateOverrideServiceServer.
 func (s *dateOverrides) GetDateOverride(ctx context.Context, req *availabilityv1.GetDateOverrideRequest) (*availabilityv1.DateOverride, error) {
-	id, err := ids(ctx, overridePattern, "name", req.GetName())
+	id, err := ids(ctx, datePattern, "name", req.GetName())
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func newDateOverride(ws, member uuid.UUID, o *availabilityv1.DateOverride) (doma
 
 // DeleteDateOverride implements availabilityv1.DateOverrideServiceServer.
 func (s *dateOverrides) DeleteDateOverride(ctx context.Context, req *availabilityv1.DeleteDateOverrideRequest) (*availabilityv1.DateOverride, error) {
-	id, err := ids(ctx, overridePattern, "name", req.GetName())
+	id, err := ids(ctx, datePattern, "name", req.GetName())
 	if err != nil {
 		return nil, err
 	}

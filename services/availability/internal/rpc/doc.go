@@ -20,4 +20,6 @@ func Register(server grpc.ServiceRegistrar, a *app.App) {
 	availabilityv1.RegisterFocusBlockServiceServer(server, &focusBlocks{app: a})
 	availabilityv1.RegisterHolidayServiceServer(server, &publicHolidays{})
 	availabilityv1.RegisterDelegationServiceServer(server, &delegations{app: a})
+	availabilityv1.RegisterRotationServiceServer(server, &rotations{app: a})
+	availabilityv1.RegisterTeamTimeServiceServer(server, &teamTimes{app: a})
 }

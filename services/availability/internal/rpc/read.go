@@ -33,9 +33,14 @@ var (
 	policyPattern     = resname.MustPattern("workspaces/{workspace}/timeOffPolicy")
 	delegationPattern = resname.MustPattern("workspaces/{workspace}/members/{member}/delegations/{delegation}")
 	travelPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}/travels/{travel}")
-	overridePattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/dateOverrides/{date_override}")
+	datePattern       = resname.MustPattern("workspaces/{workspace}/members/{member}/dateOverrides/{date_override}")
 	focusPattern      = resname.MustPattern("workspaces/{workspace}/members/{member}/focusBlocks/{focus_block}")
 	coveragePattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
+	teamPattern       = resname.MustPattern("workspaces/{workspace}/teams/{team}")
+	corePattern       = resname.MustPattern("workspaces/{workspace}/teams/{team}/coreHours")
+	rotationPattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}")
+	overridePattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}/overrides/{override}")
+	swapPattern       = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}/swaps/{swap}")
 )
 
 // The page sizes of lists.
@@ -77,6 +82,15 @@ type paged interface {
 	proto.Message
 	GetPageSize() int32
 	GetPageToken() string
+}
+
+// rotationOf reads the name of a rotation, and the ids of what is below it.
+func rotationOf(ctx context.Context, pattern *resname.Pattern, field, name string) (app.RotationRef, []uuid.UUID, error) {
+	id, err := ids(ctx, pattern, field, name)
+	if err != nil {
+		return app.RotationRef{}, nil, err
+	}
+	return app.RotationRef{Workspace: id[0], Team: id[1], Rotation: id[2]}, id[3:], nil
 }
 
 // pageOf reads a list request's page, and the fingerprint for the next one's token.

@@ -94,10 +94,13 @@ func seed(t *testing.T) *seeded {
 	require.NoError(t, err)
 	_, err = owner.Exec(t.Context(), seedSQL)
 	require.NoError(t, err)
-	pool, err := postgres.Open(t.Context(), s.db.AppURL, postgres.Options{Tracer: s.traced})
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	s.store = New(pool, outbox.New(func() {}), func(context.Context, time.Time, string, domain.Event) (outbox.Message, error) {
+	traced := func(url string) *postgres.DB {
+		pool, err := postgres.Open(t.Context(), url, postgres.Options{Tracer: s.traced})
+		require.NoError(t, err)
+		t.Cleanup(pool.Close)
+		return pool
+	}
+	s.store = New(traced(s.db.AppURL), traced(s.db.OwnerURL), outbox.New(func() {}), func(context.Context, time.Time, string, domain.Event) (outbox.Message, error) {
 		return outbox.Message{ID: uuid.Must(uuid.NewV7()), Workspace: s.ws, Aggregate: "a", Version: 1, Subject: "evt.x"}, nil
 	})
 	return s
@@ -105,7 +108,11 @@ func seed(t *testing.T) *seeded {
 
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
-	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers", "time_off_policies", "overlap_choices", "overlap_burdens", "delegations", "teams", "team_members"}
+	return []string{
+		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers",
+		"time_off_policies", "overlap_choices", "overlap_burdens", "delegations", "teams", "team_members",
+		"rotations", "rotation_turns", "rotation_overrides", "rotation_swaps", "core_hours",
+	}
 }
 
 // requireIndexPlans explains every statement since the last look.

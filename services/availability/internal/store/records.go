@@ -167,15 +167,10 @@ func (s *Store) Member(ctx context.Context, ws, member uuid.UUID) error {
 
 // TeamMembers implements app.Store.
 func (s *Store) TeamMembers(ctx context.Context, ws, team uuid.UUID, most int) ([]uuid.UUID, error) {
-	q := s.queries(ws)
-	there, err := q.TeamThere(ctx, db.TeamThereParams{WorkspaceID: ws, TeamID: team})
-	if err != nil {
-		return nil, fmt.Errorf("read a team: %w", err)
+	if err := s.Team(ctx, ws, team); err != nil {
+		return nil, err
 	}
-	if !there {
-		return nil, fault.NotFoundName(domain.TeamName(ws, team))
-	}
-	members, err := q.TeamMembers(ctx, db.TeamMembersParams{WorkspaceID: ws, TeamID: team, Most: int32(most)})
+	members, err := s.queries(ws).TeamMembers(ctx, db.TeamMembersParams{WorkspaceID: ws, TeamID: team, Most: int32(most)})
 	if err != nil {
 		return nil, fmt.Errorf("read a team's members: %w", err)
 	}

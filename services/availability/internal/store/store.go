@@ -1,7 +1,8 @@
-// Package store keeps hours, the layers over them and times off in Postgres.
+// Package store keeps hours, the layers over them, times off, delegations, rotations and core hours in Postgres.
 //
 // Every statement runs with its workspace set for row-level security and carries it as well. What is known of many members
-// is read in a fixed number of statements. Lists are keysets, never offsets.
+// is read in a fixed number of statements. Lists are keysets, never offsets. What the workers claim is claimed over all
+// workspaces, as the schema's owner, and done within one.
 package store
 
 import (
@@ -42,16 +43,20 @@ type Encode func(ctx context.Context, at time.Time, actor string, event domain.E
 // Store implements app.Store. It is safe for concurrent use.
 type Store struct {
 	db     *postgres.DB
+	owner  *postgres.DB
 	outbox *outbox.Outbox
 	encode Encode
 }
 
-// New makes the store over the app role's pool.
-func New(pool *postgres.DB, box *outbox.Outbox, encode Encode) *Store {
-	return &Store{db: pool, outbox: box, encode: encode}
+// New makes the store over the app role's pool, and the owner's for the workers' claims.
+func New(pool, owner *postgres.DB, box *outbox.Outbox, encode Encode) *Store {
+	return &Store{db: pool, owner: owner, outbox: box, encode: encode}
 }
 
 func (s *Store) queries(ws uuid.UUID) *db.Queries { return db.New(s.db.For(ws)) }
+
+// all runs over all workspaces.
+func (s *Store) all() *db.Queries { return db.New(s.owner.Pool()) }
 
 // InTx implements app.Store.
 func (s *Store) InTx(ctx context.Context, ws uuid.UUID, fn func(ctx context.Context, tx app.Tx) error) error {

@@ -21,7 +21,7 @@ const Service = "availability"
 // Encoder makes the outbox's messages of domain events, under the installation's host name.
 func Encoder(host string) func(ctx context.Context, at time.Time, actor string, event domain.Event) (outbox.Message, error) {
 	return func(ctx context.Context, at time.Time, actor string, event domain.Event) (outbox.Message, error) {
-		payload, err := payloadOf(event)
+		payload, err := payloadOf(event, at)
 		if err != nil {
 			return outbox.Message{}, err
 		}
@@ -29,7 +29,7 @@ func Encoder(host string) func(ctx context.Context, at time.Time, actor string, 
 	}
 }
 
-func payloadOf(event domain.Event) (proto.Message, error) {
+func payloadOf(event domain.Event, at time.Time) (proto.Message, error) {
 	switch e := event.(type) {
 	case domain.ScheduleChanged:
 		return &availabilityv1.ScheduleChanged{
@@ -88,6 +88,36 @@ func payloadOf(event domain.Event) (proto.Message, error) {
 			Delegation: resource.Delegation(ended), Member: domain.MemberName(ended.Workspace, ended.Member), Version: e.Version,
 		}, nil
 	default:
+		return rotationPayloadOf(event, at)
+	}
+}
+
+// rotationPayloadOf is payloadOf for the events of rotations and core hours.
+func rotationPayloadOf(event domain.Event, at time.Time) (proto.Message, error) {
+	switch e := event.(type) {
+	case domain.RotationChanged:
+		return &availabilityv1.RotationChanged{
+			Rotation: resource.Rotation(e.Rotation, at), StartTime: resource.Timestamp(e.Start), EndTime: resource.Timestamp(e.End),
+			Deleted: e.Deleted, Version: e.Version,
+		}, nil
+	case domain.ShiftStarted:
+		return &availabilityv1.ShiftStarted{
+			Rotation: rotationName(e.Rotation), DisplayName: e.Rotation.Name,
+			Shift: resource.Shift(e.Rotation.Workspace, e.Shift), Version: e.Version,
+		}, nil
+	case domain.ShiftEnded:
+		return &availabilityv1.ShiftEnded{
+			Rotation: rotationName(e.Rotation), DisplayName: e.Rotation.Name,
+			Shift: resource.Shift(e.Rotation.Workspace, e.Shift), Version: e.Version,
+		}, nil
+	case domain.ShiftSwapped:
+		r := e.Rotation
+		return &availabilityv1.ShiftSwapped{
+			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), Version: e.Version,
+		}, nil
+	case domain.CoreHoursChanged:
+		return &availabilityv1.CoreHoursChanged{CoreHours: resource.CoreHours(e.CoreHours), Version: e.Version}, nil
+	default:
 		return nil, fmt.Errorf("wire: the event %T has no message", event)
 	}
 }
@@ -115,3 +145,5 @@ func layerDeleted(e domain.LayerDeleted) proto.Message {
 	}
 	return &availabilityv1.FocusBlockDeleted{FocusBlock: resource.FocusBlock(e.Layer), Member: member, Version: e.Version}
 }
+
+func rotationName(r domain.Rotation) string { return domain.RotationName(r.Workspace, r.Team, r.ID) }

@@ -20,6 +20,7 @@ func TestEveryEventIsEncoded(t *testing.T) {
 	layer := func(kind domain.LayerKind) domain.Layer {
 		return domain.Layer{Workspace: ws, Member: member, ID: id, Kind: kind, Dated: true, CreateTime: at}
 	}
+	rotation := domain.Rotation{Workspace: ws, Team: id, ID: id, Turns: []domain.Turns{{Members: []uuid.UUID{member}, Unit: domain.Day, Start: at}}}
 	encode := Encoder("meridian.test")
 	for kind, event := range map[string]domain.Event{
 		"schedule.changed":         domain.ScheduleChanged{Schedule: schedule, Version: 3},
@@ -33,6 +34,11 @@ func TestEveryEventIsEncoded(t *testing.T) {
 		"date_override.deleted":    domain.LayerDeleted{Layer: layer(domain.DateOverride), Version: 3},
 		"focus_block.created":      domain.LayerCreated{Layer: layer(domain.FocusBlock), Version: 3},
 		"focus_block.deleted":      domain.LayerDeleted{Layer: layer(domain.FocusBlock), Version: 3},
+		"rotation.changed":         domain.RotationChanged{Rotation: rotation, Start: at, Version: 3},
+		"shift.started":            domain.ShiftStarted{Rotation: rotation, Shift: domain.Shift{Start: at, Members: []uuid.UUID{member}}, Version: 3},
+		"shift.ended":              domain.ShiftEnded{Rotation: rotation, Shift: domain.Shift{Start: at, End: at.Add(time.Hour)}, Version: 3},
+		"shift.swapped":            domain.ShiftSwapped{Rotation: rotation, Swap: domain.Swap{ID: id, Member: member, Taker: member}, Version: 3},
+		"core_hours.changed":       domain.CoreHoursChanged{CoreHours: domain.CoreHours{Workspace: ws, Team: id}, Version: 3},
 	} {
 		message, err := encode(t.Context(), at, domain.MemberName(ws, member), event)
 		require.NoError(t, err, kind)
@@ -42,6 +48,12 @@ func TestEveryEventIsEncoded(t *testing.T) {
 		}
 		if strings.HasPrefix(kind, "default_schedule.") {
 			aggregate = domain.WorkspaceName(ws)
+		}
+		switch strings.SplitN(kind, ".", 2)[0] {
+		case "rotation", "shift":
+			aggregate = domain.RotationName(ws, id, id)
+		case "core_hours":
+			aggregate = domain.CoreHoursName(ws, id)
 		}
 		require.Equal(t, root+ws.String()+".availability."+kind, message.Subject)
 		require.Equal(t, aggregate, message.Aggregate, kind)

@@ -38,6 +38,7 @@ type AvailabilityCmd struct {
 	Focus    AvailabilityFocusCmd    `cmd:"" help:"Take no interruptions below HIGH, every week."`
 	Drop     AvailabilityDropCmd     `cmd:"" help:"Take a travel, the hours of a date or a focus block back."`
 	Holidays AvailabilityHolidaysCmd `cmd:"" help:"List the regions whose public holidays are known, or the holidays of one."`
+	Oncall   AvailabilityOncallCmd   `cmd:"" help:"Show who of a team is on, in all of its rotations."`
 }
 
 // AvailabilityShowCmd shows a member's working time.

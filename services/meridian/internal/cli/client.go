@@ -54,6 +54,7 @@ type session struct {
 	focuses      availabilityv1.FocusBlockServiceClient
 	holidays     availabilityv1.HolidayServiceClient
 	availability availabilityv1.AvailabilityServiceClient
+	rotations    availabilityv1.RotationServiceClient
 	projects     tasksv1.ProjectServiceClient
 	tasks        tasksv1.TaskServiceClient
 	handoffs     tasksv1.HandoffServiceClient
@@ -105,6 +106,7 @@ func sessionOn(conn *restconn.Conn, out output) *session {
 		focuses:      availabilityv1.NewFocusBlockServiceClient(conn),
 		holidays:     availabilityv1.NewHolidayServiceClient(conn),
 		availability: availabilityv1.NewAvailabilityServiceClient(conn),
+		rotations:    availabilityv1.NewRotationServiceClient(conn),
 		projects:     tasksv1.NewProjectServiceClient(conn),
 		tasks:        tasksv1.NewTaskServiceClient(conn),
 		handoffs:     tasksv1.NewHandoffServiceClient(conn),

@@ -10,6 +10,16 @@ import (
 	"github.com/google/uuid"
 )
 
+type CoreHour struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	TimeZone    string
+	Windows     []byte
+	Need        int32
+	Revision    int64
+	UpdateTime  time.Time
+}
+
 type DefaultSchedule struct {
 	WorkspaceID   uuid.UUID
 	ScheduleID    uuid.UUID
@@ -106,6 +116,66 @@ type ProjectionState struct {
 	StreamCreated time.Time
 	Sequence      int64
 	Kept          int16
+}
+
+type Rotation struct {
+	WorkspaceID  uuid.UUID
+	TeamID       uuid.UUID
+	RotationID   uuid.UUID
+	DisplayName  string
+	Sun          bool
+	Revision     int64
+	Version      int64
+	CreateTime   time.Time
+	UpdateTime   time.Time
+	DeleteTime   *time.Time
+	ShiftStart   *time.Time
+	ShiftMembers []uuid.UUID
+	DueTime      *time.Time
+	DueLease     *time.Time
+}
+
+type RotationOverride struct {
+	WorkspaceID uuid.UUID
+	RotationID  uuid.UUID
+	OverrideID  uuid.UUID
+	StartTime   time.Time
+	EndTime     time.Time
+	OutMember   *uuid.UUID
+	InMember    *uuid.UUID
+	SwapID      *uuid.UUID
+	CreateTime  time.Time
+	DeleteTime  *time.Time
+}
+
+type RotationSwap struct {
+	WorkspaceID uuid.UUID
+	RotationID  uuid.UUID
+	SwapID      uuid.UUID
+	MemberID    uuid.UUID
+	ToMember    *uuid.UUID
+	StartTime   time.Time
+	EndTime     time.Time
+	State       string
+	Taker       *uuid.UUID
+	OverrideID  *uuid.UUID
+	Revision    int64
+	CreateTime  time.Time
+	UpdateTime  time.Time
+}
+
+type RotationTurn struct {
+	WorkspaceID uuid.UUID
+	RotationID  uuid.UUID
+	TurnsID     uuid.UUID
+	Members     []uuid.UUID
+	Unit        string
+	Every       int32
+	TimeZone    string
+	FirstDate   time.Time
+	HandOver    int32
+	StartTime   time.Time
+	EndTime     *time.Time
 }
 
 type Space struct {

@@ -8,6 +8,8 @@ import (
 
 // The ce-type of each event of meridian.availability.v1.
 const (
+	// CoreHoursChangedType is the ce-type of CoreHoursChanged.
+	CoreHoursChangedType = "meridian.availability.v1.CoreHoursChanged"
 	// DateOverrideCreatedType is the ce-type of DateOverrideCreated.
 	DateOverrideCreatedType = "meridian.availability.v1.DateOverrideCreated"
 	// DateOverrideDeletedType is the ce-type of DateOverrideDeleted.
@@ -24,8 +26,16 @@ const (
 	OverlapChosenType = "meridian.availability.v1.OverlapChosen"
 	// OverlapWithdrawnType is the ce-type of OverlapWithdrawn.
 	OverlapWithdrawnType = "meridian.availability.v1.OverlapWithdrawn"
+	// RotationChangedType is the ce-type of RotationChanged.
+	RotationChangedType = "meridian.availability.v1.RotationChanged"
 	// ScheduleChangedType is the ce-type of ScheduleChanged.
 	ScheduleChangedType = "meridian.availability.v1.ScheduleChanged"
+	// ShiftEndedType is the ce-type of ShiftEnded.
+	ShiftEndedType = "meridian.availability.v1.ShiftEnded"
+	// ShiftStartedType is the ce-type of ShiftStarted.
+	ShiftStartedType = "meridian.availability.v1.ShiftStarted"
+	// ShiftSwappedType is the ce-type of ShiftSwapped.
+	ShiftSwappedType = "meridian.availability.v1.ShiftSwapped"
 	// TimeOffApprovedType is the ce-type of TimeOffApproved.
 	TimeOffApprovedType = "meridian.availability.v1.TimeOffApproved"
 	// TimeOffCancelledType is the ce-type of TimeOffCancelled.
@@ -43,6 +53,12 @@ const (
 	// WorkingTimeChangedType is the ce-type of WorkingTimeChanged.
 	WorkingTimeChangedType = "meridian.availability.v1.WorkingTimeChanged"
 )
+
+// CoreHoursChangedSubject is the subject of CoreHoursChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func CoreHoursChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.core_hours.changed"
+}
 
 // DateOverrideCreatedSubject is the subject of DateOverrideCreated in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
@@ -92,10 +108,34 @@ func OverlapWithdrawnSubject(workspace string) string {
 	return "evt." + workspace + ".availability.overlap.withdrawn"
 }
 
+// RotationChangedSubject is the subject of RotationChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func RotationChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.rotation.changed"
+}
+
 // ScheduleChangedSubject is the subject of ScheduleChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func ScheduleChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.schedule.changed"
+}
+
+// ShiftEndedSubject is the subject of ShiftEnded in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func ShiftEndedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.shift.ended"
+}
+
+// ShiftStartedSubject is the subject of ShiftStarted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func ShiftStartedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.shift.started"
+}
+
+// ShiftSwappedSubject is the subject of ShiftSwapped in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func ShiftSwappedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.shift.swapped"
 }
 
 // TimeOffApprovedSubject is the subject of TimeOffApproved in a workspace, given as its lower-case UUID;
@@ -149,6 +189,7 @@ func WorkingTimeChangedSubject(workspace string) string {
 // PublishedEvents lists an empty message of each event of this package, in the order of their subjects.
 func PublishedEvents() []proto.Message {
 	return []proto.Message{
+		(*CoreHoursChanged)(nil),
 		(*DateOverrideCreated)(nil),
 		(*DateOverrideDeleted)(nil),
 		(*DefaultScheduleChanged)(nil),
@@ -157,7 +198,11 @@ func PublishedEvents() []proto.Message {
 		(*FocusBlockDeleted)(nil),
 		(*OverlapChosen)(nil),
 		(*OverlapWithdrawn)(nil),
+		(*RotationChanged)(nil),
 		(*ScheduleChanged)(nil),
+		(*ShiftEnded)(nil),
+		(*ShiftStarted)(nil),
+		(*ShiftSwapped)(nil),
 		(*TimeOffApproved)(nil),
 		(*TimeOffCancelled)(nil),
 		(*TimeOffDeclined)(nil),

@@ -1112,11 +1112,358 @@ func (x *FocusBlockDeleted) GetVersion() int64 {
 	return 0
 }
 
+// A rotation was made, changed or deleted, or who is on changed by an override: who is on may be another within a range.
+type RotationChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rotation.
+	Rotation *Rotation `protobuf:"bytes,1,opt,name=rotation,proto3" json:"rotation,omitempty"`
+	// The first instant that may have changed. Unset where only the name did.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after the change. Unset: all that follows.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Whether the rotation was deleted.
+	Deleted bool `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// The version of the rotation after the change.
+	Version       int64 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotationChanged) Reset() {
+	*x = RotationChanged{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotationChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotationChanged) ProtoMessage() {}
+
+func (x *RotationChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotationChanged.ProtoReflect.Descriptor instead.
+func (*RotationChanged) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RotationChanged) GetRotation() *Rotation {
+	if x != nil {
+		return x.Rotation
+	}
+	return nil
+}
+
+func (x *RotationChanged) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *RotationChanged) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *RotationChanged) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
+}
+
+func (x *RotationChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A shift of a rotation began. It comes once for each shift, and late where the service was not there at its time.
+type ShiftStarted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rotation.
+	Rotation string `protobuf:"bytes,1,opt,name=rotation,proto3" json:"rotation,omitempty"`
+	// What people call it.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// The shift. It has no end yet: an override or a change may still cut it.
+	Shift *Shift `protobuf:"bytes,3,opt,name=shift,proto3" json:"shift,omitempty"`
+	// The version of the rotation after the event.
+	Version       int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShiftStarted) Reset() {
+	*x = ShiftStarted{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShiftStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShiftStarted) ProtoMessage() {}
+
+func (x *ShiftStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShiftStarted.ProtoReflect.Descriptor instead.
+func (*ShiftStarted) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ShiftStarted) GetRotation() string {
+	if x != nil {
+		return x.Rotation
+	}
+	return ""
+}
+
+func (x *ShiftStarted) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *ShiftStarted) GetShift() *Shift {
+	if x != nil {
+		return x.Shift
+	}
+	return nil
+}
+
+func (x *ShiftStarted) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A shift of a rotation ended. It comes once for each shift that began, before the next begins.
+type ShiftEnded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rotation.
+	Rotation string `protobuf:"bytes,1,opt,name=rotation,proto3" json:"rotation,omitempty"`
+	// What people call it.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// The shift, as it was.
+	Shift *Shift `protobuf:"bytes,3,opt,name=shift,proto3" json:"shift,omitempty"`
+	// The version of the rotation after the event.
+	Version       int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShiftEnded) Reset() {
+	*x = ShiftEnded{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShiftEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShiftEnded) ProtoMessage() {}
+
+func (x *ShiftEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShiftEnded.ProtoReflect.Descriptor instead.
+func (*ShiftEnded) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ShiftEnded) GetRotation() string {
+	if x != nil {
+		return x.Rotation
+	}
+	return ""
+}
+
+func (x *ShiftEnded) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *ShiftEnded) GetShift() *Shift {
+	if x != nil {
+		return x.Shift
+	}
+	return nil
+}
+
+func (x *ShiftEnded) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A swap was taken: another is on for its time.
+type ShiftSwapped struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The swap.
+	Swap *RotationSwap `protobuf:"bytes,1,opt,name=swap,proto3" json:"swap,omitempty"`
+	// The rotation.
+	Rotation string `protobuf:"bytes,2,opt,name=rotation,proto3" json:"rotation,omitempty"`
+	// The version of the rotation after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShiftSwapped) Reset() {
+	*x = ShiftSwapped{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShiftSwapped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShiftSwapped) ProtoMessage() {}
+
+func (x *ShiftSwapped) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShiftSwapped.ProtoReflect.Descriptor instead.
+func (*ShiftSwapped) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ShiftSwapped) GetSwap() *RotationSwap {
+	if x != nil {
+		return x.Swap
+	}
+	return nil
+}
+
+func (x *ShiftSwapped) GetRotation() string {
+	if x != nil {
+		return x.Rotation
+	}
+	return ""
+}
+
+func (x *ShiftSwapped) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A team's core hours were set: what its coverage is measured by may be another.
+type CoreHoursChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The core hours.
+	CoreHours *CoreHours `protobuf:"bytes,1,opt,name=core_hours,json=coreHours,proto3" json:"core_hours,omitempty"`
+	// Counts the changes of the team's core hours, from 1.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CoreHoursChanged) Reset() {
+	*x = CoreHoursChanged{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CoreHoursChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CoreHoursChanged) ProtoMessage() {}
+
+func (x *CoreHoursChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CoreHoursChanged.ProtoReflect.Descriptor instead.
+func (*CoreHoursChanged) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *CoreHoursChanged) GetCoreHours() *CoreHours {
+	if x != nil {
+		return x.CoreHours
+	}
+	return nil
+}
+
+func (x *CoreHoursChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 var File_meridian_availability_v1_availability_events_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\n" +
-	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,meridian/availability/v1/date_override.proto\x1a)meridian/availability/v1/delegation.proto\x1a*meridian/availability/v1/focus_block.proto\x1a-meridian/availability/v1/overlap_choice.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a%meridian/availability/v1/travel.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
+	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)meridian/availability/v1/core_hours.proto\x1a,meridian/availability/v1/date_override.proto\x1a)meridian/availability/v1/delegation.proto\x1a*meridian/availability/v1/focus_block.proto\x1a-meridian/availability/v1/overlap_choice.proto\x1a'meridian/availability/v1/rotation.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a%meridian/availability/v1/travel.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
 	"\x0fScheduleChanged\x12T\n" +
 	"\x10working_schedule\x18\x01 \x01(\v2).meridian.availability.v1.WorkingScheduleR\x0fworkingSchedule\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
@@ -1207,7 +1554,39 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"focusBlock\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion:L\xb2\xbb\x18H\n" +
-	"\vfocus_block\x12\adeleted\x18\x03\"\x10focus_block.name*\x06member2\aversionB\x06memberJ\x030.3B\x8e\x02\n" +
+	"\vfocus_block\x12\adeleted\x18\x03\"\x10focus_block.name*\x06member2\aversionB\x06memberJ\x030.3\"\xbe\x02\n" +
+	"\x0fRotationChanged\x12>\n" +
+	"\brotation\x18\x01 \x01(\v2\".meridian.availability.v1.RotationR\brotation\x129\n" +
+	"\n" +
+	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x18\n" +
+	"\adeleted\x18\x04 \x01(\bR\adeleted\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\x03R\aversion:E\xb2\xbb\x18A\n" +
+	"\brotation\x12\achanged\x18\x01\"\rrotation.name*\rrotation.name2\aversionJ\x030.3\"\xd8\x01\n" +
+	"\fShiftStarted\x12\x1a\n" +
+	"\brotation\x18\x01 \x01(\tR\brotation\x12!\n" +
+	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x125\n" +
+	"\x05shift\x18\x03 \x01(\v2\x1f.meridian.availability.v1.ShiftR\x05shift\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion:8\xb2\xbb\x184\n" +
+	"\x05shift\x12\astarted\x18\x01\"\brotation*\brotation2\aversionJ\x030.3\"\xd4\x01\n" +
+	"\n" +
+	"ShiftEnded\x12\x1a\n" +
+	"\brotation\x18\x01 \x01(\tR\brotation\x12!\n" +
+	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x125\n" +
+	"\x05shift\x18\x03 \x01(\v2\x1f.meridian.availability.v1.ShiftR\x05shift\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion:6\xb2\xbb\x182\n" +
+	"\x05shift\x12\x05ended\x18\x01\"\brotation*\brotation2\aversionJ\x030.3\"\xbb\x01\n" +
+	"\fShiftSwapped\x12:\n" +
+	"\x04swap\x18\x01 \x01(\v2&.meridian.availability.v1.RotationSwapR\x04swap\x12\x1a\n" +
+	"\brotation\x18\x02 \x01(\tR\brotation\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:9\xb2\xbb\x185\n" +
+	"\x05shift\x12\aswapped\x18\x01\"\tswap.name*\brotation2\aversionJ\x030.3\"\xbd\x01\n" +
+	"\x10CoreHoursChanged\x12B\n" +
+	"\n" +
+	"core_hours\x18\x01 \x01(\v2#.meridian.availability.v1.CoreHoursR\tcoreHours\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion:K\xb2\xbb\x18G\n" +
+	"\n" +
+	"core_hours\x12\achanged\x18\x01\"\x0fcore_hours.name*\x0fcore_hours.name2\aversionJ\x030.3B\x8e\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x17AvailabilityEventsProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
 var (
@@ -1222,7 +1601,7 @@ func file_meridian_availability_v1_availability_events_proto_rawDescGZIP() []byt
 	return file_meridian_availability_v1_availability_events_proto_rawDescData
 }
 
-var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*ScheduleChanged)(nil),        // 0: meridian.availability.v1.ScheduleChanged
 	(*DefaultScheduleChanged)(nil), // 1: meridian.availability.v1.DefaultScheduleChanged
@@ -1241,41 +1620,57 @@ var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*DateOverrideDeleted)(nil),    // 14: meridian.availability.v1.DateOverrideDeleted
 	(*FocusBlockCreated)(nil),      // 15: meridian.availability.v1.FocusBlockCreated
 	(*FocusBlockDeleted)(nil),      // 16: meridian.availability.v1.FocusBlockDeleted
-	(*WorkingSchedule)(nil),        // 17: meridian.availability.v1.WorkingSchedule
-	(*DefaultSchedule)(nil),        // 18: meridian.availability.v1.DefaultSchedule
-	(*timestamppb.Timestamp)(nil),  // 19: google.protobuf.Timestamp
-	(*TimeOff)(nil),                // 20: meridian.availability.v1.TimeOff
-	(*Delegation)(nil),             // 21: meridian.availability.v1.Delegation
-	(*TimeOffPolicy)(nil),          // 22: meridian.availability.v1.TimeOffPolicy
-	(*OverlapChoice)(nil),          // 23: meridian.availability.v1.OverlapChoice
-	(*Travel)(nil),                 // 24: meridian.availability.v1.Travel
-	(*DateOverride)(nil),           // 25: meridian.availability.v1.DateOverride
-	(*FocusBlock)(nil),             // 26: meridian.availability.v1.FocusBlock
+	(*RotationChanged)(nil),        // 17: meridian.availability.v1.RotationChanged
+	(*ShiftStarted)(nil),           // 18: meridian.availability.v1.ShiftStarted
+	(*ShiftEnded)(nil),             // 19: meridian.availability.v1.ShiftEnded
+	(*ShiftSwapped)(nil),           // 20: meridian.availability.v1.ShiftSwapped
+	(*CoreHoursChanged)(nil),       // 21: meridian.availability.v1.CoreHoursChanged
+	(*WorkingSchedule)(nil),        // 22: meridian.availability.v1.WorkingSchedule
+	(*DefaultSchedule)(nil),        // 23: meridian.availability.v1.DefaultSchedule
+	(*timestamppb.Timestamp)(nil),  // 24: google.protobuf.Timestamp
+	(*TimeOff)(nil),                // 25: meridian.availability.v1.TimeOff
+	(*Delegation)(nil),             // 26: meridian.availability.v1.Delegation
+	(*TimeOffPolicy)(nil),          // 27: meridian.availability.v1.TimeOffPolicy
+	(*OverlapChoice)(nil),          // 28: meridian.availability.v1.OverlapChoice
+	(*Travel)(nil),                 // 29: meridian.availability.v1.Travel
+	(*DateOverride)(nil),           // 30: meridian.availability.v1.DateOverride
+	(*FocusBlock)(nil),             // 31: meridian.availability.v1.FocusBlock
+	(*Rotation)(nil),               // 32: meridian.availability.v1.Rotation
+	(*Shift)(nil),                  // 33: meridian.availability.v1.Shift
+	(*RotationSwap)(nil),           // 34: meridian.availability.v1.RotationSwap
+	(*CoreHours)(nil),              // 35: meridian.availability.v1.CoreHours
 }
 var file_meridian_availability_v1_availability_events_proto_depIdxs = []int32{
-	17, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
-	18, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
-	19, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
-	19, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
-	20, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
-	20, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
-	21, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
-	20, // 7: meridian.availability.v1.TimeOffRequested.time_off:type_name -> meridian.availability.v1.TimeOff
-	20, // 8: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
-	22, // 9: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
-	23, // 10: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
-	23, // 11: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
-	24, // 12: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
-	24, // 13: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
-	25, // 14: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
-	25, // 15: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
-	26, // 16: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
-	26, // 17: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	22, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
+	23, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
+	24, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
+	24, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
+	25, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
+	25, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
+	26, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
+	25, // 7: meridian.availability.v1.TimeOffRequested.time_off:type_name -> meridian.availability.v1.TimeOff
+	25, // 8: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
+	27, // 9: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
+	28, // 10: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	28, // 11: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	29, // 12: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
+	29, // 13: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
+	30, // 14: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
+	30, // 15: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
+	31, // 16: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	31, // 17: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	32, // 18: meridian.availability.v1.RotationChanged.rotation:type_name -> meridian.availability.v1.Rotation
+	24, // 19: meridian.availability.v1.RotationChanged.start_time:type_name -> google.protobuf.Timestamp
+	24, // 20: meridian.availability.v1.RotationChanged.end_time:type_name -> google.protobuf.Timestamp
+	33, // 21: meridian.availability.v1.ShiftStarted.shift:type_name -> meridian.availability.v1.Shift
+	33, // 22: meridian.availability.v1.ShiftEnded.shift:type_name -> meridian.availability.v1.Shift
+	34, // 23: meridian.availability.v1.ShiftSwapped.swap:type_name -> meridian.availability.v1.RotationSwap
+	35, // 24: meridian.availability.v1.CoreHoursChanged.core_hours:type_name -> meridian.availability.v1.CoreHours
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_events_proto_init() }
@@ -1283,10 +1678,12 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 	if File_meridian_availability_v1_availability_events_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_core_hours_proto_init()
 	file_meridian_availability_v1_date_override_proto_init()
 	file_meridian_availability_v1_delegation_proto_init()
 	file_meridian_availability_v1_focus_block_proto_init()
 	file_meridian_availability_v1_overlap_choice_proto_init()
+	file_meridian_availability_v1_rotation_proto_init()
 	file_meridian_availability_v1_schedule_proto_init()
 	file_meridian_availability_v1_time_off_proto_init()
 	file_meridian_availability_v1_travel_proto_init()
@@ -1296,7 +1693,7 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_events_proto_rawDesc), len(file_meridian_availability_v1_availability_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

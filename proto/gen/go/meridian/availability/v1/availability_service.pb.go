@@ -2083,16 +2083,19 @@ type Coverage struct {
 	MemberCount int32 `protobuf:"varint,2,opt,name=member_count,json=memberCount,proto3" json:"member_count,omitempty"`
 	// The range in parts of the length asked for, from its start on, without gaps. The last one may be shorter.
 	Buckets []*CoverageBucket `protobuf:"bytes,3,rep,name=buckets,proto3" json:"buckets,omitempty"`
-	// The time in which nobody works, merged, in order.
+	// The required time in which nobody works, merged, in order.
 	Gaps []*CoverageInterval `protobuf:"bytes,4,rep,name=gaps,proto3" json:"gaps,omitempty"`
-	// The time in which the fewest work, though somebody does, merged, in order.
+	// The required time in which the fewest work, though somebody does, merged, in order.
 	Thinnest []*CoverageInterval `protobuf:"bytes,5,rep,name=thinnest,proto3" json:"thinnest,omitempty"`
 	// How many work in the thinnest stretches. 0 when nobody ever works.
 	ThinnestCount int32 `protobuf:"varint,6,opt,name=thinnest_count,json=thinnestCount,proto3" json:"thinnest_count,omitempty"`
-	// The part of the range in which somebody works, from 0 for never to 1 for always.
+	// From 0 to 1: over the required time, the mean of the part of those needed who work, where more than are needed count no
+	// more. 1 when there are always enough and when no time is required, 0 when there is never anybody.
 	Score float64 `protobuf:"fixed64,7,opt,name=score,proto3" json:"score,omitempty"`
 	// The version of the time-zone database that the instants were derived with.
 	TzdataVersion string `protobuf:"bytes,8,opt,name=tzdata_version,json=tzdataVersion,proto3" json:"tzdata_version,omitempty"`
+	// The name of the team's core hours, by which it was reckoned. Empty: none are set, and it was reckoned around the clock.
+	CoreHours     string `protobuf:"bytes,9,opt,name=core_hours,json=coreHours,proto3" json:"core_hours,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2183,6 +2186,13 @@ func (x *Coverage) GetTzdataVersion() string {
 	return ""
 }
 
+func (x *Coverage) GetCoreHours() string {
+	if x != nil {
+		return x.CoreHours
+	}
+	return ""
+}
+
 // CoverageBucket is a half-open part of a range.
 type CoverageBucket struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2195,7 +2205,9 @@ type CoverageBucket struct {
 	// How many work in it when the most do.
 	MaxCount int32 `protobuf:"varint,4,opt,name=max_count,json=maxCount,proto3" json:"max_count,omitempty"`
 	// The sum of their working time in it. Divided by the bucket's length it is how many work on average.
-	WorkingTime   *durationpb.Duration `protobuf:"bytes,5,opt,name=working_time,json=workingTime,proto3" json:"working_time,omitempty"`
+	WorkingTime *durationpb.Duration `protobuf:"bytes,5,opt,name=working_time,json=workingTime,proto3" json:"working_time,omitempty"`
+	// How much of it is required.
+	RequiredTime  *durationpb.Duration `protobuf:"bytes,6,opt,name=required_time,json=requiredTime,proto3" json:"required_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2261,6 +2273,13 @@ func (x *CoverageBucket) GetMaxCount() int32 {
 func (x *CoverageBucket) GetWorkingTime() *durationpb.Duration {
 	if x != nil {
 		return x.WorkingTime
+	}
+	return nil
+}
+
+func (x *CoverageBucket) GetRequiredTime() *durationpb.Duration {
+	if x != nil {
+		return x.RequiredTime
 	}
 	return nil
 }
@@ -2504,7 +2523,7 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\n" +
 	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tstartTime\x12@\n" +
 	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aendTime\x12J\n" +
-	"\x06bucket\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x17\xe0A\x02\xbaH\x11\xc8\x01\x01\xaa\x01\v\"\x04\b\x80\xf5$2\x03\b\x84\aR\x06bucket\"\xfc\x03\n" +
+	"\x06bucket\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x17\xe0A\x02\xbaH\x11\xc8\x01\x01\xaa\x01\v\"\x04\b\x80\xf5$2\x03\b\x84\aR\x06bucket\"\xb7\x04\n" +
 	"\bCoverage\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12&\n" +
 	"\fmember_count\x18\x02 \x01(\x05B\x03\xe0A\x03R\vmemberCount\x12G\n" +
@@ -2513,15 +2532,19 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\bthinnest\x18\x05 \x03(\v2*.meridian.availability.v1.CoverageIntervalB\x03\xe0A\x03R\bthinnest\x12*\n" +
 	"\x0ethinnest_count\x18\x06 \x01(\x05B\x03\xe0A\x03R\rthinnestCount\x12\x19\n" +
 	"\x05score\x18\a \x01(\x01B\x03\xe0A\x03R\x05score\x12*\n" +
-	"\x0etzdata_version\x18\b \x01(\tB\x03\xe0A\x03R\rtzdataVersion:Y\xeaAV\n" +
-	"\x11meridian/Coverage\x12,workspaces/{workspace}/teams/{team}/coverage*\tcoverages2\bcoverage\"\x93\x02\n" +
+	"\x0etzdata_version\x18\b \x01(\tB\x03\xe0A\x03R\rtzdataVersion\x129\n" +
+	"\n" +
+	"core_hours\x18\t \x01(\tB\x1a\xe0A\x03\xfaA\x14\n" +
+	"\x12meridian/CoreHoursR\tcoreHours:Y\xeaAV\n" +
+	"\x11meridian/Coverage\x12,workspaces/{workspace}/teams/{team}/coverage*\tcoverages2\bcoverage\"\xd8\x02\n" +
 	"\x0eCoverageBucket\x12>\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12 \n" +
 	"\tmin_count\x18\x03 \x01(\x05B\x03\xe0A\x03R\bminCount\x12 \n" +
 	"\tmax_count\x18\x04 \x01(\x05B\x03\xe0A\x03R\bmaxCount\x12A\n" +
-	"\fworking_time\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\vworkingTime\"\x8e\x01\n" +
+	"\fworking_time\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\vworkingTime\x12C\n" +
+	"\rrequired_time\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\frequiredTime\"\x8e\x01\n" +
 	"\x10CoverageInterval\x12>\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
@@ -2652,33 +2675,34 @@ var file_meridian_availability_v1_availability_service_proto_depIdxs = []int32{
 	33, // 54: meridian.availability.v1.CoverageBucket.start_time:type_name -> google.protobuf.Timestamp
 	33, // 55: meridian.availability.v1.CoverageBucket.end_time:type_name -> google.protobuf.Timestamp
 	32, // 56: meridian.availability.v1.CoverageBucket.working_time:type_name -> google.protobuf.Duration
-	33, // 57: meridian.availability.v1.CoverageInterval.start_time:type_name -> google.protobuf.Timestamp
-	33, // 58: meridian.availability.v1.CoverageInterval.end_time:type_name -> google.protobuf.Timestamp
-	5,  // 59: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
-	8,  // 60: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
-	12, // 61: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
-	15, // 62: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
-	18, // 63: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
-	23, // 64: meridian.availability.v1.AvailabilityService.ChooseOverlap:input_type -> meridian.availability.v1.ChooseOverlapRequest
-	24, // 65: meridian.availability.v1.AvailabilityService.GetOverlapChoice:input_type -> meridian.availability.v1.GetOverlapChoiceRequest
-	25, // 66: meridian.availability.v1.AvailabilityService.ListOverlapChoices:input_type -> meridian.availability.v1.ListOverlapChoicesRequest
-	27, // 67: meridian.availability.v1.AvailabilityService.DeleteOverlapChoice:input_type -> meridian.availability.v1.DeleteOverlapChoiceRequest
-	28, // 68: meridian.availability.v1.AvailabilityService.GetCoverage:input_type -> meridian.availability.v1.GetCoverageRequest
-	6,  // 69: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
-	11, // 70: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
-	14, // 71: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
-	17, // 72: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
-	19, // 73: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
-	37, // 74: meridian.availability.v1.AvailabilityService.ChooseOverlap:output_type -> meridian.availability.v1.OverlapChoice
-	37, // 75: meridian.availability.v1.AvailabilityService.GetOverlapChoice:output_type -> meridian.availability.v1.OverlapChoice
-	26, // 76: meridian.availability.v1.AvailabilityService.ListOverlapChoices:output_type -> meridian.availability.v1.ListOverlapChoicesResponse
-	38, // 77: meridian.availability.v1.AvailabilityService.DeleteOverlapChoice:output_type -> google.protobuf.Empty
-	29, // 78: meridian.availability.v1.AvailabilityService.GetCoverage:output_type -> meridian.availability.v1.Coverage
-	69, // [69:79] is the sub-list for method output_type
-	59, // [59:69] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	32, // 57: meridian.availability.v1.CoverageBucket.required_time:type_name -> google.protobuf.Duration
+	33, // 58: meridian.availability.v1.CoverageInterval.start_time:type_name -> google.protobuf.Timestamp
+	33, // 59: meridian.availability.v1.CoverageInterval.end_time:type_name -> google.protobuf.Timestamp
+	5,  // 60: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
+	8,  // 61: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
+	12, // 62: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
+	15, // 63: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
+	18, // 64: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
+	23, // 65: meridian.availability.v1.AvailabilityService.ChooseOverlap:input_type -> meridian.availability.v1.ChooseOverlapRequest
+	24, // 66: meridian.availability.v1.AvailabilityService.GetOverlapChoice:input_type -> meridian.availability.v1.GetOverlapChoiceRequest
+	25, // 67: meridian.availability.v1.AvailabilityService.ListOverlapChoices:input_type -> meridian.availability.v1.ListOverlapChoicesRequest
+	27, // 68: meridian.availability.v1.AvailabilityService.DeleteOverlapChoice:input_type -> meridian.availability.v1.DeleteOverlapChoiceRequest
+	28, // 69: meridian.availability.v1.AvailabilityService.GetCoverage:input_type -> meridian.availability.v1.GetCoverageRequest
+	6,  // 70: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
+	11, // 71: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
+	14, // 72: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
+	17, // 73: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
+	19, // 74: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
+	37, // 75: meridian.availability.v1.AvailabilityService.ChooseOverlap:output_type -> meridian.availability.v1.OverlapChoice
+	37, // 76: meridian.availability.v1.AvailabilityService.GetOverlapChoice:output_type -> meridian.availability.v1.OverlapChoice
+	26, // 77: meridian.availability.v1.AvailabilityService.ListOverlapChoices:output_type -> meridian.availability.v1.ListOverlapChoicesResponse
+	38, // 78: meridian.availability.v1.AvailabilityService.DeleteOverlapChoice:output_type -> google.protobuf.Empty
+	29, // 79: meridian.availability.v1.AvailabilityService.GetCoverage:output_type -> meridian.availability.v1.Coverage
+	70, // [70:80] is the sub-list for method output_type
+	60, // [60:70] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_service_proto_init() }

@@ -84,7 +84,8 @@ type AvailabilityServiceClient interface {
 	// Side effects: publishes `overlap.withdrawn`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_CHOOSER).
 	DeleteOverlapChoice(ctx context.Context, in *DeleteOverlapChoiceRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// Gets how many members of a team work over a range, around the clock: its ACTIVE members, as the team stands.
+	// Gets how many members of a team work over a range: its ACTIVE members, as the team stands. The team's core hours, where
+	// they are set, are the time that is required; else it is all of the range, and one is enough.
 	//
 	// Errors: NOT_FOUND for a team that is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, one of
 	// more than 10,000 buckets, and a team that is too large for it.
@@ -251,7 +252,8 @@ type AvailabilityServiceServer interface {
 	// Side effects: publishes `overlap.withdrawn`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_CHOOSER).
 	DeleteOverlapChoice(context.Context, *DeleteOverlapChoiceRequest) (*emptypb.Empty, error)
-	// Gets how many members of a team work over a range, around the clock: its ACTIVE members, as the team stands.
+	// Gets how many members of a team work over a range: its ACTIVE members, as the team stands. The team's core hours, where
+	// they are set, are the time that is required; else it is all of the range, and one is enough.
 	//
 	// Errors: NOT_FOUND for a team that is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, one of
 	// more than 10,000 buckets, and a team that is too large for it.

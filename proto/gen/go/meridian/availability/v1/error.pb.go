@@ -36,16 +36,28 @@ const (
 	ErrorReason_NOT_THE_APPROVER ErrorReason = 3
 	// PERMISSION_DENIED: only who chose a time to meet and an ADMIN may take it back.
 	ErrorReason_NOT_THE_CHOOSER ErrorReason = 4
+	// FAILED_PRECONDITION: there are as many rotations, versions to come or overrides as there may be.
+	ErrorReason_ROTATION_LIMIT ErrorReason = 20
+	// FAILED_PRECONDITION: the swap is no longer offered.
+	ErrorReason_SWAP_NOT_OPEN ErrorReason = 21
+	// FAILED_PRECONDITION: who offers the swap is not on for all of its time.
+	ErrorReason_SWAP_NOT_ON ErrorReason = 22
+	// FAILED_PRECONDITION: who would take the swap is on already within its time.
+	ErrorReason_SWAP_ALREADY_ON ErrorReason = 23
 )
 
 // Enum value maps for ErrorReason.
 var (
 	ErrorReason_name = map[int32]string{
-		0: "ERROR_REASON_UNSPECIFIED",
-		1: "TIME_OFF_PAST",
-		2: "TIME_OFF_DECIDED",
-		3: "NOT_THE_APPROVER",
-		4: "NOT_THE_CHOOSER",
+		0:  "ERROR_REASON_UNSPECIFIED",
+		1:  "TIME_OFF_PAST",
+		2:  "TIME_OFF_DECIDED",
+		3:  "NOT_THE_APPROVER",
+		4:  "NOT_THE_CHOOSER",
+		20: "ROTATION_LIMIT",
+		21: "SWAP_NOT_OPEN",
+		22: "SWAP_NOT_ON",
+		23: "SWAP_ALREADY_ON",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED": 0,
@@ -53,6 +65,10 @@ var (
 		"TIME_OFF_DECIDED":         2,
 		"NOT_THE_APPROVER":         3,
 		"NOT_THE_CHOOSER":          4,
+		"ROTATION_LIMIT":           20,
+		"SWAP_NOT_OPEN":            21,
+		"SWAP_NOT_ON":              22,
+		"SWAP_ALREADY_ON":          23,
 	}
 )
 
@@ -87,13 +103,17 @@ var File_meridian_availability_v1_error_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\x7f\n" +
+	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\xcc\x01\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTIME_OFF_PAST\x10\x01\x12\x14\n" +
 	"\x10TIME_OFF_DECIDED\x10\x02\x12\x14\n" +
 	"\x10NOT_THE_APPROVER\x10\x03\x12\x13\n" +
-	"\x0fNOT_THE_CHOOSER\x10\x04B\x81\x02\n" +
+	"\x0fNOT_THE_CHOOSER\x10\x04\x12\x12\n" +
+	"\x0eROTATION_LIMIT\x10\x14\x12\x11\n" +
+	"\rSWAP_NOT_OPEN\x10\x15\x12\x0f\n" +
+	"\vSWAP_NOT_ON\x10\x16\x12\x13\n" +
+	"\x0fSWAP_ALREADY_ON\x10\x17B\x81\x02\n" +
 	"\x1ccom.meridian.availability.v1B\n" +
 	"ErrorProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 

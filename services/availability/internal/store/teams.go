@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/postgres"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+	"github.com/meridianhq/meridian/services/availability/internal/store/db"
+)
+
+// Team implements app.RotationStore.
+func (s *Store) Team(ctx context.Context, ws, team uuid.UUID) error {
+	there, err := s.queries(ws).TeamThere(ctx, db.TeamThereParams{WorkspaceID: ws, TeamID: team})
+	if err != nil {
+		return fmt.Errorf("read a team: %w", err)
+	}
+	if !there {
+		return fault.NotFoundName(domain.TeamName(ws, team))
+	}
+	return nil
+}
+
+// LockTeam implements app.RotationTx.
+func (t *tx) LockTeam(ctx context.Context, team uuid.UUID) error {
+	_, err := t.now.LockTeam(ctx, db.LockTeamParams{WorkspaceID: t.ws, TeamID: team})
+	if postgres.IsNoRows(err) {
+		return fault.NotFoundName(domain.TeamName(t.ws, team))
+	}
+	if err != nil {
+		return fmt.Errorf("lock a team: %w", err)
+	}
+	return nil
+}
+
+// IsLead implements app.RotationTx.
+func (t *tx) IsLead(ctx context.Context, team, member uuid.UUID) (bool, error) {
+	return t.now.IsLead(ctx, db.IsLeadParams{WorkspaceID: t.ws, TeamID: team, MemberID: member})
+}
+
+// CountRotations implements app.RotationTx.
+func (t *tx) CountRotations(ctx context.Context, team uuid.UUID) (int, error) {
+	n, err := t.now.CountRotations(ctx, db.CountRotationsParams{WorkspaceID: t.ws, TeamID: team})
+	return int(n), err
+}
+
+// CoreHours implements app.RotationStore.
+func (s *Store) CoreHours(ctx context.Context, ws, team uuid.UUID) (domain.CoreHours, error) {
+	return coreHours(ctx, s.queries(ws), ws, team)
+}
+
+// CoreHours implements app.RotationTx.
+func (t *tx) CoreHours(ctx context.Context, team uuid.UUID) (domain.CoreHours, error) {
+	return coreHours(ctx, t.now, t.ws, team)
+}
+
+func coreHours(ctx context.Context, q *db.Queries, ws, team uuid.UUID) (domain.CoreHours, error) {
+	row, err := q.CoreHours(ctx, db.CoreHoursParams{WorkspaceID: ws, TeamID: team})
+	if postgres.IsNoRows(err) {
+		return domain.CoreHours{Workspace: ws, Team: team}, nil
+	}
+	if err != nil {
+		return domain.CoreHours{}, fmt.Errorf("read a team's core hours: %w", err)
+	}
+	c := row.CoreHour
+	windows, err := windowsOf(c.Windows)
+	return domain.CoreHours{
+		Workspace: ws, Team: team, Zone: c.TimeZone, Windows: windows, Need: int(c.Need), Revision: c.Revision,
+		UpdateTime: c.UpdateTime.UTC(),
+	}, err
+}
+
+// SaveCoreHours implements app.RotationTx.
+func (t *tx) SaveCoreHours(ctx context.Context, c domain.CoreHours) error {
+	windows, err := windowsText(c.Windows)
+	if err != nil {
+		return err
+	}
+	return t.writes.SaveCoreHours(ctx, db.SaveCoreHoursParams{
+		WorkspaceID: t.ws, TeamID: c.Team, TimeZone: c.Zone, Windows: windows, Need: int32(c.Need), Revision: c.Revision,
+		UpdateTime: c.UpdateTime,
+	})
+}
