@@ -29,6 +29,8 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 	off := w.off(ben, "2026-12-02", "2026-12-03").GetName()
 	made, err := w.schedules.CreateDefaultSchedule(ana.ctx, &availabilityv1.CreateDefaultScheduleRequest{Parent: parent, DefaultSchedule: &availabilityv1.DefaultSchedule{}})
 	require.NoError(t, err)
+	calendar, err := w.calendars.CreateCalendar(ben.ctx, &availabilityv1.CreateCalendarRequest{Parent: member, Calendar: &availabilityv1.Calendar{DisplayName: "Work", SourceUrl: "https://x.test/a.ics"}})
+	require.NoError(t, err)
 	requests := []proto.Message{
 		&availabilityv1.QueryAvailabilityRequest{Parent: parent, Members: []string{member}, StartTime: stamp("2026-12-01T00:00:00Z"), EndTime: stamp("2026-12-02T00:00:00Z")},
 		&availabilityv1.ComputeDeadlinesRequest{Parent: parent, Queries: []*availabilityv1.DeadlineQuery{{Member: member, StartTime: stamp("2026-12-01T00:00:00Z"), Window: workingtime.Proto(window.Days(1))}}},
@@ -47,6 +49,13 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 		&availabilityv1.ListTimeOffsRequest{Parent: member},
 		&availabilityv1.CreateTimeOffRequest{Parent: member, TimeOff: &availabilityv1.TimeOff{Kind: availabilityv1.TimeOff_SICK, StartDate: day("2026-12-02"), EndDate: day("2026-12-02")}},
 		&availabilityv1.CancelTimeOffRequest{Name: off},
+		&availabilityv1.GetCalendarRequest{Name: calendar.GetName()},
+		&availabilityv1.ListCalendarsRequest{Parent: member},
+		&availabilityv1.ListBusyTimesRequest{Parent: calendar.GetName()},
+		&availabilityv1.CreateCalendarRequest{Parent: member, Calendar: &availabilityv1.Calendar{DisplayName: "Work", Content: file(standup)}},
+		&availabilityv1.UpdateCalendarRequest{Calendar: &availabilityv1.Calendar{Name: calendar.GetName(), DisplayName: "Home"}},
+		&availabilityv1.RefreshCalendarRequest{Name: calendar.GetName()},
+		&availabilityv1.DeleteCalendarRequest{Name: calendar.GetName()},
 	}
 	byName := map[protoreflect.FullName]proto.Message{}
 	for _, r := range requests {

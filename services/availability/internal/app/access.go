@@ -87,11 +87,13 @@ func (a *App) confirmed(ctx context.Context, ws, member uuid.UUID, try func() er
 // client that makes up members must not be able to make that many calls of one.
 const mostConfirmed = 20
 
+// margin is how much earlier than an instant a working day may begin of which it is a part, in zones that are ahead and
+// behind.
+const margin = 4 * 24 * time.Hour
+
 // people are the members of a workspace with their layers, as far as they matter between two instants. Those who seem not to
 // be there, or not to be active, are asked about first.
 func (a *App) people(ctx context.Context, ws uuid.UUID, members []uuid.UUID, from, until time.Time) (map[uuid.UUID]domain.Person, error) {
-	// Working days begin before the instant that is asked about, in zones that are ahead and behind.
-	const margin = 4 * 24 * time.Hour
 	from, until = from.Add(-margin), until.Add(margin)
 	records, err := a.store.Records(ctx, ws, members, from, until)
 	if err != nil {

@@ -33,6 +33,8 @@ type Store interface {
 	TimeOff(ctx context.Context, ws, member, timeOff uuid.UUID) (domain.TimeOff, error)
 	TimeOffs(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
 
+	Calendars
+
 	// ZoneSeen is the version of the member at which their zone was last followed; 0 for never.
 	ZoneSeen(ctx context.Context, ws, member uuid.UUID) (int64, error)
 	// InTx runs fn in one transaction of the workspace, again when the database asks for it. What fn writes is sent when
@@ -71,6 +73,8 @@ type Tx interface {
 	SaveTimeOff(ctx context.Context, t domain.TimeOff) error
 	// TimeOff returns a time off of a locked member.
 	TimeOff(ctx context.Context, member, timeOff uuid.UUID) (domain.TimeOff, error)
+
+	CalendarsTx
 
 	// OpenZone returns the zone that the profile of a locked member has now; false for none yet.
 	OpenZone(ctx context.Context, member uuid.UUID) (domain.ZonePeriod, bool, error)

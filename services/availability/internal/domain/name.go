@@ -32,6 +32,11 @@ func TimeOffName(ws, member, timeOff uuid.UUID) string {
 	return MemberName(ws, member) + "/timeOffs/" + timeOff.String()
 }
 
+// CalendarName is the resource name of an imported calendar.
+func CalendarName(ws, member, calendar uuid.UUID) string {
+	return MemberName(ws, member) + "/calendars/" + calendar.String()
+}
+
 // TeamName is the resource name of a team.
 func TeamName(ws, team uuid.UUID) string { return WorkspaceName(ws) + "/teams/" + team.String() }
 

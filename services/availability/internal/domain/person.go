@@ -34,6 +34,8 @@ type Record struct {
 	Schedules []Schedule
 	Defaults  []DefaultSchedule
 	TimeOffs  []TimeOff
+	// BusyTimes are those of their own calendars.
+	BusyTimes []BusyTime
 }
 
 // Person is a member with their layers laid.
@@ -55,7 +57,7 @@ type Source struct {
 }
 
 // Lay makes a person of what is known: their own schedules, before the first of them the workspace's defaults in the zone
-// that they then had, and time off.
+// that they then had, time off, and busy times.
 func (r Record) Lay() (Person, error) {
 	p := Person{Record: r}
 	var until time.Time // of what is inherited
@@ -86,7 +88,11 @@ func (r Record) Lay() (Person, error) {
 	for i, t := range r.TimeOffs {
 		absences[i] = t.absence()
 	}
-	p.Calendar = worktime.NewCalendar(worktime.Layers{Hours: hours, Absences: absences})
+	blocks := make([]worktime.Block, len(r.BusyTimes))
+	for i, b := range r.BusyTimes {
+		blocks[i] = worktime.Block{Start: b.Start, End: b.End}
+	}
+	p.Calendar = worktime.NewCalendar(worktime.Layers{Hours: hours, Absences: absences, Blocks: blocks})
 	return p, nil
 }
 

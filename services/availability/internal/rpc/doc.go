@@ -13,6 +13,7 @@ import (
 // Register puts the service's RPCs on a server.
 func Register(server grpc.ServiceRegistrar, a *app.App) {
 	availabilityv1.RegisterAvailabilityServiceServer(server, &availability{app: a})
+	availabilityv1.RegisterCalendarServiceServer(server, &calendars{app: a})
 	availabilityv1.RegisterScheduleServiceServer(server, &schedules{app: a})
 	availabilityv1.RegisterTimeOffServiceServer(server, &timeOffs{app: a})
 }

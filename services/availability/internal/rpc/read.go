@@ -18,7 +18,6 @@ import (
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 	"github.com/meridianhq/meridian/pkg/worktime"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
-	"github.com/meridianhq/meridian/services/availability/internal/app"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
@@ -29,6 +28,7 @@ var (
 	schedulePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
 	defaultPattern   = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
 	timeOffPattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
+	calendarPattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/calendars/{calendar}")
 	coveragePattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
 )
 
@@ -74,14 +74,14 @@ type paged interface {
 }
 
 // pageOf reads a list request's page, and the fingerprint for the next one's token.
-func pageOf(req paged) (app.Page, string, error) {
+func pageOf[C any](req paged) (page.Request[C], string, error) {
 	size, err := page.Size(req.GetPageSize(), defaultPage, largestPage)
 	if err != nil {
-		return app.Page{}, "", err
+		return page.Request[C]{}, "", err
 	}
 	fingerprint := page.Fingerprint(req)
-	after, err := page.After[app.Cursor](req.GetPageToken(), fingerprint)
-	return app.Page{Size: size, After: after}, fingerprint, err
+	after, err := page.After[C](req.GetPageToken(), fingerprint)
+	return page.Request[C]{Size: size, After: after}, fingerprint, err
 }
 
 // instantOf reads a timestamp; the zero time for none.

@@ -70,7 +70,7 @@ func (s *schedules) ListWorkingSchedules(
 	if err != nil {
 		return nil, err
 	}
-	p, fingerprint, err := pageOf(req)
+	p, fingerprint, err := pageOf[app.Cursor](req)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (s *schedules) ListDefaultSchedules(
 	if err != nil {
 		return nil, err
 	}
-	p, fingerprint, err := pageOf(req)
+	p, fingerprint, err := pageOf[app.Cursor](req)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (s *timeOffs) ListTimeOffs(ctx context.Context, req *availabilityv1.ListTim
 	if err != nil {
 		return nil, err
 	}
-	p, fingerprint, err := pageOf(req)
+	p, fingerprint, err := pageOf[app.Cursor](req)
 	if err != nil {
 		return nil, err
 	}

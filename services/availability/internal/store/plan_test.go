@@ -54,6 +54,11 @@ INSERT INTO member_zones SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '2020-01-0
 		CASE WHEN v < 9 THEN '2020-01-01'::timestamptz + (v + 1) * interval '180 days' END, 1 FROM seed_ids s, generate_series(0, 9) v;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
+INSERT INTO imported_calendars SELECT s.ws, s.id, CASE WHEN v = 0 THEN s.id ELSE gen_random_uuid() END, 'Work', '', false, 'UTC', '', '', '[]', 0, NULL, 0, '', NULL, NULL,
+		'2026-12-01'::timestamptz + s.n * interval '1 minute', 'epoch', 1, '2020-01-01', '2020-01-01', NULL FROM seed_ids s, generate_series(0, 1) v;
+INSERT INTO imported_sources SELECT ws, id, id, 'BEGIN:VCALENDAR' FROM seed_ids;
+INSERT INTO imported_busy_times SELECT s.ws, s.id, s.id, t, gen_random_uuid(), t + interval '1 hour', '' FROM seed_ids s, generate_series(0, 99) v,
+		LATERAL (SELECT '2026-06-01'::timestamptz + v * interval '3 days' AS t) x;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
 		FROM (SELECT DISTINCT ws FROM seed_ids) w, generate_series(1, 500) v;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
@@ -86,7 +91,10 @@ func seed(t *testing.T) *seeded {
 	pool, err := postgres.Open(t.Context(), s.db.AppURL, postgres.Options{Tracer: s.traced})
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	s.store = New(pool, outbox.New(func() {}), func(context.Context, time.Time, string, domain.Event) (outbox.Message, error) {
+	all, err := postgres.Open(t.Context(), s.db.OwnerURL, postgres.Options{Tracer: s.traced})
+	require.NoError(t, err)
+	t.Cleanup(all.Close)
+	s.store = New(pool, all, outbox.New(func() {}), func(context.Context, time.Time, string, domain.Event) (outbox.Message, error) {
 		return outbox.Message{ID: uuid.Must(uuid.NewV7()), Workspace: s.ws, Aggregate: "a", Version: 1, Subject: "evt.x"}, nil
 	})
 	return s
@@ -94,7 +102,10 @@ func seed(t *testing.T) *seeded {
 
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
-	return []string{"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "teams", "team_members"}
+	return []string{
+		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "teams",
+		"team_members", "imported_calendars", "imported_sources", "imported_busy_times",
+	}
 }
 
 // requireIndexPlans explains every statement since the last look.
@@ -121,6 +132,7 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, found[member].Zones, 1)
 		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
 		require.Len(t, found[member].Defaults, 1)
+		require.Len(t, found[member].BusyTimes, 30)
 		s.requireIndexPlans(t)
 	}
 	require.NoError(t, s.store.Member(ctx, s.ws, member))
@@ -143,11 +155,57 @@ func TestIndexPlans(t *testing.T) {
 		_, err = s.store.DefaultSchedule(ctx, s.ws, defaults.Items[0].ID)
 		require.NoError(t, err)
 	}
+	s.calendars(t, member)
+	s.requireIndexPlans(t)
 	_, err = s.store.ZoneSeen(ctx, s.ws, member)
 	require.NoError(t, err)
 	s.requireIndexPlans(t)
 	s.writes(t, member)
 	s.requireIndexPlans(t)
+}
+
+// calendars runs every statement about imported calendars. That of seed has the member's id.
+func (s *seeded) calendars(t *testing.T, member uuid.UUID) {
+	t.Helper()
+	ctx, now := t.Context(), from.Add(2*time.Hour)
+	calendars, err := s.store.Calendars(ctx, s.ws, member, app.Page{Size: 5})
+	require.NoError(t, err)
+	require.Len(t, calendars.Items, 2)
+	busy, err := s.store.BusyTimes(ctx, s.ws, member, member, from, app.BusyPage{Size: 5, After: &app.BusyCursor{Start: from}})
+	require.NoError(t, err)
+	require.Len(t, busy.Items, 5)
+	source, err := s.store.Source(ctx, s.ws, member, member)
+	require.NoError(t, err)
+	require.NotEmpty(t, source)
+	claimed, full, err := s.store.ClaimCalendars(ctx, now, time.Minute, 10)
+	require.NoError(t, err)
+	require.True(t, full)
+	require.Len(t, claimed, 10)
+	_, found, err := s.store.NextCalendarDue(ctx)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.NoError(t, s.store.InTx(ctx, s.ws, func(ctx context.Context, tx app.Tx) error {
+		c, err := tx.Calendar(ctx, member, member)
+		require.NoError(t, err)
+		n, err := tx.CountCalendars(ctx, member)
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+		kept, err := tx.BusyFrom(ctx, member, member, from)
+		require.NoError(t, err)
+		require.Len(t, kept, 39)
+		another := c
+		another.ID = uuid.Must(uuid.NewV7())
+		for _, step := range []error{
+			tx.ChangeBusy(ctx, member, member, domain.BusyChange{
+				Drop: []uuid.UUID{kept[1].ID}, Cut: []uuid.UUID{kept[0].ID},
+				Add: []domain.BusyTime{{ID: uuid.Must(uuid.NewV7()), Start: from, End: until.Add(-70 * 24 * time.Hour)}},
+			}, kept[0].Start.Add(time.Minute)),
+			tx.SaveCalendar(ctx, c), tx.AddCalendar(ctx, another), tx.SaveSource(ctx, member, member, source), tx.ForgetSource(ctx, member, member),
+		} {
+			require.NoError(t, step)
+		}
+		return nil
+	}))
 }
 
 func (s *seeded) writes(t *testing.T, member uuid.UUID) {

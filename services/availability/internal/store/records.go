@@ -50,6 +50,10 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 	if err != nil {
 		return nil, err
 	}
+	busy, err := busyTimes(ctx, q, ws, members, from, until)
+	if err != nil {
+		return nil, err
+	}
 	defaults, err := defaults(ctx, q, ws, from)
 	if err != nil {
 		return nil, err
@@ -59,7 +63,7 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 		found[p.MemberID] = domain.Record{
 			Workspace: ws, Member: p.MemberID, Name: p.DisplayName, Active: p.Active, Version: p.Version,
 			Zone: p.TimeZone, WorkspaceZone: p.WorkspaceZone, Zones: zones[p.MemberID], Schedules: own[p.MemberID],
-			Defaults: defaults, TimeOffs: off[p.MemberID],
+			Defaults: defaults, TimeOffs: off[p.MemberID], BusyTimes: busy[p.MemberID],
 		}
 	}
 	return found, nil

@@ -42,14 +42,18 @@ type Encode func(ctx context.Context, at time.Time, actor string, event domain.E
 // Store implements app.Store. It is safe for concurrent use.
 type Store struct {
 	db     *postgres.DB
+	owner  *postgres.DB
 	outbox *outbox.Outbox
 	encode Encode
 }
 
-// New makes the store over the app role's pool.
-func New(pool *postgres.DB, box *outbox.Outbox, encode Encode) *Store {
-	return &Store{db: pool, outbox: box, encode: encode}
+// New makes the store over the app role's pool, and the owner's for what looks at all workspaces: what is due.
+func New(pool, owner *postgres.DB, box *outbox.Outbox, encode Encode) *Store {
+	return &Store{db: pool, owner: owner, outbox: box, encode: encode}
 }
+
+// all are the queries that look at all workspaces.
+func (s *Store) all() *db.Queries { return db.New(s.owner.Pool()) }
 
 func (s *Store) queries(ws uuid.UUID) *db.Queries { return db.New(s.db.For(ws)) }
 

@@ -19,6 +19,48 @@ type DefaultSchedule struct {
 	CreateTime    time.Time
 }
 
+type ImportedBusyTime struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	CalendarID  uuid.UUID
+	StartTime   time.Time
+	BusyID      uuid.UUID
+	EndTime     time.Time
+	Title       string
+}
+
+type ImportedCalendar struct {
+	WorkspaceID   uuid.UUID
+	MemberID      uuid.UUID
+	CalendarID    uuid.UUID
+	DisplayName   string
+	SourceUrl     string
+	KeepTitles    bool
+	TimeZone      string
+	Etag          string
+	Modified      string
+	RefusedEvents []byte
+	RefusedCount  int32
+	HorizonTime   *time.Time
+	Failures      int32
+	LastError     string
+	FetchTime     *time.Time
+	AskedTime     *time.Time
+	DueTime       *time.Time
+	LeaseTime     time.Time
+	Revision      int64
+	CreateTime    time.Time
+	UpdateTime    time.Time
+	DeleteTime    *time.Time
+}
+
+type ImportedSource struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	CalendarID  uuid.UUID
+	Source      []byte
+}
+
 type Member struct {
 	WorkspaceID uuid.UUID
 	MemberID    uuid.UUID

@@ -30,17 +30,29 @@ const (
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
 	// FAILED_PRECONDITION: the time off is over and can no longer be taken back.
 	ErrorReason_TIME_OFF_PAST ErrorReason = 1
+	// FAILED_PRECONDITION: the member has as many calendars as there may be, 20.
+	ErrorReason_TOO_MANY_CALENDARS ErrorReason = 20
+	// FAILED_PRECONDITION: the calendar was uploaded, so there is nothing to fetch.
+	ErrorReason_CALENDAR_NOT_FETCHED ErrorReason = 21
+	// FAILED_PRECONDITION: the member or the team has as many calendar feeds as there may be, 20.
+	ErrorReason_TOO_MANY_FEEDS ErrorReason = 22
 )
 
 // Enum value maps for ErrorReason.
 var (
 	ErrorReason_name = map[int32]string{
-		0: "ERROR_REASON_UNSPECIFIED",
-		1: "TIME_OFF_PAST",
+		0:  "ERROR_REASON_UNSPECIFIED",
+		1:  "TIME_OFF_PAST",
+		20: "TOO_MANY_CALENDARS",
+		21: "CALENDAR_NOT_FETCHED",
+		22: "TOO_MANY_FEEDS",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED": 0,
 		"TIME_OFF_PAST":            1,
+		"TOO_MANY_CALENDARS":       20,
+		"CALENDAR_NOT_FETCHED":     21,
+		"TOO_MANY_FEEDS":           22,
 	}
 )
 
@@ -75,10 +87,13 @@ var File_meridian_availability_v1_error_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*>\n" +
+	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\x84\x01\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
-	"\rTIME_OFF_PAST\x10\x01B\x81\x02\n" +
+	"\rTIME_OFF_PAST\x10\x01\x12\x16\n" +
+	"\x12TOO_MANY_CALENDARS\x10\x14\x12\x18\n" +
+	"\x14CALENDAR_NOT_FETCHED\x10\x15\x12\x12\n" +
+	"\x0eTOO_MANY_FEEDS\x10\x16B\x81\x02\n" +
 	"\x1ccom.meridian.availability.v1B\n" +
 	"ErrorProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
