@@ -22,17 +22,18 @@ const (
 			normal_seconds = excluded.normal_seconds, high_seconds = excluded.high_seconds,
 			urgent_seconds = excluded.urgent_seconds
 		WHERE have.version < excluded.version`
-	// A version has one address: where it differs, the row is from when none was kept.
+	// A version has one address and one manager: where they differ, the row is from when none was kept.
 	upsertMembers = `
 		INSERT INTO members AS have
-			(workspace_id, member_id, version, display_name, handle, time_zone, email, role, state, kind)
+			(workspace_id, member_id, version, display_name, handle, time_zone, email, manager_id, role, state, kind)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-			$8::smallint[], $9::smallint[], $10::smallint[])
+			$8::uuid[], $9::smallint[], $10::smallint[], $11::smallint[])
 		ON CONFLICT (workspace_id, member_id) DO UPDATE SET
 			version = excluded.version, display_name = excluded.display_name, handle = excluded.handle,
-			time_zone = excluded.time_zone, email = excluded.email, role = excluded.role, state = excluded.state,
-			kind = excluded.kind
-		WHERE have.version < excluded.version OR have.version = excluded.version AND have.email <> excluded.email`
+			time_zone = excluded.time_zone, email = excluded.email, manager_id = excluded.manager_id,
+			role = excluded.role, state = excluded.state, kind = excluded.kind
+		WHERE have.version < excluded.version OR have.version = excluded.version
+			AND (have.email <> excluded.email OR have.manager_id <> excluded.manager_id)`
 	upsertTeams = `
 		INSERT INTO teams AS have (workspace_id, team_id, version, display_name, handle, deleted)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::boolean[])
@@ -108,6 +109,7 @@ func (r *rows) queueMembers(b *pgx.Batch) {
 			column(all, func(m memberRow) string { return m.handle }),
 			column(all, func(m memberRow) string { return m.timeZone }),
 			column(all, func(m memberRow) string { return m.email }),
+			column(all, func(m memberRow) uuid.UUID { return m.manager }),
 			column(all, func(m memberRow) int16 { return m.role }),
 			column(all, func(m memberRow) int16 { return m.state }),
 			column(all, func(m memberRow) int16 { return m.kind }))

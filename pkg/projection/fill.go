@@ -21,7 +21,7 @@ const pageSize = 1000
 
 // kept is how much the tables keep, and counts up when a migration has them keep more: what was filled with less is filled
 // again.
-const kept = 2
+const kept = 3
 
 // progress is up to where in which stream the tables have everything.
 type progress struct {

@@ -50,6 +50,7 @@ type workspaceRow struct {
 type memberRow struct {
 	stamp
 	displayName, handle, timeZone, email string
+	manager                              uuid.UUID // nil for nobody
 	role, state, kind                    int16
 }
 
@@ -157,6 +158,9 @@ func (r *reader) member(m *directoryv1.Member) {
 		stamp:       stamp{key{workspace: workspace, first: id}, m.GetVersion()},
 		displayName: m.GetDisplayName(), handle: m.GetHandle(), timeZone: m.GetTimeZone(),
 		email: m.GetEmail(),
+	}
+	if m.GetManager() != "" {
+		_, row.manager = r.name(memberName, "member.manager", m.GetManager())
 	}
 	// A value that this version does not know gives nothing: 0 is no role, no state, no right.
 	if _, known := directoryv1.Member_Role_name[int32(m.GetRole())]; known {

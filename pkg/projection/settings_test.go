@@ -36,6 +36,31 @@ func email(t *testing.T, db postgres.DBTX, m *model, member int) (address string
 	return address
 }
 
+func manager(t *testing.T, db postgres.DBTX, m *model, member int) (id uuid.UUID) {
+	t.Helper()
+	err := db.QueryRow(t.Context(), `SELECT manager_id FROM members WHERE workspace_id = $1 AND member_id = $2`,
+		m.workspace, m.id("members", member)).Scan(&id)
+	require.NoError(t, err)
+	return id
+}
+
+func TestManagersAreFilledAndFollowed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.model.members[1].Manager = b.model.name("members", 0)
+	p := b.start(t)
+	app := b.db.App.For(b.model.workspace)
+	require.Equal(t, b.model.id("members", 0), manager(t, app, b.model, 1))
+	require.Equal(t, uuid.Nil, manager(t, app, b.model, 0), "nobody")
+	b.model.members[0].Manager, b.model.members[1].Manager = b.model.name("members", 1), ""
+	b.model.touchMember(0, &directoryv1.MemberUpdated{})
+	b.model.touchMember(1, &directoryv1.MemberUpdated{})
+	b.publish(t)
+	idle(t, p)
+	require.Equal(t, b.model.id("members", 1), manager(t, app, b.model, 0))
+	require.Equal(t, uuid.Nil, manager(t, app, b.model, 1))
+}
+
 func TestSettingsAndAddressesAreFilledAndFollowed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -123,10 +148,12 @@ func (b *bundle) markAsBefore(t *testing.T) {
 func TestAnUpgradeFillsWhatIsNewlyKept(t *testing.T) {
 	t.Parallel()
 	b := outgrown(t)
+	b.model.members[1].Manager = b.model.name("members", 0)
 	app := b.db.App.For(b.model.workspace)
 	require.Empty(t, email(t, app, b.model, 0))
 
 	p := b.start(t)
+	require.Equal(t, b.model.id("members", 0), manager(t, app, b.model, 1))
 	require.Equal(t, "m0@example.org", email(t, app, b.model, 0))
 	require.Equal(t, "m1@example.org", email(t, app, b.model, 1))
 	require.Equal(t, "Relay UTC 2 144000 86400 14400 3600 v1", settingsRow(t, app, b.model.workspace))

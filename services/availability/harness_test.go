@@ -54,9 +54,12 @@ type world struct {
 	timeOffs  availabilityv1.TimeOffServiceClient
 	calendars availabilityv1.CalendarServiceClient
 	imports   *due.Worker[app.CalendarKey]
-	app       *app.App
-	box       *outbox.Outbox
-	wakes     chan struct{}
+
+	delegations availabilityv1.DelegationServiceClient
+
+	app   *app.App
+	box   *outbox.Outbox
+	wakes chan struct{}
 }
 
 // directory stands for the directory that is asked before a member is said not to be there.
@@ -113,6 +116,7 @@ func newWorldAt(t *testing.T, now time.Time) *world {
 	w.schedules = availabilityv1.NewScheduleServiceClient(w.conn)
 	w.timeOffs = availabilityv1.NewTimeOffServiceClient(w.conn)
 	w.calendars = availabilityv1.NewCalendarServiceClient(w.conn)
+	w.delegations = availabilityv1.NewDelegationServiceClient(w.conn)
 	return w
 }
 

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
+	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
+	optionsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/options/v1"
 )
 
 // walked is a range of which every answer is short.
@@ -57,6 +59,23 @@ func newTimeOff(t *testing.T, w *world, p principal) *availabilityv1.TimeOff {
 	t.Helper()
 	made, err := availabilityv1.NewTimeOffServiceClient(w.conn).CreateTimeOff(as(t.Context(), w.owner.token),
 		&availabilityv1.CreateTimeOffRequest{Parent: own(w, p), TimeOff: aWeekOff()})
+	require.NoError(t, err)
+	return made
+}
+
+// aDelegate is somebody to act for others.
+func aDelegate(t *testing.T, w *world) *availabilityv1.Delegation {
+	t.Helper()
+	return &availabilityv1.Delegation{
+		Delegate: w.join(t, "delegate", directoryv1.Member_MEMBER, optionsv1.Access_RIGHT_UNSPECIFIED).member,
+		Kinds:    []availabilityv1.Delegation_Kind{availabilityv1.Delegation_ASKS},
+	}
+}
+
+func newDelegation(t *testing.T, w *world, p principal) *availabilityv1.Delegation {
+	t.Helper()
+	made, err := availabilityv1.NewDelegationServiceClient(w.conn).CreateDelegation(as(t.Context(), w.owner.token),
+		&availabilityv1.CreateDelegationRequest{Parent: own(w, p), Delegation: aDelegate(t, w)})
 	require.NoError(t, err)
 	return made
 }
@@ -136,6 +155,27 @@ func availabilityRequests() map[string]request {
 		"CancelTimeOff": func(t *testing.T, w *world, p principal) proto.Message {
 			t.Helper()
 			return &availabilityv1.CancelTimeOffRequest{Name: newTimeOff(t, w, p).GetName()}
+		},
+
+		"GetDelegation": func(t *testing.T, w *world, p principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.GetDelegationRequest{Name: newDelegation(t, w, p).GetName()}
+		},
+		"ListDelegations": func(_ *testing.T, w *world, p principal) proto.Message {
+			return &availabilityv1.ListDelegationsRequest{Parent: own(w, p)}
+		},
+		"CreateDelegation": func(t *testing.T, w *world, p principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.CreateDelegationRequest{Parent: own(w, p), Delegation: aDelegate(t, w)}
+		},
+		"DeleteDelegation": func(t *testing.T, w *world, p principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.DeleteDelegationRequest{Name: newDelegation(t, w, p).GetName()}
+		},
+		"ResolveDelegates": func(_ *testing.T, w *world, _ principal) proto.Message {
+			return &availabilityv1.ResolveDelegatesRequest{Parent: w.workspace, Queries: []*availabilityv1.DelegateQuery{{
+				Member: w.owner.member, Kind: availabilityv1.Delegation_ASKS,
+			}}}
 		},
 	}
 }

@@ -45,6 +45,7 @@ func backends() []backend {
 			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterCalendarServiceHandler,
 			availabilitygw.RegisterScheduleServiceHandler,
 			availabilitygw.RegisterTimeOffServiceHandler,
+			availabilitygw.RegisterDelegationServiceHandler,
 		}},
 		{name: "tasks", target: func(c Config) string { return c.TasksAddr }, registers: []rest.Register{
 			tasksgw.RegisterHandoffServiceHandler, tasksgw.RegisterProjectServiceHandler, tasksgw.RegisterTaskServiceHandler,

@@ -93,7 +93,7 @@ const margin = 4 * 24 * time.Hour
 
 // people are the members of a workspace with their layers, as far as they matter between two instants. Those who seem not to
 // be there, or not to be active, are asked about first.
-func (a *App) people(ctx context.Context, ws uuid.UUID, members []uuid.UUID, from, until time.Time) (map[uuid.UUID]domain.Person, error) {
+func (a *App) people(ctx context.Context, ws uuid.UUID, members []uuid.UUID, from, until time.Time) (domain.People, error) {
 	from, until = from.Add(-margin), until.Add(margin)
 	records, err := a.store.Records(ctx, ws, members, from, until)
 	if err != nil {
@@ -113,7 +113,15 @@ func (a *App) people(ctx context.Context, ws uuid.UUID, members []uuid.UUID, fro
 			return nil, err
 		}
 	}
-	people := make(map[uuid.UUID]domain.Person, len(records))
+	return layAll(records, nil)
+}
+
+// layAll lays what was read of people, unless reading failed.
+func layAll(records map[uuid.UUID]domain.Record, err error) (domain.People, error) {
+	if err != nil {
+		return nil, err
+	}
+	people := make(domain.People, len(records))
 	for member, record := range records {
 		if people[member], err = record.Lay(); err != nil {
 			return nil, err

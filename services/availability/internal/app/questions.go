@@ -72,9 +72,13 @@ func (a *App) Deadlines(ctx context.Context, ws uuid.UUID, queries []DeadlineQue
 	if err != nil {
 		return nil, err
 	}
+	if err := a.delegates(ctx, ws, people, first, last); err != nil {
+		return nil, err
+	}
 	answers := make([]domain.Deadline, len(queries))
 	for i, q := range queries {
 		answers[i] = people[q.Member].Deadline(q.From, q.Window)
+		answers[i].Delegate = people.Resolve(q.Member, domain.Asks, q.From).Delegate()
 	}
 	return answers, nil
 }
@@ -124,6 +128,9 @@ func (a *App) Expect(
 	if err != nil {
 		return nil, err
 	}
+	if err := a.delegates(ctx, ws, people, now, now); err != nil {
+		return nil, err
+	}
 	answers := make([]domain.Expectation, len(members))
 	for i, member := range members {
 		person, ok := people[member]
@@ -131,6 +138,9 @@ func (a *App) Expect(
 			return nil, fault.NotFoundName(domain.MemberName(ws, member))
 		}
 		answers[i] = person.Expect(now, urgency, w)
+		if delegate := people.Resolve(member, domain.Asks, now).Delegate(); delegate != uuid.Nil {
+			answers[i].Delegated(delegate, people[delegate].Name)
+		}
 	}
 	return answers, nil
 }

@@ -35,6 +35,10 @@ type Store interface {
 
 	Calendars
 
+	// Delegation returns a delegation of a member that was not deleted, Delegations them all, the newest first.
+	Delegation(ctx context.Context, ws, member, delegation uuid.UUID) (domain.Delegation, error)
+	Delegations(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.Delegation, Cursor], error)
+
 	// ZoneSeen is the version of the member at which their zone was last followed; 0 for never.
 	ZoneSeen(ctx context.Context, ws, member uuid.UUID) (int64, error)
 	// InTx runs fn in one transaction of the workspace, again when the database asks for it. What fn writes is sent when
@@ -62,7 +66,8 @@ type Tx interface {
 	LockWorkspace(ctx context.Context) (domain.WorkspaceTime, error)
 	SaveWorkspaceTime(ctx context.Context, w domain.WorkspaceTime) error
 
-	// Record is Store.Records of one member.
+	// Records is Store.Records; Record is that of one member.
+	Records(ctx context.Context, members []uuid.UUID, from, until time.Time) (map[uuid.UUID]domain.Record, error)
 	Record(ctx context.Context, member uuid.UUID, from, until time.Time) (domain.Record, error)
 	// AddSchedule adds a version of a member's hours, and cuts those before it where it starts.
 	AddSchedule(ctx context.Context, s domain.Schedule) error
@@ -73,6 +78,11 @@ type Tx interface {
 	SaveTimeOff(ctx context.Context, t domain.TimeOff) error
 	// TimeOff returns a time off of a locked member.
 	TimeOff(ctx context.Context, member, timeOff uuid.UUID) (domain.TimeOff, error)
+	// AddDelegation adds a delegation, EndDelegation keeps when it was deleted.
+	AddDelegation(ctx context.Context, d domain.Delegation) error
+	EndDelegation(ctx context.Context, d domain.Delegation) error
+	// Delegation returns a delegation of a locked member that was not deleted.
+	Delegation(ctx context.Context, member, delegation uuid.UUID) (domain.Delegation, error)
 
 	CalendarsTx
 

@@ -32,10 +32,12 @@ const (
 	MemberNotFound
 )
 
-// Deadline is when a window has passed in a member's working time; Due is zero where Reason says why.
+// Deadline is when a window has passed in a member's working time; Due is zero where Reason says why. Delegate acts for
+// them in asks when it begins, uuid.Nil for nobody.
 type Deadline struct {
-	Due    time.Time
-	Reason Reason
+	Due      time.Time
+	Reason   Reason
+	Delegate uuid.UUID
 }
 
 // Deadline is when the window that counts from an instant has passed for the member.

@@ -40,11 +40,18 @@ type TimeOffCancelled struct {
 	Version int64
 }
 
+// DelegationChanged says that somebody acts for a member, or no longer does. Its aggregate is the member's working time.
+type DelegationChanged struct {
+	Delegation Delegation
+	Version    int64
+}
+
 func (ScheduleChanged) event()        {}
 func (DefaultScheduleChanged) event() {}
 func (WorkingTimeChanged) event()     {}
 func (TimeOffApproved) event()        {}
 func (TimeOffCancelled) event()       {}
+func (DelegationChanged) event()      {}
 
 // MemberTime counts the changes of a member's working time: the aggregate of all that changes it.
 type MemberTime struct {

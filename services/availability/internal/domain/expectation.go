@@ -20,6 +20,8 @@ type Expectation struct {
 	Next, Reached, Due time.Time
 	Explanation        string
 	Reason             Reason
+	// Delegate acts for them in asks now; uuid.Nil for nobody.
+	Delegate uuid.UUID
 }
 
 // Expect says what a sender may expect of the member now, for something of an urgency that is due within a window. URGENT
@@ -49,6 +51,12 @@ func (p Person) Expect(now time.Time, urgency Urgency, w window.Window) Expectat
 	told.show = func(at time.Time) time.Time { return p.Calendar.ZoneAt(at).Local(at) }
 	e.Explanation = told.opening() + " " + told.seen(e.Reached) + "; " + told.due(e.Due) + "."
 	return e
+}
+
+// Delegated says who acts for the recipient in asks.
+func (e *Expectation) Delegated(delegate uuid.UUID, name string) {
+	e.Delegate = delegate
+	e.Explanation += " " + name + " acts for them."
 }
 
 // telling puts an expectation into words.

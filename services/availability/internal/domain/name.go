@@ -37,6 +37,11 @@ func CalendarName(ws, member, calendar uuid.UUID) string {
 	return MemberName(ws, member) + "/calendars/" + calendar.String()
 }
 
+// DelegationName is the resource name of a delegation.
+func DelegationName(ws, member, delegation uuid.UUID) string {
+	return MemberName(ws, member) + "/delegations/" + delegation.String()
+}
+
 // TeamName is the resource name of a team.
 func TeamName(ws, team uuid.UUID) string { return WorkspaceName(ws) + "/teams/" + team.String() }
 

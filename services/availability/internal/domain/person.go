@@ -36,6 +36,8 @@ type Record struct {
 	TimeOffs  []TimeOff
 	// BusyTimes are those of their own calendars.
 	BusyTimes []BusyTime
+	// Delegations are those by which others act for them.
+	Delegations []Delegation
 }
 
 // Person is a member with their layers laid.

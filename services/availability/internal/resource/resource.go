@@ -7,6 +7,7 @@ package resource
 import (
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/genproto/googleapis/type/dayofweek"
 	"google.golang.org/genproto/googleapis/type/timeofday"
@@ -48,6 +49,22 @@ func TimeOff(t domain.TimeOff) *availabilityv1.TimeOff {
 		out.StartDate, out.EndDate = Date(t.First), Date(t.Last)
 	} else {
 		out.StartTime, out.EndTime = Timestamp(t.Start), Timestamp(t.End)
+	}
+	return out
+}
+
+// Delegation is the resource of a delegation.
+func Delegation(d domain.Delegation) *availabilityv1.Delegation {
+	out := &availabilityv1.Delegation{
+		Name: domain.DelegationName(d.Workspace, d.Member, d.ID), Uid: d.ID.String(),
+		Delegate: domain.MemberName(d.Workspace, d.Delegate), StartTime: Timestamp(d.Start), EndTime: Timestamp(d.End),
+		Etag: etag.Of(d.Revision()), CreateTime: Timestamp(d.CreateTime),
+	}
+	if d.TimeOff != uuid.Nil {
+		out.TimeOff = domain.TimeOffName(d.Workspace, d.Member, d.TimeOff)
+	}
+	for _, kind := range d.Kinds {
+		out.Kinds = append(out.Kinds, availabilityv1.Delegation_Kind(availabilityv1.Delegation_Kind_value[string(kind)]))
 	}
 	return out
 }

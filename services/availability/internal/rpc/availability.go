@@ -95,6 +95,7 @@ func (s *availability) ComputeDeadlines(
 	for i, d := range found {
 		resp.Deadlines = append(resp.Deadlines, &availabilityv1.Deadline{
 			Member: req.GetQueries()[i].GetMember(), DueTime: resource.Timestamp(d.Due), Reason: reason(d.Reason),
+			Delegate: delegateName(ws, d.Delegate),
 		})
 	}
 	return resp, nil
@@ -175,7 +176,7 @@ func (s *availability) ResolveExpectation(
 		out := &availabilityv1.Expectation{
 			Member: req.GetMembers()[i], TimeZone: e.Zone, Working: e.Working, NextWorkingTime: resource.Timestamp(e.Next),
 			ReachedTime: resource.Timestamp(e.Reached), DueTime: resource.Timestamp(e.Due), Explanation: e.Explanation,
-			Reason: reason(e.Reason),
+			Reason: reason(e.Reason), Delegate: delegateName(ws, e.Delegate),
 		}
 		if !e.Local.IsZero() {
 			out.LocalTime = e.Local.Format(time.RFC3339)

@@ -16,4 +16,5 @@ func Register(server grpc.ServiceRegistrar, a *app.App) {
 	availabilityv1.RegisterCalendarServiceServer(server, &calendars{app: a})
 	availabilityv1.RegisterScheduleServiceServer(server, &schedules{app: a})
 	availabilityv1.RegisterTimeOffServiceServer(server, &timeOffs{app: a})
+	availabilityv1.RegisterDelegationServiceServer(server, &delegations{app: a})
 }

@@ -23,13 +23,14 @@ import (
 
 // The names of this service, and those of the directory that it refers to.
 var (
-	memberPattern    = resname.MustPattern("workspaces/{workspace}/members/{member}")
-	effectivePattern = resname.MustPattern("workspaces/{workspace}/members/{member}/effectiveSchedule")
-	schedulePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
-	defaultPattern   = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
-	timeOffPattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
-	calendarPattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/calendars/{calendar}")
-	coveragePattern  = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
+	memberPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}")
+	effectivePattern  = resname.MustPattern("workspaces/{workspace}/members/{member}/effectiveSchedule")
+	schedulePattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
+	defaultPattern    = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
+	timeOffPattern    = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
+	delegationPattern = resname.MustPattern("workspaces/{workspace}/members/{member}/delegations/{delegation}")
+	calendarPattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/calendars/{calendar}")
+	coveragePattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
 )
 
 // The page sizes of lists.

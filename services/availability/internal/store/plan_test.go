@@ -56,9 +56,13 @@ INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NU
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
 INSERT INTO imported_calendars SELECT s.ws, s.id, CASE WHEN v = 0 THEN s.id ELSE gen_random_uuid() END, 'Work', '', false, 'UTC', '', '', '[]', 0, NULL, 0, '', NULL, NULL,
 		'2026-12-01'::timestamptz + s.n * interval '1 minute', 'epoch', 1, '2020-01-01', '2020-01-01', NULL FROM seed_ids s, generate_series(0, 1) v;
+INSERT INTO imported_calendars SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'Work', '', false, 'UTC', '', '', '[]', 0, NULL, 0, '', NULL, NULL,
+		'2027-12-01'::timestamptz + n * interval '1 minute', 'epoch', 1, '2020-01-01', '2020-01-01', NULL FROM generate_series(1, 60000) n;
 INSERT INTO imported_sources SELECT ws, id, id, 'BEGIN:VCALENDAR' FROM seed_ids;
 INSERT INTO imported_busy_times SELECT s.ws, s.id, s.id, t, gen_random_uuid(), t + interval '1 hour', '' FROM seed_ids s, generate_series(0, 99) v,
 		LATERAL (SELECT '2026-06-01'::timestamptz + v * interval '3 days' AS t) x;
+INSERT INTO delegations SELECT s.ws, s.id, gen_random_uuid(), s.ws, '{ASKS}', NULL, t, t + interval '5 days', t
+		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
 		FROM (SELECT DISTINCT ws FROM seed_ids) w, generate_series(1, 500) v;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
@@ -103,8 +107,8 @@ func seed(t *testing.T) *seeded {
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
 	return []string{
-		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "teams",
-		"team_members", "imported_calendars", "imported_sources", "imported_busy_times",
+		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs",
+		"delegations", "teams", "team_members", "imported_calendars", "imported_sources", "imported_busy_times",
 	}
 }
 
@@ -131,6 +135,7 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, found[member].Schedules, 1, "what is over is not read")
 		require.Len(t, found[member].Zones, 1)
 		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
+		require.LessOrEqual(t, len(found[member].Delegations), 2)
 		require.Len(t, found[member].Defaults, 1)
 		require.Len(t, found[member].BusyTimes, 30)
 		s.requireIndexPlans(t)
@@ -149,6 +154,11 @@ func TestIndexPlans(t *testing.T) {
 		offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, offs.Items, 5)
+		acting, err := s.store.Delegations(ctx, s.ws, member, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, acting.Items, 5)
+		_, err = s.store.Delegation(ctx, s.ws, member, acting.Items[0].ID)
+		require.NoError(t, err)
 		defaults, err := s.store.DefaultSchedules(ctx, s.ws, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, defaults.Items, 5)
@@ -220,7 +230,12 @@ func (s *seeded) writes(t *testing.T, member uuid.UUID) {
 		require.NoError(t, err)
 		schedule := domain.Schedule{Member: member, ID: uuid.Must(uuid.NewV7()), Zone: "UTC", Start: from, CreateTime: from}
 		off := domain.TimeOff{Member: member, ID: uuid.Must(uuid.NewV7()), Kind: domain.Sick, State: domain.Approved, AllDay: true, CreateTime: from, UpdateTime: from}
+		acting := domain.Delegation{
+			Member: member, ID: uuid.Must(uuid.NewV7()), Delegate: s.members[8], Kinds: []domain.DelegationKind{domain.Asks},
+			Start: from, CreateTime: from, DeleteTime: until,
+		}
 		for _, step := range []error{
+			tx.AddDelegation(ctx, acting), tx.EndDelegation(ctx, acting),
 			tx.AddSchedule(ctx, schedule), tx.AddTimeOff(ctx, off), tx.SaveTimeOff(ctx, off), tx.SeeZone(ctx, member, 9),
 			tx.MoveZone(ctx, member, domain.ZonePeriod{Zone: "UTC", Start: from, Seen: 10}),
 			tx.AddDefaultSchedule(ctx, domain.DefaultSchedule{ID: uuid.Must(uuid.NewV7()), Version: 1000, CreateTime: from}),

@@ -18,6 +18,11 @@ func (s *Store) Records(ctx context.Context, ws uuid.UUID, members []uuid.UUID, 
 	return records(ctx, s.queries(ws), ws, members, from, until)
 }
 
+// Records implements app.Tx.
+func (t *tx) Records(ctx context.Context, members []uuid.UUID, from, until time.Time) (map[uuid.UUID]domain.Record, error) {
+	return records(ctx, t.now, t.ws, members, from, until)
+}
+
 // Record implements app.Tx.
 func (t *tx) Record(ctx context.Context, member uuid.UUID, from, until time.Time) (domain.Record, error) {
 	found, err := records(ctx, t.now, t.ws, []uuid.UUID{member}, from, until)
@@ -54,6 +59,10 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 	if err != nil {
 		return nil, err
 	}
+	acting, err := delegations(ctx, q, ws, members, from, until)
+	if err != nil {
+		return nil, err
+	}
 	defaults, err := defaults(ctx, q, ws, from)
 	if err != nil {
 		return nil, err
@@ -63,7 +72,7 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 		found[p.MemberID] = domain.Record{
 			Workspace: ws, Member: p.MemberID, Name: p.DisplayName, Active: p.Active, Version: p.Version,
 			Zone: p.TimeZone, WorkspaceZone: p.WorkspaceZone, Zones: zones[p.MemberID], Schedules: own[p.MemberID],
-			Defaults: defaults, TimeOffs: off[p.MemberID], BusyTimes: busy[p.MemberID],
+			Defaults: defaults, TimeOffs: off[p.MemberID], BusyTimes: busy[p.MemberID], Delegations: acting[p.MemberID],
 		}
 	}
 	return found, nil

@@ -53,6 +53,14 @@ func payloadOf(event domain.Event) (proto.Message, error) {
 		return &availabilityv1.TimeOffCancelled{
 			TimeOff: resource.TimeOff(e.TimeOff), Member: domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Member), Version: e.Version,
 		}, nil
+	case domain.DelegationChanged:
+		ended := e.Delegation
+		if !ended.DeleteTime.IsZero() {
+			ended.End = ended.DeleteTime
+		}
+		return &availabilityv1.DelegationChanged{
+			Delegation: resource.Delegation(ended), Member: domain.MemberName(ended.Workspace, ended.Member), Version: e.Version,
+		}, nil
 	default:
 		return nil, fmt.Errorf("wire: the event %T has no message", event)
 	}

@@ -173,12 +173,15 @@ func (q *Queries) Calendar(ctx context.Context, arg CalendarParams) (CalendarRow
 
 const claimCalendars = `-- name: ClaimCalendars :many
 WITH claimed AS MATERIALIZED (
-    SELECT c.workspace_id, c.member_id, c.calendar_id
-    FROM imported_calendars c
-    WHERE c.due_time <= $2::timestamptz AND c.lease_time < clock_timestamp()
-    ORDER BY c.due_time
-    LIMIT $3
-    FOR UPDATE SKIP LOCKED
+    SELECT few.workspace_id, few.member_id, few.calendar_id FROM (
+        SELECT c.workspace_id, c.member_id, c.calendar_id
+        FROM imported_calendars c
+        WHERE c.due_time <= $2::timestamptz AND c.lease_time < clock_timestamp()
+        ORDER BY c.due_time
+        LIMIT $3
+        FOR UPDATE SKIP LOCKED
+    ) few
+    LIMIT 64
 )
 UPDATE imported_calendars r
 SET lease_time = clock_timestamp() + make_interval(secs => $1::double precision)
@@ -199,7 +202,8 @@ type ClaimCalendarsRow struct {
 	CalendarID  uuid.UUID
 }
 
-// Takes calendars of any workspace that are due and that nobody has in hand.
+// Takes calendars of any workspace that are due and that nobody has in hand, never more than 64: told so, the planner looks
+// them up one by one.
 func (q *Queries) ClaimCalendars(ctx context.Context, arg ClaimCalendarsParams) ([]ClaimCalendarsRow, error) {
 	rows, err := q.db.Query(ctx, claimCalendars, arg.LeaseSeconds, arg.Now, arg.MaxRows)
 	if err != nil {

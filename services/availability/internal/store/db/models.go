@@ -19,6 +19,19 @@ type DefaultSchedule struct {
 	CreateTime    time.Time
 }
 
+type Delegation struct {
+	WorkspaceID  uuid.UUID
+	MemberID     uuid.UUID
+	DelegationID uuid.UUID
+	DelegateID   uuid.UUID
+	Kinds        []string
+	TimeOffID    *uuid.UUID
+	StartTime    *time.Time
+	EndTime      *time.Time
+	CreateTime   time.Time
+	DeleteTime   *time.Time
+}
+
 type ImportedBusyTime struct {
 	WorkspaceID uuid.UUID
 	MemberID    uuid.UUID
@@ -72,6 +85,7 @@ type Member struct {
 	Kind        int16
 	Version     int64
 	Email       string
+	ManagerID   uuid.UUID
 }
 
 type MemberTime struct {

@@ -83,14 +83,18 @@ UPDATE imported_busy_times SET title = ''
 WHERE workspace_id = @workspace_id AND member_id = @member_id AND calendar_id = @calendar_id AND title <> '';
 
 -- name: ClaimCalendars :many
--- Takes calendars of any workspace that are due and that nobody has in hand.
+-- Takes calendars of any workspace that are due and that nobody has in hand, never more than 64: told so, the planner looks
+-- them up one by one.
 WITH claimed AS MATERIALIZED (
-    SELECT c.workspace_id, c.member_id, c.calendar_id
-    FROM imported_calendars c
-    WHERE c.due_time <= @now::timestamptz AND c.lease_time < clock_timestamp()
-    ORDER BY c.due_time
-    LIMIT @max_rows
-    FOR UPDATE SKIP LOCKED
+    SELECT few.workspace_id, few.member_id, few.calendar_id FROM (
+        SELECT c.workspace_id, c.member_id, c.calendar_id
+        FROM imported_calendars c
+        WHERE c.due_time <= @now::timestamptz AND c.lease_time < clock_timestamp()
+        ORDER BY c.due_time
+        LIMIT @max_rows
+        FOR UPDATE SKIP LOCKED
+    ) few
+    LIMIT 64
 )
 UPDATE imported_calendars r
 SET lease_time = clock_timestamp() + make_interval(secs => @lease_seconds::double precision)

@@ -81,6 +81,7 @@ type Member struct {
 	Kind        int16
 	Version     int64
 	Email       string
+	ManagerID   uuid.UUID
 }
 
 type Message struct {

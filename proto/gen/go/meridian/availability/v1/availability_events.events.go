@@ -10,6 +10,8 @@ import (
 const (
 	// DefaultScheduleChangedType is the ce-type of DefaultScheduleChanged.
 	DefaultScheduleChangedType = "meridian.availability.v1.DefaultScheduleChanged"
+	// DelegationChangedType is the ce-type of DelegationChanged.
+	DelegationChangedType = "meridian.availability.v1.DelegationChanged"
 	// ScheduleChangedType is the ce-type of ScheduleChanged.
 	ScheduleChangedType = "meridian.availability.v1.ScheduleChanged"
 	// TimeOffApprovedType is the ce-type of TimeOffApproved.
@@ -24,6 +26,12 @@ const (
 // "*" stands for every workspace.
 func DefaultScheduleChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.default_schedule.changed"
+}
+
+// DelegationChangedSubject is the subject of DelegationChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func DelegationChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.delegation.changed"
 }
 
 // ScheduleChangedSubject is the subject of ScheduleChanged in a workspace, given as its lower-case UUID;
@@ -54,6 +62,7 @@ func WorkingTimeChangedSubject(workspace string) string {
 func PublishedEvents() []proto.Message {
 	return []proto.Message{
 		(*DefaultScheduleChanged)(nil),
+		(*DelegationChanged)(nil),
 		(*ScheduleChanged)(nil),
 		(*TimeOffApproved)(nil),
 		(*TimeOffCancelled)(nil),

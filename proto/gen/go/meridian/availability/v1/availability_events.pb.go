@@ -353,11 +353,75 @@ func (x *TimeOffCancelled) GetVersion() int64 {
 	return 0
 }
 
+// Who acts for a member changed: a delegation was made, or ended. Whoever routes something to the member asks again.
+type DelegationChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delegation as it stands. `end_time` is when it was ended, where it was.
+	Delegation *Delegation `protobuf:"bytes,1,opt,name=delegation,proto3" json:"delegation,omitempty"`
+	// Who is acted for.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DelegationChanged) Reset() {
+	*x = DelegationChanged{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DelegationChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DelegationChanged) ProtoMessage() {}
+
+func (x *DelegationChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DelegationChanged.ProtoReflect.Descriptor instead.
+func (*DelegationChanged) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DelegationChanged) GetDelegation() *Delegation {
+	if x != nil {
+		return x.Delegation
+	}
+	return nil
+}
+
+func (x *DelegationChanged) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *DelegationChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 var File_meridian_availability_v1_availability_events_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\n" +
-	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
+	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)meridian/availability/v1/delegation.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
 	"\x0fScheduleChanged\x12T\n" +
 	"\x10working_schedule\x18\x01 \x01(\v2).meridian.availability.v1.WorkingScheduleR\x0fworkingSchedule\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
@@ -384,7 +448,15 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion:H\xb2\xbb\x18D\n" +
-	"\btime_off\x12\tcancelled\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.2B\x8e\x02\n" +
+	"\btime_off\x12\tcancelled\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.2\"\xcf\x01\n" +
+	"\x11DelegationChanged\x12D\n" +
+	"\n" +
+	"delegation\x18\x01 \x01(\v2$.meridian.availability.v1.DelegationR\n" +
+	"delegation\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:B\xb2\xbb\x18>\n" +
+	"\n" +
+	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3B\x8e\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x17AvailabilityEventsProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
 var (
@@ -399,30 +471,33 @@ func file_meridian_availability_v1_availability_events_proto_rawDescGZIP() []byt
 	return file_meridian_availability_v1_availability_events_proto_rawDescData
 }
 
-var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*ScheduleChanged)(nil),        // 0: meridian.availability.v1.ScheduleChanged
 	(*DefaultScheduleChanged)(nil), // 1: meridian.availability.v1.DefaultScheduleChanged
 	(*WorkingTimeChanged)(nil),     // 2: meridian.availability.v1.WorkingTimeChanged
 	(*TimeOffApproved)(nil),        // 3: meridian.availability.v1.TimeOffApproved
 	(*TimeOffCancelled)(nil),       // 4: meridian.availability.v1.TimeOffCancelled
-	(*WorkingSchedule)(nil),        // 5: meridian.availability.v1.WorkingSchedule
-	(*DefaultSchedule)(nil),        // 6: meridian.availability.v1.DefaultSchedule
-	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
-	(*TimeOff)(nil),                // 8: meridian.availability.v1.TimeOff
+	(*DelegationChanged)(nil),      // 5: meridian.availability.v1.DelegationChanged
+	(*WorkingSchedule)(nil),        // 6: meridian.availability.v1.WorkingSchedule
+	(*DefaultSchedule)(nil),        // 7: meridian.availability.v1.DefaultSchedule
+	(*timestamppb.Timestamp)(nil),  // 8: google.protobuf.Timestamp
+	(*TimeOff)(nil),                // 9: meridian.availability.v1.TimeOff
+	(*Delegation)(nil),             // 10: meridian.availability.v1.Delegation
 }
 var file_meridian_availability_v1_availability_events_proto_depIdxs = []int32{
-	5, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
-	6, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
-	7, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
-	7, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
-	8, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
-	8, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	6,  // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
+	7,  // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
+	8,  // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
+	8,  // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
+	9,  // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
+	9,  // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
+	10, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_events_proto_init() }
@@ -430,6 +505,7 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 	if File_meridian_availability_v1_availability_events_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_delegation_proto_init()
 	file_meridian_availability_v1_schedule_proto_init()
 	file_meridian_availability_v1_time_off_proto_init()
 	type x struct{}
@@ -438,7 +514,7 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_events_proto_rawDesc), len(file_meridian_availability_v1_availability_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

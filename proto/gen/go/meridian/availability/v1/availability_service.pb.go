@@ -683,7 +683,9 @@ type Deadline struct {
 	// When the window has passed. Unset where `reason` says why.
 	DueTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
 	// Why there is no instant.
-	Reason        Deadline_Reason `protobuf:"varint,3,opt,name=reason,proto3,enum=meridian.availability.v1.Deadline_Reason" json:"reason,omitempty"`
+	Reason Deadline_Reason `protobuf:"varint,3,opt,name=reason,proto3,enum=meridian.availability.v1.Deadline_Reason" json:"reason,omitempty"`
+	// Who acts for the member in asks at the start of the window, where somebody does.
+	Delegate      string `protobuf:"bytes,4,opt,name=delegate,proto3" json:"delegate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -737,6 +739,13 @@ func (x *Deadline) GetReason() Deadline_Reason {
 		return x.Reason
 	}
 	return Deadline_REASON_UNSPECIFIED
+}
+
+func (x *Deadline) GetDelegate() string {
+	if x != nil {
+		return x.Delegate
+	}
+	return ""
 }
 
 // Response of ComputeDeadlines.
@@ -1117,7 +1126,9 @@ type Expectation struct {
 	// then; an answer is due on Thursday, 3 December, 17:00 Ben's time."
 	Explanation string `protobuf:"bytes,8,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	// Why an instant is missing.
-	Reason        Deadline_Reason `protobuf:"varint,9,opt,name=reason,proto3,enum=meridian.availability.v1.Deadline_Reason" json:"reason,omitempty"`
+	Reason Deadline_Reason `protobuf:"varint,9,opt,name=reason,proto3,enum=meridian.availability.v1.Deadline_Reason" json:"reason,omitempty"`
+	// Who acts for them in asks now, where somebody does.
+	Delegate      string `protobuf:"bytes,10,opt,name=delegate,proto3" json:"delegate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1213,6 +1224,13 @@ func (x *Expectation) GetReason() Deadline_Reason {
 		return x.Reason
 	}
 	return Deadline_REASON_UNSPECIFIED
+}
+
+func (x *Expectation) GetDelegate() string {
+	if x != nil {
+		return x.Delegate
+	}
+	return ""
 }
 
 // Response of ResolveExpectation.
@@ -2071,12 +2089,14 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\x0fmeridian/Member\xbaH4r220^workspaces/[0-9a-f-]{36}/members/[0-9a-f-]{36}$R\x06member\x12D\n" +
 	"\n" +
 	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tstartTime\x12K\n" +
-	"\x06window\x18\x03 \x01(\v2(.meridian.availability.v1.ResponseWindowB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06window\"\x8c\x02\n" +
+	"\x06window\x18\x03 \x01(\v2(.meridian.availability.v1.ResponseWindowB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06window\"\xc1\x02\n" +
 	"\bDeadline\x12/\n" +
 	"\x06member\x18\x01 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
 	"\x0fmeridian/MemberR\x06member\x12:\n" +
 	"\bdue_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\adueTime\x12F\n" +
-	"\x06reason\x18\x03 \x01(\x0e2).meridian.availability.v1.Deadline.ReasonB\x03\xe0A\x03R\x06reason\"K\n" +
+	"\x06reason\x18\x03 \x01(\x0e2).meridian.availability.v1.Deadline.ReasonB\x03\xe0A\x03R\x06reason\x123\n" +
+	"\bdelegate\x18\x04 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
+	"\x0fmeridian/MemberR\bdelegate\"K\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fNO_WORKING_TIME\x10\x01\x12\x14\n" +
@@ -2110,7 +2130,7 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\amembers\x18\x02 \x03(\tBX\xe0A\x02\xfaA\x11\n" +
 	"\x0fmeridian/Member\xbaH>\x92\x01;\b\x01\x10\xc8\x01\"4r220^workspaces/[0-9a-f-]{36}/members/[0-9a-f-]{36}$R\amembers\x12V\n" +
 	"\aurgency\x18\x03 \x01(\x0e2/.meridian.notifications.v1.Notification.UrgencyB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\aurgency\x12E\n" +
-	"\x06window\x18\x04 \x01(\v2(.meridian.availability.v1.ResponseWindowB\x03\xe0A\x01R\x06window\"\xdf\x03\n" +
+	"\x06window\x18\x04 \x01(\v2(.meridian.availability.v1.ResponseWindowB\x03\xe0A\x01R\x06window\"\x94\x04\n" +
 	"\vExpectation\x12/\n" +
 	"\x06member\x18\x01 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
 	"\x0fmeridian/MemberR\x06member\x12 \n" +
@@ -2122,7 +2142,10 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\freached_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vreachedTime\x12:\n" +
 	"\bdue_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\adueTime\x12%\n" +
 	"\vexplanation\x18\b \x01(\tB\x03\xe0A\x03R\vexplanation\x12F\n" +
-	"\x06reason\x18\t \x01(\x0e2).meridian.availability.v1.Deadline.ReasonB\x03\xe0A\x03R\x06reason\"l\n" +
+	"\x06reason\x18\t \x01(\x0e2).meridian.availability.v1.Deadline.ReasonB\x03\xe0A\x03R\x06reason\x123\n" +
+	"\bdelegate\x18\n" +
+	" \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
+	"\x0fmeridian/MemberR\bdelegate\"l\n" +
 	"\x1aResolveExpectationResponse\x12N\n" +
 	"\fexpectations\x18\x01 \x03(\v2%.meridian.availability.v1.ExpectationB\x03\xe0A\x03R\fexpectations\"\xe4\x03\n" +
 	"\x12FindOverlapRequest\x12S\n" +

@@ -1,0 +1,162 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+)
+
+// Delegation returns a delegation.
+func (a *App) Delegation(ctx context.Context, ws, member, delegation uuid.UUID) (domain.Delegation, error) {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return domain.Delegation{}, err
+	}
+	return a.store.Delegation(ctx, ws, member, delegation)
+}
+
+// Delegations lists who acts for a member, the newest first.
+func (a *App) Delegations(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.Delegation, Cursor], error) {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return page.Result[domain.Delegation, Cursor]{}, err
+	}
+	if err := a.there(ctx, ws, member); err != nil {
+		return page.Result[domain.Delegation, Cursor]{}, err
+	}
+	return a.store.Delegations(ctx, ws, member, p)
+}
+
+// CreateDelegation has somebody act for a member. The id of it is given here.
+func (a *App) CreateDelegation(ctx context.Context, d domain.Delegation) (domain.Delegation, error) {
+	var err error
+	if d.ID, err = newID(); err != nil {
+		return domain.Delegation{}, err
+	}
+	d.Start, d.End = d.Start.Truncate(time.Microsecond), d.End.Truncate(time.Microsecond)
+	if _, err := a.caller(ctx, d.Workspace); err != nil {
+		return domain.Delegation{}, err
+	}
+	// The directory is asked outside of the transaction.
+	if _, err := a.people(ctx, d.Workspace, []uuid.UUID{d.Delegate}, a.now(), a.now()); err != nil {
+		return domain.Delegation{}, err
+	}
+	var made domain.Delegation
+	prior, err := a.changeTime(ctx, d.Workspace, d.Member, domain.DelegationName(d.Workspace, d.Member, d.ID),
+		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
+			read := func(members []uuid.UUID) (domain.People, error) {
+				return layAll(tx.Records(ctx, members, now, now.Add(domain.DelegationReach)))
+			}
+			all, err := read([]uuid.UUID{d.Member, d.Delegate})
+			if err != nil {
+				return nil, err
+			}
+			if err := follow(all, read); err != nil {
+				return nil, err
+			}
+			delegation, events, err := domain.NewDelegation(d, all, m, now)
+			if err != nil {
+				return nil, err
+			}
+			made = delegation
+			return events, tx.AddDelegation(ctx, delegation)
+		})
+	if err != nil || prior == "" {
+		return made, err
+	}
+	if d.ID, err = madeBefore(prior); err != nil {
+		return domain.Delegation{}, err
+	}
+	return a.store.Delegation(ctx, d.Workspace, d.Member, d.ID)
+}
+
+// DeleteDelegation ends a delegation from now on.
+func (a *App) DeleteDelegation(ctx context.Context, ws, member, delegation uuid.UUID, fresh Fresh) error {
+	_, err := a.changeTime(ctx, ws, member, domain.DelegationName(ws, member, delegation),
+		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
+			d, err := tx.Delegation(ctx, member, delegation)
+			if err != nil {
+				return nil, err
+			}
+			if err := fresh.check(d.Revision()); err != nil {
+				return nil, err
+			}
+			events := d.Delete(m, now)
+			return events, tx.EndDelegation(ctx, d)
+		})
+	return err
+}
+
+// DelegateQuery asks who acts for a member at an instant; now when it is zero.
+type DelegateQuery struct {
+	Member uuid.UUID
+	Kind   domain.DelegationKind
+	At     time.Time
+}
+
+// Delegates answers queries in their order.
+func (a *App) Delegates(ctx context.Context, ws uuid.UUID, queries []DelegateQuery) ([]domain.Resolution, error) {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return nil, err
+	}
+	now := a.now()
+	var (
+		members     []uuid.UUID
+		first, last time.Time
+	)
+	for i := range queries {
+		if queries[i].At.IsZero() {
+			queries[i].At = now
+		}
+		at := queries[i].At
+		if members = append(members, queries[i].Member); first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	people, err := a.people(ctx, ws, unique(members), first, last)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.delegates(ctx, ws, people, first, last); err != nil {
+		return nil, err
+	}
+	answers := make([]domain.Resolution, len(queries))
+	for i, q := range queries {
+		answers[i] = people.Resolve(q.Member, q.Kind, q.At)
+	}
+	return answers, nil
+}
+
+// delegates adds to people all who act for them in turn between two instants: nothing is read where nobody does.
+func (a *App) delegates(ctx context.Context, ws uuid.UUID, people domain.People, from, until time.Time) error {
+	return follow(people, func(members []uuid.UUID) (domain.People, error) {
+		return a.people(ctx, ws, members, from, until)
+	})
+}
+
+// follow adds to people those who act for them, and for these in turn, as deep as chains are followed.
+func follow(people domain.People, read func(members []uuid.UUID) (domain.People, error)) error {
+	for range domain.MaxChain + 1 {
+		next := people.Strangers()
+		if len(next) == 0 {
+			return nil
+		}
+		found, err := read(next)
+		if err != nil {
+			return err
+		}
+		maps.Copy(people, found)
+		for _, id := range next {
+			if _, there := people[id]; !there {
+				people[id] = domain.Person{} // nobody, who is absent
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+-- name: DelegationsBetween :many
+-- Who acts for members at some time between two instants, in the order that they were made. One on a time off has no
+-- times of its own.
+SELECT sqlc.embed(d) FROM delegations d
+WHERE d.workspace_id = @workspace_id AND d.member_id = ANY (@member_ids::uuid[])
+  AND (d.start_time IS NULL OR d.start_time < @until_time)
+  AND (d.end_time IS NULL OR d.end_time > @from_time)
+  AND (d.delete_time IS NULL OR d.delete_time > @from_time)
+ORDER BY d.member_id, d.delegation_id;
+
+-- name: Delegation :one
+SELECT sqlc.embed(d) FROM delegations d
+WHERE d.workspace_id = @workspace_id AND d.member_id = @member_id AND d.delegation_id = @delegation_id AND d.delete_time IS NULL;
+
+-- name: ListDelegations :many
+SELECT sqlc.embed(d) FROM delegations d
+WHERE d.workspace_id = @workspace_id AND d.member_id = @member_id AND d.delegation_id < @before AND d.delete_time IS NULL
+ORDER BY d.delegation_id DESC
+LIMIT @max_rows;
+
+-- name: InsertDelegation :exec
+INSERT INTO delegations (workspace_id, member_id, delegation_id, delegate_id, kinds, time_off_id, start_time, end_time, create_time)
+VALUES (@workspace_id, @member_id, @delegation_id, @delegate_id, @kinds, @time_off_id, @start_time, @end_time, @create_time);
+
+-- name: EndDelegation :exec
+UPDATE delegations SET delete_time = @delete_time
+WHERE workspace_id = @workspace_id AND member_id = @member_id AND delegation_id = @delegation_id;
