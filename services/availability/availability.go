@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/due"
@@ -27,6 +28,7 @@ import (
 // Config is the service's settings.
 type Config struct {
 	boot.Config
+	APIURL           string   `name:"api-url" env:"MERIDIAN_API_URL" default:"http://127.0.0.1:8080" help:"Where clients reach the gateway's HTTP, such as https://meridian.example.com: URLs of calendar feeds begin with it."`
 	CalendarNetworks []string `name:"calendar-networks" env:"MERIDIAN_CALENDAR_NETWORKS" help:"Networks beside the public internet, such as 10.0.0.0/8, from which members' calendars may be fetched; at any port then. Empty: none."`
 }
 
@@ -66,7 +68,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	p.Group.Add("zones of members", func(ctx context.Context) error { return store.LayZones(ctx, p.Owner) }, nil)
 	p.Consume([]*eventbus.Router{profiles}, members.Router())
 	p.Work(imports)
-	rpc.Register(p.Server, useCases)
+	rpc.Register(p.Server, useCases, strings.TrimSuffix(cfg.APIURL, "/"))
 	return &Service{Platform: p}, nil
 }
 

@@ -53,6 +53,7 @@ type world struct {
 	schedules availabilityv1.ScheduleServiceClient
 	timeOffs  availabilityv1.TimeOffServiceClient
 	calendars availabilityv1.CalendarServiceClient
+	feeds     availabilityv1.CalendarFeedServiceClient
 	imports   *due.Worker[app.CalendarKey]
 
 	delegations availabilityv1.DelegationServiceClient
@@ -110,11 +111,12 @@ func newWorldAt(t *testing.T, now time.Time) *world {
 	})
 	w.imports = jobs.ImportCalendars(w.app, w.clock, nil)
 	w.conn, _ = rpctest.Serve(t, w.authority, rpcserver.Config{Service: "availability"}, rpcserver.Deps{}, func(r grpc.ServiceRegistrar) {
-		rpc.Register(r, w.app)
+		rpc.Register(r, w.app, "https://meridian.test")
 	})
 	w.ask = availabilityv1.NewAvailabilityServiceClient(w.conn)
 	w.schedules = availabilityv1.NewScheduleServiceClient(w.conn)
 	w.timeOffs = availabilityv1.NewTimeOffServiceClient(w.conn)
+	w.feeds = availabilityv1.NewCalendarFeedServiceClient(w.conn)
 	w.calendars = availabilityv1.NewCalendarServiceClient(w.conn)
 	w.delegations = availabilityv1.NewDelegationServiceClient(w.conn)
 	return w

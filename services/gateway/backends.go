@@ -42,7 +42,8 @@ func backends() []backend {
 			threadsgw.RegisterSearchServiceHandler, threadsgw.RegisterThreadServiceHandler,
 		}},
 		{name: "availability", target: func(c Config) string { return c.AvailabilityAddr }, registers: []rest.Register{
-			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterCalendarServiceHandler,
+			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterCalendarFeedServiceHandler,
+			availabilitygw.RegisterCalendarServiceHandler,
 			availabilitygw.RegisterScheduleServiceHandler,
 			availabilitygw.RegisterTimeOffServiceHandler,
 			availabilitygw.RegisterDelegationServiceHandler,

@@ -34,6 +34,7 @@ type Store interface {
 	TimeOffs(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
 
 	Calendars
+	Feeds
 
 	// Delegation returns a delegation of a member that was not deleted, Delegations them all, the newest first.
 	Delegation(ctx context.Context, ws, member, delegation uuid.UUID) (domain.Delegation, error)
@@ -85,6 +86,7 @@ type Tx interface {
 	Delegation(ctx context.Context, member, delegation uuid.UUID) (domain.Delegation, error)
 
 	CalendarsTx
+	FeedsTx
 
 	// OpenZone returns the zone that the profile of a locked member has now; false for none yet.
 	OpenZone(ctx context.Context, member uuid.UUID) (domain.ZonePeriod, bool, error)

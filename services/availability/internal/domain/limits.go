@@ -43,6 +43,10 @@ const (
 	FirstPause   = 5 * time.Minute
 	LongestPause = 24 * time.Hour
 	RefreshPause = time.Minute
+	// MaxFeeds is how many calendar feeds a member or a team may have. They tell from FeedBack ago to FeedAhead.
+	MaxFeeds  = 20
+	FeedBack  = 28 * 24 * time.Hour
+	FeedAhead = 180 * 24 * time.Hour
 )
 
 // firstYear and lastYear bound the years that are reckoned in: beyond the last, what is derived might not be an instant

@@ -10,6 +10,19 @@ import (
 	"github.com/google/uuid"
 )
 
+type CalendarFeed struct {
+	WorkspaceID uuid.UUID
+	FeedID      uuid.UUID
+	MemberID    *uuid.UUID
+	TeamID      *uuid.UUID
+	DisplayName string
+	Kind        string
+	CreatorID   uuid.UUID
+	SecretHash  []byte
+	CreateTime  time.Time
+	DeleteTime  *time.Time
+}
+
 type DefaultSchedule struct {
 	WorkspaceID   uuid.UUID
 	ScheduleID    uuid.UUID

@@ -54,9 +54,33 @@ CREATE TABLE imported_busy_times (
 );
 CREATE INDEX imported_busy_times_start ON imported_busy_times (workspace_id, member_id, start_time);
 
+-- Feeds of a member's or a team's working time. secret_hash is of what its URL carries, which is kept nowhere. One that was
+-- deleted keeps its row, without a secret.
+CREATE TABLE calendar_feeds (
+    workspace_id uuid        NOT NULL,
+    feed_id      uuid        NOT NULL,
+    member_id    uuid,
+    team_id      uuid,
+    display_name text        NOT NULL,
+    kind         text        NOT NULL CHECK (kind IN ('EVENTS', 'FREE_BUSY')),
+    creator_id   uuid        NOT NULL,
+    secret_hash  bytea,
+    create_time  timestamptz NOT NULL,
+    delete_time  timestamptz,
+    PRIMARY KEY (workspace_id, feed_id),
+    CHECK (num_nonnulls(member_id, team_id) = 1),
+    CHECK ((secret_hash IS NULL) = (delete_time IS NOT NULL))
+);
+CREATE INDEX calendar_feeds_member ON calendar_feeds (workspace_id, member_id, feed_id) WHERE delete_time IS NULL;
+CREATE INDEX calendar_feeds_team ON calendar_feeds (workspace_id, team_id, feed_id) WHERE delete_time IS NULL;
+CREATE UNIQUE INDEX calendar_feeds_secret ON calendar_feeds (secret_hash);
+
 ALTER TABLE imported_calendars ENABLE ROW LEVEL SECURITY;
 ALTER TABLE imported_sources ENABLE ROW LEVEL SECURITY;
 ALTER TABLE imported_busy_times ENABLE ROW LEVEL SECURITY;
+ALTER TABLE calendar_feeds ENABLE ROW LEVEL SECURITY;
+CREATE POLICY calendar_feeds_workspace ON calendar_feeds
+    USING (workspace_id = (SELECT nullif(current_setting('app.ws', true), '')::uuid));
 CREATE POLICY imported_calendars_workspace ON imported_calendars
     USING (workspace_id = (SELECT nullif(current_setting('app.ws', true), '')::uuid));
 CREATE POLICY imported_sources_workspace ON imported_sources
