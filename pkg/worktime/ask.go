@@ -69,6 +69,19 @@ func (c *Calendar) Next(at time.Time) (Interval, bool) {
 	return Interval{}, false
 }
 
+// NextInterruptible is Next for working time outside blocks: it ends where a block begins.
+func (c *Calendar) NextInterruptible(at time.Time) (Interval, bool) {
+	if len(c.busy)+len(c.weekly) == 0 {
+		return c.Next(at)
+	}
+	for s := range c.Stretches(at, at.Add(Horizon)) {
+		if s.Kind == Working {
+			return s.Interval, true
+		}
+	}
+	return Interval{}, false
+}
+
 // Day is a working day: the windows of one local date. Start is its first working instant and End its last, so that a night
 // shift ends on the next date. Over a travel's edge that sets the date back, what comes again of a date, or of one before
 // it, is still of that day.

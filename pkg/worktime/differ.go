@@ -5,25 +5,37 @@ import (
 	"time"
 )
 
-// Differ is the shortest interval that holds all of a range in which two calendars differ; false where they do not.
-func Differ(a, b *Calendar, start, end time.Time) (Interval, bool) {
-	var hull Interval
-	left, right := slices.Collect(a.Stretches(start, end)), slices.Collect(b.Stretches(start, end))
+// Change is a stretch of time that is of another kind, or another holiday, in one calendar than in another.
+type Change struct {
+	Interval
+	Before, After Kind
+}
+
+// Changes are where two calendars differ within a range, in order, each as long as it can be.
+func Changes(before, after *Calendar, start, end time.Time) []Change {
+	var all []Change
+	left, right := slices.Collect(before.Stretches(start, end)), slices.Collect(after.Stretches(start, end))
 	for len(left) > 0 && len(right) > 0 {
 		l, r := left[0], right[0]
-		to := earlier(l.End, r.End)
+		common := Interval{later(l.Start, r.Start), earlier(l.End, r.End)}
 		if l.Kind != r.Kind || l.Name != r.Name {
-			if hull.End.IsZero() {
-				hull.Start = later(l.Start, r.Start)
-			}
-			hull.End = to
+			all = append(all, Change{Interval: common, Before: l.Kind, After: r.Kind})
 		}
-		if l.End.Equal(to) {
+		if l.End.Equal(common.End) {
 			left = left[1:]
 		}
-		if r.End.Equal(to) {
+		if r.End.Equal(common.End) {
 			right = right[1:]
 		}
 	}
-	return hull, !hull.End.IsZero()
+	return all
+}
+
+// Differ is the shortest interval that holds all of a range in which two calendars differ; false where they do not.
+func Differ(a, b *Calendar, start, end time.Time) (Interval, bool) {
+	all := Changes(a, b, start, end)
+	if len(all) == 0 {
+		return Interval{}, false
+	}
+	return Interval{all[0].Start, all[len(all)-1].End}, true
 }

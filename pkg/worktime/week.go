@@ -88,3 +88,33 @@ func (w Window) checkTimes(i int) error {
 	}
 	return nil
 }
+
+// Overlapping are the places of two windows of a week that overlap, the lower first; false where none do. Windows may touch,
+// and what is of a night counts on the next day. Windows that name no days are all of one date.
+func Overlapping(windows []Window) (first, second int, overlap bool) {
+	type placed struct {
+		hours
+		place int
+	}
+	const days = 7
+	var all []placed
+	for i, w := range windows {
+		on := w.Days
+		if len(on) == 0 {
+			on = []time.Weekday{time.Sunday}
+		}
+		for _, day := range on {
+			for _, week := range []int64{0, days} { // the end of one week lies beside the start of the next
+				h, offset := w.hours(), (int64(day)+week)*daySeconds
+				all = append(all, placed{hours{h.start + offset, h.end + offset}, i})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Compare(a.start, b.start) })
+	for i := 1; i < len(all); i++ {
+		if before, next := all[i-1], all[i]; next.start < before.end {
+			return min(before.place, next.place), max(before.place, next.place), true
+		}
+	}
+	return 0, 0, false
+}

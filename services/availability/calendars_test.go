@@ -107,7 +107,7 @@ func TestAnUploadedCalendarMakesWorkUninterruptible(t *testing.T) {
 	}, all[:5])
 	require.Equal(t, []string{"2026-12-01T15:30:00Z 2028-01-04T16:00:00Z"}, w.changes())
 	require.Equal(t, []string{
-		"2026-12-01T15:00:00Z 2026-12-01T15:30:00Z WORKING", "2026-12-01T15:30:00Z 2026-12-01T16:00:00Z WORKING",
+		"2026-12-01T15:00:00Z 2026-12-01T15:30:00Z WORKING", "2026-12-01T15:30:00Z 2026-12-01T16:00:00Z UNINTERRUPTIBLE",
 		"2026-12-01T16:00:00Z 2026-12-01T23:00:00Z WORKING",
 	}, w.timeline(ana, ben.name(), "2026-12-01T15:00:00Z", "2026-12-01T23:00:00Z"))
 
@@ -128,7 +128,7 @@ func TestAnUploadedCalendarMakesWorkUninterruptible(t *testing.T) {
 	require.Equal(t, []string{"2026-12-02T15:30:00Z 2026-12-02T16:00:00Z"}, w.busy(ben, made.GetName()))
 	require.Equal(t, "2026-12-01T15:45:00Z 2028-01-04T16:00:00Z", w.changes()[1])
 	past := []string{
-		"2026-12-01T15:00:00Z 2026-12-01T15:30:00Z WORKING", "2026-12-01T15:30:00Z 2026-12-01T15:45:00Z WORKING",
+		"2026-12-01T15:00:00Z 2026-12-01T15:30:00Z WORKING", "2026-12-01T15:30:00Z 2026-12-01T15:45:00Z UNINTERRUPTIBLE",
 		"2026-12-01T15:45:00Z 2026-12-01T23:00:00Z WORKING",
 	}
 	require.Equal(t, past, w.timeline(ana, ben.name(), "2026-12-01T15:00:00Z", "2026-12-01T23:00:00Z"))

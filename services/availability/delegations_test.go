@@ -182,9 +182,13 @@ func TestWhatIsNoDelegation(t *testing.T) {
 	require.NoError(t, err)
 	for field, cases := range map[string][]*availabilityv1.Delegation{
 		"delegation.delegate": {
-			{Delegate: ben.name()}, {Delegate: gone.name()}, {Delegate: domain.MemberName(ws, uuid.New())},
-			{Delegate: domain.MemberName(uuid.New(), cleo.Member)}, {Delegate: "workspaces/x"},
-			{Delegate: cleo.name()}, {Delegate: dan.name(), StartTime: stamp("2026-12-19T23:59:59Z")},
+			{Delegate: ben.name()},
+			{Delegate: gone.name()},
+			{Delegate: domain.MemberName(ws, uuid.New())},
+			{Delegate: domain.MemberName(uuid.New(), cleo.Member)},
+			{Delegate: "workspaces/x"},
+			{Delegate: cleo.name()},
+			{Delegate: dan.name(), StartTime: stamp("2026-12-19T23:59:59Z")},
 			{Delegate: cleo.name(), StartTime: stamp("2026-12-09T00:00:00Z"), EndTime: stamp("2026-12-10T00:00:01Z")},
 		},
 		"delegation.end_time": {
@@ -195,7 +199,8 @@ func TestWhatIsNoDelegation(t *testing.T) {
 		},
 		"delegation.start_time": {{Delegate: cleo.name(), StartTime: stamp("2029-12-03T00:00:00Z")}},
 		"delegation.time_off": {
-			{Delegate: cleo.name(), TimeOff: off.GetName()}, {Delegate: cleo.name(), TimeOff: over.GetName()},
+			{Delegate: cleo.name(), TimeOff: off.GetName()},
+			{Delegate: cleo.name(), TimeOff: over.GetName()},
 			{Delegate: cleo.name(), TimeOff: domain.TimeOffName(ws, ben.Member, uuid.New())},
 			{Delegate: cleo.name(), TimeOff: domain.TimeOffName(ws, ben.Member, uuid.New()), EndTime: stamp("2026-12-04T00:00:00Z")},
 		},

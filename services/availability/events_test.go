@@ -75,6 +75,18 @@ func TestEveryEventTellsWhatHappened(t *testing.T) {
 	want = append(want, &availabilityv1.TimeOffCancelled{TimeOff: cancelled, Member: ben.name(), Version: next()})
 	changed("2026-12-01T14:00:00Z", "2026-12-01T20:00:00Z")
 
+	// What needs an approval is told when it is asked for, and when it is declined.
+	w.exec(`INSERT INTO time_off_policies VALUES ($1, '{VACATION}', 1, now())`, ws)
+	asked := w.off(ben, "2026-12-07", "2026-12-08")
+	want = append(want, &availabilityv1.TimeOffRequested{TimeOff: asked, Member: ben.name(), Version: next()})
+	declined, err := w.timeOffs.DeclineTimeOff(ana.ctx, &availabilityv1.DeclineTimeOffRequest{Name: asked.GetName(), Reason: "release week"})
+	require.NoError(t, err)
+	want = append(want, &availabilityv1.TimeOffDeclined{TimeOff: declined, Member: ben.name(), Version: next()})
+	// Who acts for a member is everybody's to know.
+	acting, err := w.delegate(ben, ben.name(), &availabilityv1.Delegation{Delegate: ana.name()})
+	require.NoError(t, err)
+	want = append(want, &availabilityv1.DelegationChanged{Delegation: acting, Member: ben.name(), Version: next()})
+
 	heard := w.told(js, len(want))
 	for i, e := range heard {
 		require.True(t, proto.Equal(want[i], e.payload), "%s\nwant %v\ngot  %v", e.Type, want[i], e.payload)
@@ -82,7 +94,7 @@ func TestEveryEventTellsWhatHappened(t *testing.T) {
 		require.EqualValues(t, i+1, e.Version, e.Type)
 		require.Equal(t, "//meridian.test/workspaces/"+ws.String()+"/availability", e.Source)
 		switch e.payload.(type) {
-		case *availabilityv1.TimeOffApproved, *availabilityv1.TimeOffCancelled:
+		case *availabilityv1.TimeOffApproved, *availabilityv1.TimeOffCancelled, *availabilityv1.TimeOffRequested, *availabilityv1.TimeOffDeclined:
 			require.Equal(t, eventbus.AudiencePerson, e.Audience, "why somebody is off is theirs")
 		default:
 			require.Equal(t, eventbus.AudienceWorkspace, e.Audience)
@@ -93,7 +105,7 @@ func TestEveryEventTellsWhatHappened(t *testing.T) {
 	require.Equal(t, version, w.effective(ana, ben.name()).GetVersion())
 }
 
-// Default hours have the workspace as their aggregate, and tell the date alone.
+// Default hours have the workspace as their aggregate, and tell the date alone. The time-off policy has the same.
 func TestDefaultHoursAreToldOfTheWorkspace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -106,9 +118,14 @@ func TestDefaultHoursAreToldOfTheWorkspace(t *testing.T) {
 		require.NoError(t, err)
 		made = append(made, d)
 	}
+	policy := w.approvals(ana, availabilityv1.TimeOff_SICK)
 	events := w.unpublished()
-	require.Len(t, events, 2)
-	for i, e := range events {
+	require.Len(t, events, 3)
+	require.True(t, proto.Equal(&availabilityv1.TimeOffPolicyChanged{
+		TimeOffPolicy: policy, Workspace: domain.WorkspaceName(ws), Version: 3,
+	}, events[2].payload))
+	require.Equal(t, domain.WorkspaceName(ws), events[2].Aggregate)
+	for i, e := range events[:2] {
 		require.True(t, proto.Equal(&availabilityv1.DefaultScheduleChanged{
 			DefaultSchedule: made[i], Workspace: domain.WorkspaceName(ws), Version: int64(i + 1),
 		}, e.payload))
@@ -120,7 +137,7 @@ func TestDefaultHoursAreToldOfTheWorkspace(t *testing.T) {
 	require.Equal(t, timestamppb.New(epoch).AsTime(), made[0].GetCreateTime().AsTime())
 }
 
-// Every event that the protos declare for this service was in the stories above.
+// Every event that the protos declare for this service was in the stories above, or in those of layers.
 func TestTheStoryHasEveryEvent(t *testing.T) {
 	t.Parallel()
 	var declared []string
@@ -131,5 +148,7 @@ func TestTheStoryHasEveryEvent(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"ScheduleChanged", "DefaultScheduleChanged", "WorkingTimeChanged", "TimeOffApproved", "TimeOffCancelled",
+		"TravelCreated", "TravelDeleted", "DateOverrideCreated", "DateOverrideDeleted", "FocusBlockCreated", "FocusBlockDeleted",
+		"TimeOffRequested", "TimeOffDeclined", "TimeOffPolicyChanged", "DelegationChanged", "OverlapChosen", "OverlapWithdrawn",
 	}, declared)
 }

@@ -55,6 +55,10 @@ type world struct {
 	calendars availabilityv1.CalendarServiceClient
 	feeds     availabilityv1.CalendarFeedServiceClient
 	imports   *due.Worker[app.CalendarKey]
+	travels   availabilityv1.TravelServiceClient
+	overrides availabilityv1.DateOverrideServiceClient
+	focuses   availabilityv1.FocusBlockServiceClient
+	holidays  availabilityv1.HolidayServiceClient
 
 	delegations availabilityv1.DelegationServiceClient
 
@@ -118,6 +122,10 @@ func newWorldAt(t *testing.T, now time.Time) *world {
 	w.timeOffs = availabilityv1.NewTimeOffServiceClient(w.conn)
 	w.feeds = availabilityv1.NewCalendarFeedServiceClient(w.conn)
 	w.calendars = availabilityv1.NewCalendarServiceClient(w.conn)
+	w.travels = availabilityv1.NewTravelServiceClient(w.conn)
+	w.overrides = availabilityv1.NewDateOverrideServiceClient(w.conn)
+	w.focuses = availabilityv1.NewFocusBlockServiceClient(w.conn)
+	w.holidays = availabilityv1.NewHolidayServiceClient(w.conn)
 	w.delegations = availabilityv1.NewDelegationServiceClient(w.conn)
 	return w
 }
@@ -236,7 +244,11 @@ func (w *world) timeline(by person, member, start, end string) []string {
 func lines(m *availabilityv1.MemberAvailability) []string {
 	var all []string
 	for _, i := range m.GetIntervals() {
-		all = append(all, i.GetStartTime().AsTime().Format(time.RFC3339)+" "+i.GetEndTime().AsTime().Format(time.RFC3339)+" "+i.GetKind().String())
+		line := i.GetStartTime().AsTime().Format(time.RFC3339) + " " + i.GetEndTime().AsTime().Format(time.RFC3339) + " " + i.GetKind().String()
+		if name := i.GetDisplayName(); name != "" {
+			line += " " + name
+		}
+		all = append(all, line)
 	}
 	return all
 }

@@ -190,10 +190,12 @@ func TestNextReachable(t *testing.T) {
 		{
 			Member: ben.name(), ReachableTime: stamp("2026-12-01T15:00:00Z"), UntilTime: stamp("2026-12-01T23:00:00Z"),
 			DayStartTime: stamp("2026-12-01T15:00:00Z"), DayDate: day("2026-12-01"), TimeZone: "America/Chicago",
+			NextWorkingTime: stamp("2026-12-01T15:00:00Z"),
 		},
 		{
 			Member: ana.name(), Working: true, ReachableTime: timestamppb.New(epoch), UntilTime: stamp("2026-12-01T17:00:00Z"),
 			DayStartTime: stamp("2026-12-02T09:00:00Z"), DayDate: day("2026-12-02"), TimeZone: "Europe/London",
+			NextWorkingTime: timestamppb.New(epoch),
 		},
 		{Member: gone.name(), Reason: availabilityv1.Deadline_MEMBER_NOT_FOUND},
 		{Member: never.name(), Reason: availabilityv1.Deadline_NO_WORKING_TIME, TimeZone: "Asia/Kolkata", Version: 2},
@@ -221,6 +223,7 @@ func TestNextReachable(t *testing.T) {
 	require.True(t, proto.Equal(&availabilityv1.Reachability{
 		Member: ben.name(), Working: true, ReachableTime: stamp("2026-12-03T11:00:00Z"), UntilTime: stamp("2026-12-03T12:00:00Z"),
 		DayStartTime: stamp("2026-12-04T04:00:00Z"), DayDate: day("2026-12-03"), TimeZone: "America/Chicago", Version: 2,
+		NextWorkingTime: stamp("2026-12-03T11:00:00Z"),
 	}, got.GetMembers()[0]), "%v", got.GetMembers()[0])
 	_, err = w.ask.NextReachable(ana.ctx, &availabilityv1.NextReachableRequest{
 		Parent: domain.WorkspaceName(ws), Members: []string{ben.name()}, AtTime: stamp("9998-12-03T11:00:00Z"),

@@ -104,8 +104,8 @@ func TestNightShiftsAndADayWithoutWindows(t *testing.T) {
 	w.set(ben, ben.name(), "America/Chicago", "", hours("22:00", "06:00"))
 	require.Equal(t, []string{"2026-12-01T09:00:00Z 2026-12-01T12:00:00Z", "2026-12-02T04:00:00Z 2026-12-02T12:00:00Z"},
 		working(w.timeline(ana, ben.name(), "2026-12-01T08:00:00Z", "2026-12-03T00:00:00Z")))
-	// Twenty-four hours a day, and touching and overlapping windows, are one.
-	w.set(ben, ben.name(), "America/Chicago", "2026-12-03", hours("00:00", "24:00", 1, 2, 3, 4, 5, 6, 7), hours("05:00", "09:00"))
+	// Twenty-four hours a day are one, and so are windows that touch.
+	w.set(ben, ben.name(), "America/Chicago", "2026-12-03", hours("00:00", "09:00", 1, 2, 3, 4, 5, 6, 7), hours("09:00", "00:00", 1, 2, 3, 4, 5, 6, 7))
 	require.Equal(t, []string{"2026-12-03T04:00:00Z 2026-12-10T00:00:00Z"},
 		working(w.timeline(ana, ben.name(), "2026-12-03T00:00:00Z", "2026-12-10T00:00:00Z")))
 	w.set(ben, ben.name(), "America/Chicago", "2026-12-12")
@@ -142,7 +142,17 @@ func TestHoursThatAreRefused(t *testing.T) {
 		"an end after 24:00": {
 			&availabilityv1.WorkingSchedule{TimeZone: "UTC", Windows: []*availabilityv1.WeeklyWindow{hours("09:00", "24:01")}}, "working_schedule.windows[0].end_time",
 		},
-		"25:00": {&availabilityv1.WorkingSchedule{TimeZone: "UTC", Windows: []*availabilityv1.WeeklyWindow{hours("09:00", "25:00")}}, "working_schedule.windows[0].end_time"},
+		"windows that overlap": {
+			&availabilityv1.WorkingSchedule{TimeZone: "UTC", Windows: []*availabilityv1.WeeklyWindow{hours("13:00", "17:00"), hours("09:00", "13:00"), hours("16:59", "18:00", 5)}},
+			"working_schedule.windows[2]",
+		},
+		"a night over the next morning": {
+			&availabilityv1.WorkingSchedule{TimeZone: "UTC", Windows: []*availabilityv1.WeeklyWindow{hours("05:00", "09:00", 1), hours("22:00", "06:00", 7)}},
+			"working_schedule.windows[1]",
+		},
+		"a country of its own": {&availabilityv1.WorkingSchedule{TimeZone: "UTC", HolidayRegion: "DE-XX"}, "working_schedule.holiday_region"},
+		"a region in small":    {&availabilityv1.WorkingSchedule{TimeZone: "UTC", HolidayRegion: "de"}, "working_schedule.holiday_region"},
+		"25:00":                {&availabilityv1.WorkingSchedule{TimeZone: "UTC", Windows: []*availabilityv1.WeeklyWindow{hours("09:00", "25:00")}}, "working_schedule.windows[0].end_time"},
 		"negative": {
 			&availabilityv1.WorkingSchedule{TimeZone: "UTC", Windows: []*availabilityv1.WeeklyWindow{{Days: workdays, StartTime: &timeofday.TimeOfDay{Minutes: -1}, EndTime: timeOfDay("10:00")}}},
 			"working_schedule.windows[0].start_time",

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -10,8 +11,10 @@ import (
 	"google.golang.org/genproto/googleapis/type/timeofday"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/meridianhq/meridian/pkg/clock"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	optionsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/options/v1"
@@ -63,6 +66,56 @@ func newTimeOff(t *testing.T, w *world, p principal) *availabilityv1.TimeOff {
 	return made
 }
 
+// newTimeOffRequest has a new member ask for a kind of time off that needs an approval, for the principal to decide if they
+// may decide at all: as the manager.
+func newTimeOffRequest(t *testing.T, w *world, p principal) string {
+	t.Helper()
+	client := availabilityv1.NewTimeOffServiceClient(w.conn)
+	_, err := client.UpdateTimeOffPolicy(as(t.Context(), w.owner.token), &availabilityv1.UpdateTimeOffPolicyRequest{
+		TimeOffPolicy: &availabilityv1.TimeOffPolicy{
+			Name: w.workspace + "/timeOffPolicy", ApprovalKinds: []availabilityv1.TimeOff_Kind{availabilityv1.TimeOff_PARENTAL},
+		},
+	})
+	require.NoError(t, err)
+	asking := w.join(t, "asking", directoryv1.Member_MEMBER, optionsv1.Access_RIGHT_UNSPECIFIED)
+	off := aWeekOff()
+	off.Kind = availabilityv1.TimeOff_PARENTAL
+	made, err := client.CreateTimeOff(as(t.Context(), asking.token), &availabilityv1.CreateTimeOffRequest{Parent: asking.member, TimeOff: off})
+	require.NoError(t, err)
+	require.Equal(t, availabilityv1.TimeOff_REQUESTED, made.GetState())
+	if !strings.HasPrefix(p.member, w.workspace) || p.role < optionsv1.Access_MEMBER {
+		return made.GetName()
+	}
+	_, err = directoryv1.NewMemberServiceClient(w.conn).UpdateMember(as(t.Context(), w.owner.token), &directoryv1.UpdateMemberRequest{
+		Member: &directoryv1.Member{Name: asking.member, Manager: p.member}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"manager"}},
+	})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { // the service hears of a manager by an event
+		waiting, err := client.ListTimeOffRequests(as(t.Context(), p.token), &availabilityv1.ListTimeOffRequestsRequest{Parent: w.workspace})
+		return err == nil && len(waiting.GetTimeOffs()) > 0 && waiting.GetTimeOffs()[0].GetName() == made.GetName()
+	}, 10*time.Second, 10*time.Millisecond)
+	return made.GetName()
+}
+
+// aMeeting is a time to meet long after now.
+func aMeeting(w *world) *availabilityv1.ChooseOverlapRequest {
+	start := clock.Machine().Now().Add(48 * time.Hour).Truncate(time.Hour)
+	return &availabilityv1.ChooseOverlapRequest{
+		Parent: w.workspace, Members: []string{w.owner.member}, StartTime: timestamppb.New(start), EndTime: timestamppb.New(start.Add(time.Hour)),
+	}
+}
+
+// newChoice has the principal choose a time to meet, or the owner where the principal may not.
+func newChoice(t *testing.T, w *world, p principal) string {
+	t.Helper()
+	if !strings.HasPrefix(p.member, w.workspace) || p.role < optionsv1.Access_MEMBER {
+		p = w.owner
+	}
+	made, err := availabilityv1.NewAvailabilityServiceClient(w.conn).ChooseOverlap(as(t.Context(), p.token), aMeeting(w))
+	require.NoError(t, err)
+	return made.GetName()
+}
+
 // aDelegate is somebody to act for others.
 func aDelegate(t *testing.T, w *world) *availabilityv1.Delegation {
 	t.Helper()
@@ -104,6 +157,16 @@ func availabilityRequests() map[string]request {
 			return &availabilityv1.FindOverlapRequest{
 				Parent: w.workspace, Members: []string{w.owner.member}, StartTime: start, EndTime: end, MinDuration: durationpb.New(time.Hour),
 			}
+		},
+		"ChooseOverlap": func(_ *testing.T, w *world, _ principal) proto.Message { return aMeeting(w) },
+		"GetOverlapChoice": func(t *testing.T, w *world, p principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.GetOverlapChoiceRequest{Name: newChoice(t, w, p)}
+		},
+		"ListOverlapChoices": onWorkspace(func(n string) proto.Message { return &availabilityv1.ListOverlapChoicesRequest{Parent: n} }),
+		"DeleteOverlapChoice": func(t *testing.T, w *world, p principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.DeleteOverlapChoiceRequest{Name: newChoice(t, w, p)}
 		},
 		"GetCoverage": func(t *testing.T, w *world, _ principal) proto.Message {
 			t.Helper()
@@ -156,6 +219,24 @@ func availabilityRequests() map[string]request {
 			t.Helper()
 			return &availabilityv1.CancelTimeOffRequest{Name: newTimeOff(t, w, p).GetName()}
 		},
+
+		"ApproveTimeOff": func(t *testing.T, w *world, p principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.ApproveTimeOffRequest{Name: newTimeOffRequest(t, w, p)}
+		},
+		"DeclineTimeOff": func(t *testing.T, w *world, p principal) proto.Message {
+			t.Helper()
+			return &availabilityv1.DeclineTimeOffRequest{Name: newTimeOffRequest(t, w, p), Reason: random("Reason ")}
+		},
+		"ListTimeOffRequests": onWorkspace(func(n string) proto.Message { return &availabilityv1.ListTimeOffRequestsRequest{Parent: n} }),
+		"GetTimeOffPolicy": onWorkspace(func(n string) proto.Message {
+			return &availabilityv1.GetTimeOffPolicyRequest{Name: n + "/timeOffPolicy"}
+		}),
+		"UpdateTimeOffPolicy": onWorkspace(func(n string) proto.Message {
+			return &availabilityv1.UpdateTimeOffPolicyRequest{TimeOffPolicy: &availabilityv1.TimeOffPolicy{
+				Name: n + "/timeOffPolicy", ApprovalKinds: []availabilityv1.TimeOff_Kind{availabilityv1.TimeOff_PARENTAL},
+			}}
+		}),
 
 		"GetDelegation": func(t *testing.T, w *world, p principal) proto.Message {
 			t.Helper()

@@ -47,6 +47,10 @@ func backends() []backend {
 			availabilitygw.RegisterScheduleServiceHandler,
 			availabilitygw.RegisterTimeOffServiceHandler,
 			availabilitygw.RegisterDelegationServiceHandler,
+			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterDateOverrideServiceHandler,
+			availabilitygw.RegisterDelegationServiceHandler, availabilitygw.RegisterFocusBlockServiceHandler,
+			availabilitygw.RegisterHolidayServiceHandler, availabilitygw.RegisterScheduleServiceHandler,
+			availabilitygw.RegisterTimeOffServiceHandler, availabilitygw.RegisterTravelServiceHandler,
 		}},
 		{name: "tasks", target: func(c Config) string { return c.TasksAddr }, registers: []rest.Register{
 			tasksgw.RegisterHandoffServiceHandler, tasksgw.RegisterProjectServiceHandler, tasksgw.RegisterTaskServiceHandler,

@@ -1,6 +1,7 @@
 package threads
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -58,6 +59,25 @@ func TestDueTimesAreComputed(t *testing.T) {
 	settle()
 	require.NotNil(t, c.getAsk(c.ada, name).GetRecipients()[0].GetDueTime())
 	require.Nil(t, c.getAsk(c.ada, name).GetRecipients()[0].GetRemindTime())
+}
+
+// What there is no time for waits for the end of its lease, and fails as one thing however much it is.
+func TestDueTimesWithoutTime(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t)
+	for range 3 {
+		c.ask(c.ada, c.thread, askOf(threadsv1.Ask_REPLY, c.bob))
+	}
+	claimed, _, err := c.app.ClaimDues(c.ctx, time.Minute, 10)
+	require.NoError(t, err)
+	require.Len(t, claimed[0].Rows, 3)
+	over, cancel := context.WithCancel(c.ctx)
+	cancel()
+	require.EqualError(t, c.app.ComputeDues(over, claimed[0]), context.Canceled.Error())
+	require.NoError(t, c.app.ComputeDues(c.ctx, claimed[0]))
+	_, some, err := c.app.NextPendingDue(c.ctx)
+	require.NoError(t, err)
+	require.False(t, some)
 }
 
 // While the availability service is away posting goes on, and nothing is lost: due times come when it is back.

@@ -300,19 +300,62 @@ func TestPagesAreBoundedInBytes(t *testing.T) {
 		w.post(ada, thread, body)
 	}
 	for _, order := range []string{"sequence", "sequence desc"} {
-		req := &threadsv1.ListMessagesRequest{Parent: thread, PageSize: 200, OrderBy: order}
-		var seen, pages int
-		for {
-			resp, err := w.messages.ListMessages(ada.ctx, req)
-			require.NoError(t, err)
-			require.NotEmpty(t, resp.GetMessages())
-			seen, pages = seen+len(resp.GetMessages()), pages+1
-			if req.PageToken = resp.GetNextPageToken(); req.GetPageToken() == "" {
-				break
-			}
+		require.Equal(t, []int{49, 21}, w.pages(ada, thread, 200, order))
+		require.Equal(t, []int{50, 20}, w.pages(ada, thread, 0, order))
+	}
+}
+
+// So does one of messages with all the mentions and reactions that they can have.
+func TestPagesAreBoundedWhateverMessagesHold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, space, ada := w.open()
+	for i := range domain.MaxMentions {
+		w.member(ws, auth.Member, fmt.Sprint("m", i))
+	}
+	var mention strings.Builder
+	for i := range domain.MaxMentions {
+		fmt.Fprintf(&mention, "@m%d ", i)
+	}
+	long, short := w.begin(ada, space, "long").GetName(), w.begin(ada, space, "short").GetName()
+	const n = 120
+	for i := range n {
+		w.post(ada, short, mention.String())
+		if i < n/2 {
+			w.post(ada, long, mention.String()+strings.Repeat("x", domain.MaxBody-mention.Len()))
 		}
-		require.Equal(t, n, seen)
-		require.Equal(t, 2, pages)
+	}
+	w.exec(`INSERT INTO message_reactions
+		SELECT m.workspace_id, m.thread_id, m.sequence, ':' || e || repeat('x', 55) || ':', x.member_id, 100
+		FROM messages m, generate_series(1, $2) e, (SELECT member_id FROM members WHERE workspace_id = $1 LIMIT $3) x
+		WHERE m.workspace_id = $1`, ws, domain.MaxEmoji, domain.ShownMembers)
+	w.exec(`UPDATE messages SET reacted = true WHERE workspace_id = $1`, ws)
+	for thread, messages := range map[string]int{long: n / 2, short: n} {
+		for _, size := range []int32{0, 200} {
+			pages := w.pages(ada, thread, size, "sequence desc")
+			all := 0
+			for _, of := range pages {
+				all += of
+			}
+			require.Equal(t, messages, all)
+			require.Greater(t, pages[0], 20)
+		}
+	}
+}
+
+// pages reads the whole list of a thread and tells how many messages each page has.
+func (w *world) pages(p person, thread string, size int32, order string) (pages []int) {
+	w.t.Helper()
+	req := &threadsv1.ListMessagesRequest{Parent: thread, PageSize: size, OrderBy: order}
+	for {
+		resp, err := w.messages.ListMessages(p.ctx, req)
+		require.NoError(w.t, err)
+		require.NotEmpty(w.t, resp.GetMessages())
+		require.Less(w.t, proto.Size(resp), 4<<20)
+		pages = append(pages, len(resp.GetMessages()))
+		if req.PageToken = resp.GetNextPageToken(); req.GetPageToken() == "" {
+			return pages
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package threads
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -170,6 +171,45 @@ func TestListsShowOnlyWhatMayBeRead(t *testing.T) {
 	require.Equal(t, []string{"in private"}, titles(guest, ""))
 	w.grant(ws, private, guest.Member, auth.NoRight)
 	require.Empty(t, titles(guest, ""), "what was taken away is gone at once")
+}
+
+// TestAPageEndsWithTheRight has a page of messages wait while the right is taken away and more is said.
+func TestAPageEndsWithTheRight(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws := uuid.Must(uuid.NewV7())
+	private := w.space(ws, true)
+	ada, guest := w.member(ws, auth.Member, "ada"), w.member(ws, auth.Guest, "guest")
+	w.grant(ws, private, ada.Member, auth.Writer)
+	w.grant(ws, private, guest.Member, auth.Reader)
+	thread := w.begin(ada, private, "t").GetName()
+	w.post(ada, thread, "for the guest too")
+	list := func() error {
+		_, err := w.messages.ListMessages(guest.ctx, &threadsv1.ListMessagesRequest{Parent: thread})
+		return err
+	}
+	for range 3 {
+		require.NoError(t, list(), "its statements are prepared then, which waits too")
+	}
+	tx, err := w.db.Owner.Pool().Begin(w.ctx)
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(w.ctx)) }()
+	_, err = tx.Exec(w.ctx, `LOCK TABLE messages IN ACCESS EXCLUSIVE MODE`)
+	require.NoError(t, err)
+	done := make(chan error, 1)
+	go func() { done <- list() }()
+	require.Eventually(t, func() bool {
+		var waiting bool
+		err := w.db.Owner.Pool().QueryRow(w.ctx, `SELECT EXISTS (SELECT FROM pg_locks
+			WHERE NOT granted AND $1 = ANY (pg_blocking_pids(pid)))`, tx.Conn().PgConn().PID()).Scan(&waiting)
+		return err == nil && waiting
+	}, 20*time.Second, 10*time.Millisecond)
+	_, err = tx.Exec(w.ctx, `UPDATE space_grants SET access = 0 WHERE principal_id = $1`, guest.Member)
+	require.NoError(t, err)
+	_, err = tx.Exec(w.ctx, `UPDATE messages SET body = 'not for the guest'`)
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit(w.ctx))
+	rpctest.Failed(t, <-done, codes.NotFound, fault.ReasonResourceNotFound)
 }
 
 func TestAnotherWorkspaceIsNotThere(t *testing.T) {

@@ -37,9 +37,38 @@ func (a *App) caller(ctx context.Context, ws uuid.UUID) (auth.Caller, error) {
 	return caller, a.access.Current(ctx)
 }
 
-// seesReasons says whether a caller may know why a member is off: the member, and administrators.
-func seesReasons(caller auth.Caller, member uuid.UUID) bool {
-	return caller.Member == member || caller.Role >= auth.Admin
+// seesReasons says whether a caller may know why a member is off: the member, and who decides on their time off.
+func (a *App) seesReasons(ctx context.Context, caller auth.Caller, ws, member uuid.UUID) (bool, error) {
+	if caller.Member == member || decides(caller, member, uuid.Nil) {
+		return true, nil
+	}
+	manager, err := a.store.Manager(ctx, ws, member)
+	return decides(caller, member, manager), err
+}
+
+// decides says whether a caller may approve and decline a member's time off: administrators, and the member's manager.
+func decides(caller auth.Caller, member, manager uuid.UUID) bool {
+	return caller.Role >= auth.Admin || manager != uuid.Nil && manager == caller.Member && manager != member
+}
+
+// decider is the caller, if they decide on the time off of a member who is there.
+func (a *App) decider(ctx context.Context, ws, member uuid.UUID) (auth.Caller, error) {
+	caller, err := a.caller(ctx, ws)
+	if err != nil {
+		return auth.Caller{}, err
+	}
+	if err := a.there(ctx, ws, member); err != nil {
+		return auth.Caller{}, err
+	}
+	manager, err := a.store.Manager(ctx, ws, member)
+	if err != nil {
+		return auth.Caller{}, err
+	}
+	if !decides(caller, member, manager) {
+		return auth.Caller{}, fault.New(fault.Denied, domain.ReasonNotTheApprover,
+			"only the member's manager and administrators may decide on time off")
+	}
+	return caller, nil
 }
 
 // Fresh tells whether a resource is at the revision that the caller has seen; nil asks nothing.
@@ -86,10 +115,6 @@ func (a *App) confirmed(ctx context.Context, ws, member uuid.UUID, try func() er
 // mostConfirmed is about how many members one question asks the directory. Beyond it the projection decides alone: a
 // client that makes up members must not be able to make that many calls of one.
 const mostConfirmed = 20
-
-// margin is how much earlier than an instant a working day may begin of which it is a part, in zones that are ahead and
-// behind.
-const margin = 4 * 24 * time.Hour
 
 // people are the members of a workspace with their layers, as far as they matter between two instants. Those who seem not to
 // be there, or not to be active, are asked about first.

@@ -120,130 +120,121 @@ func (a *App) BusyTimes(ctx context.Context, ws, member, calendar uuid.UUID, fro
 	return found, nil
 }
 
-// CreateCalendar imports a calendar: a file, or what a URL names, which is fetched soon after.
-func (a *App) CreateCalendar(ctx context.Context, c domain.ImportedCalendar, content []byte) (domain.ImportedCalendar, error) {
-	id, err := newID()
-	if err != nil {
-		return c, err
+// CreateCalendar imports a calendar, a file or what a URL names, which is fetched soon after; or with dry says what that
+// would do. It is given all but its id and times.
+func (a *App) CreateCalendar(ctx context.Context, wanted domain.ImportedCalendar, content []byte, dry bool) (Outcome[domain.ImportedCalendar], error) {
+	none := Outcome[domain.ImportedCalendar]{}
+	var err error
+	if wanted.ID, err = newID(); err != nil {
+		return none, err
 	}
-	c.ID = id
 	var read *reading
-	if c.URL == "" {
-		if read, err = a.uploaded(ctx, c, content); err != nil {
-			return c, err
+	if wanted.URL == "" {
+		if read, err = a.uploaded(ctx, wanted, content); err != nil {
+			return none, err
 		}
 	}
-	made := c
-	prior, err := a.changeTime(ctx, c.Workspace, c.Member, domain.CalendarName(c.Workspace, c.Member, id),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			had, err := tx.CountCalendars(ctx, c.Member)
+	return a.changeCalendar(ctx, wanted, dry,
+		func(ctx context.Context, c *change) (domain.ImportedCalendar, []domain.Event, error) {
+			had, err := c.CountCalendars(ctx, wanted.Member)
 			if err != nil {
-				return nil, err
+				return wanted, nil, err
 			}
-			if made, err = domain.NewCalendar(c, had, now); err != nil {
-				return nil, err
-			}
-			events, err := read.keep(ctx, tx, &made, m, now)
+			made, err := domain.NewCalendar(wanted, had, c.now)
 			if err != nil {
-				return nil, err
+				return made, nil, err
 			}
-			return events, tx.AddCalendar(ctx, made)
+			events, err := c.keep(ctx, read, &made)
+			if err != nil {
+				return made, nil, err
+			}
+			return made, events, c.AddCalendar(ctx, made)
 		})
-	return a.changed(ctx, made, prior, err)
 }
 
-// changed is what a change made of a calendar, or what an equal request made before. Whoever imports is told of it.
-func (a *App) changed(ctx context.Context, c domain.ImportedCalendar, prior string, err error) (domain.ImportedCalendar, error) {
+// changeCalendar is changeTime for a calendar. Whoever imports is told of it.
+func (a *App) changeCalendar(
+	ctx context.Context, of domain.ImportedCalendar, dry bool,
+	rule func(ctx context.Context, c *change) (domain.ImportedCalendar, []domain.Event, error),
+) (Outcome[domain.ImportedCalendar], error) {
+	none := Outcome[domain.ImportedCalendar]{}
+	done, prior, err := changeTime(ctx, a, of.Workspace, of.Member, domain.CalendarName(of.Workspace, of.Member, of.ID), dry, rule)
 	if err != nil {
-		return domain.ImportedCalendar{}, err
+		return none, err
 	}
 	if prior != "" {
 		id, err := madeBefore(prior)
 		if err != nil {
-			return domain.ImportedCalendar{}, err
+			return none, err
 		}
-		if c, err = a.store.Calendar(ctx, c.Workspace, c.Member, id, true); err != nil {
-			return domain.ImportedCalendar{}, err
+		if done.Item, err = a.store.Calendar(ctx, of.Workspace, of.Member, id, true); err != nil {
+			return none, err
 		}
 	}
 	a.imports.Wake()
 	caller, err := auth.Require(ctx)
-	return private(caller, c), err
+	done.Item = private(caller, done.Item)
+	return done, err
 }
 
-// UpdateCalendar changes a calendar's name, its file, or where it is fetched from. Content is nil for none given.
+// existing is a rule for a calendar that there is, at the revision that the caller has seen.
+func existing(
+	of domain.ImportedCalendar, fresh Fresh,
+	rule func(ctx context.Context, c *change, calendar *domain.ImportedCalendar) ([]domain.Event, error),
+) func(ctx context.Context, c *change) (domain.ImportedCalendar, []domain.Event, error) {
+	return func(ctx context.Context, c *change) (domain.ImportedCalendar, []domain.Event, error) {
+		calendar, err := c.Calendar(ctx, of.Member, of.ID)
+		if err != nil {
+			return calendar, nil, err
+		}
+		if err := fresh.check(calendar.Revision); err != nil {
+			return calendar, nil, err
+		}
+		seen := calendar.Revision
+		events, err := rule(ctx, c, &calendar)
+		if err != nil || calendar.Revision == seen {
+			return calendar, events, err
+		}
+		return calendar, events, c.SaveCalendar(ctx, calendar)
+	}
+}
+
+// UpdateCalendar changes a calendar's name, its file, or where it is fetched from, or with dry says what that would do.
 func (a *App) UpdateCalendar(
-	ctx context.Context, ws, member, calendar uuid.UUID, change domain.CalendarChange, content []byte, fresh Fresh,
-) (domain.ImportedCalendar, error) {
+	ctx context.Context, of domain.ImportedCalendar, wanted domain.CalendarChange, content []byte, fresh Fresh, dry bool,
+) (Outcome[domain.ImportedCalendar], error) {
 	var (
 		read *reading
 		err  error
 	)
-	if change.Content {
-		if read, err = a.replaced(ctx, ws, member, calendar, content); err != nil {
-			return domain.ImportedCalendar{}, err
+	if wanted.Content {
+		if read, err = a.replaced(ctx, of, content); err != nil {
+			return Outcome[domain.ImportedCalendar]{}, err
 		}
 	}
-	c := domain.ImportedCalendar{Workspace: ws, Member: member, ID: calendar}
-	prior, err := a.changeTime(ctx, ws, member, domain.CalendarName(ws, member, calendar),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			if c, err = tx.Calendar(ctx, member, calendar); err != nil {
-				return nil, err
-			}
-			if err := fresh.check(c.Revision); err != nil {
-				return nil, err
-			}
-			revision := c.Revision
-			if _, err := c.Update(change, now); err != nil {
-				return nil, err
-			}
-			events, err := read.keep(ctx, tx, &c, m, now)
-			if err != nil || c.Revision == revision {
-				return events, err
-			}
-			return events, tx.SaveCalendar(ctx, c)
-		})
-	return a.changed(ctx, c, prior, err)
+	return a.changeCalendar(ctx, of, dry, existing(of, fresh, func(ctx context.Context, c *change, calendar *domain.ImportedCalendar) ([]domain.Event, error) {
+		if _, err := calendar.Update(wanted, c.now); err != nil {
+			return nil, err
+		}
+		return c.keep(ctx, read, calendar)
+	}))
 }
 
-// DeleteCalendar deletes a calendar. What it said of time that has passed stays.
-func (a *App) DeleteCalendar(ctx context.Context, ws, member, calendar uuid.UUID, fresh Fresh) (domain.ImportedCalendar, error) {
-	c := domain.ImportedCalendar{Workspace: ws, Member: member, ID: calendar}
-	prior, err := a.changeTime(ctx, ws, member, domain.CalendarName(ws, member, calendar),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) (events []domain.Event, err error) {
-			if c, err = tx.Calendar(ctx, member, calendar); err != nil {
-				return nil, err
-			}
-			if err := fresh.check(c.Revision); err != nil {
-				return nil, err
-			}
-			if events, _, err = replaceBusy(ctx, tx, &c, nil, m, now); err != nil {
-				return nil, err
-			}
-			c.Delete(now)
-			if err := tx.ForgetSource(ctx, member, calendar); err != nil {
-				return nil, err
-			}
-			return events, tx.SaveCalendar(ctx, c)
-		})
-	return a.changed(ctx, c, prior, err)
+// DeleteCalendar deletes a calendar, or with dry says what that would do. What it said of time that has passed stays.
+func (a *App) DeleteCalendar(ctx context.Context, of domain.ImportedCalendar, fresh Fresh, dry bool) (Outcome[domain.ImportedCalendar], error) {
+	return a.changeCalendar(ctx, of, dry, existing(of, fresh, func(ctx context.Context, c *change, calendar *domain.ImportedCalendar) ([]domain.Event, error) {
+		events, _, err := c.replaceBusy(ctx, calendar, nil)
+		if err != nil {
+			return nil, err
+		}
+		calendar.Delete(c.now)
+		return events, c.ForgetSource(ctx, calendar.Member, calendar.ID)
+	}))
 }
 
 // RefreshCalendar has a calendar fetched soon.
-func (a *App) RefreshCalendar(ctx context.Context, ws, member, calendar uuid.UUID, fresh Fresh) (domain.ImportedCalendar, error) {
-	c := domain.ImportedCalendar{Workspace: ws, Member: member, ID: calendar}
-	prior, err := a.changeTime(ctx, ws, member, domain.CalendarName(ws, member, calendar),
-		func(ctx context.Context, tx Tx, _ *domain.MemberTime, now time.Time) (_ []domain.Event, err error) {
-			if c, err = tx.Calendar(ctx, member, calendar); err != nil {
-				return nil, err
-			}
-			if err := fresh.check(c.Revision); err != nil {
-				return nil, err
-			}
-			if err := c.Refresh(now); err != nil {
-				return nil, err
-			}
-			return nil, tx.SaveCalendar(ctx, c)
-		})
-	return a.changed(ctx, c, prior, err)
+func (a *App) RefreshCalendar(ctx context.Context, of domain.ImportedCalendar, fresh Fresh) (Outcome[domain.ImportedCalendar], error) {
+	return a.changeCalendar(ctx, of, false, existing(of, fresh, func(_ context.Context, c *change, calendar *domain.ImportedCalendar) ([]domain.Event, error) {
+		return nil, calendar.Refresh(c.now)
+	}))
 }

@@ -44,28 +44,26 @@ func (a *App) CreateDelegation(ctx context.Context, d domain.Delegation) (domain
 	if _, err := a.people(ctx, d.Workspace, []uuid.UUID{d.Delegate}, a.now(), a.now()); err != nil {
 		return domain.Delegation{}, err
 	}
-	var made domain.Delegation
-	prior, err := a.changeTime(ctx, d.Workspace, d.Member, domain.DelegationName(d.Workspace, d.Member, d.ID),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
+	made, prior, err := changeTime(ctx, a, d.Workspace, d.Member, domain.DelegationName(d.Workspace, d.Member, d.ID), false,
+		func(ctx context.Context, c *change) (domain.Delegation, []domain.Event, error) {
 			read := func(members []uuid.UUID) (domain.People, error) {
-				return layAll(tx.Records(ctx, members, now, now.Add(domain.DelegationReach)))
+				return layAll(c.Records(ctx, members, c.now, c.now.Add(domain.DelegationReach)))
 			}
 			all, err := read([]uuid.UUID{d.Member, d.Delegate})
 			if err != nil {
-				return nil, err
+				return d, nil, err
 			}
 			if err := follow(all, read); err != nil {
-				return nil, err
+				return d, nil, err
 			}
-			delegation, events, err := domain.NewDelegation(d, all, m, now)
+			delegation, events, err := domain.NewDelegation(d, all, &c.MemberTime, c.now)
 			if err != nil {
-				return nil, err
+				return d, nil, err
 			}
-			made = delegation
-			return events, tx.AddDelegation(ctx, delegation)
+			return delegation, events, c.AddDelegation(ctx, delegation)
 		})
 	if err != nil || prior == "" {
-		return made, err
+		return made.Item, err
 	}
 	if d.ID, err = madeBefore(prior); err != nil {
 		return domain.Delegation{}, err
@@ -75,17 +73,17 @@ func (a *App) CreateDelegation(ctx context.Context, d domain.Delegation) (domain
 
 // DeleteDelegation ends a delegation from now on.
 func (a *App) DeleteDelegation(ctx context.Context, ws, member, delegation uuid.UUID, fresh Fresh) error {
-	_, err := a.changeTime(ctx, ws, member, domain.DelegationName(ws, member, delegation),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			d, err := tx.Delegation(ctx, member, delegation)
+	_, _, err := changeTime(ctx, a, ws, member, domain.DelegationName(ws, member, delegation), false,
+		func(ctx context.Context, c *change) (domain.Delegation, []domain.Event, error) {
+			d, err := c.Delegation(ctx, member, delegation)
 			if err != nil {
-				return nil, err
+				return d, nil, err
 			}
 			if err := fresh.check(d.Revision()); err != nil {
-				return nil, err
+				return d, nil, err
 			}
-			events := d.Delete(m, now)
-			return events, tx.EndDelegation(ctx, d)
+			events := d.Delete(&c.MemberTime, c.now)
+			return d, events, c.EndDelegation(ctx, d)
 		})
 	return err
 }

@@ -60,7 +60,7 @@ const mostRefused = 100
 func read(content []byte, c domain.ImportedCalendar, person domain.Person, now time.Time) (*reading, error) {
 	zone := c.Zone
 	if zone == "" {
-		zone = person.In(now).Zone
+		zone = person.ZoneAt(now)
 	}
 	in, err := domain.CheckZone("time_zone", domain.KnownZone(zone))
 	if err != nil {
@@ -107,11 +107,11 @@ func (a *App) uploaded(ctx context.Context, c domain.ImportedCalendar, content [
 }
 
 // replaced reads the file of a request for a calendar that there is.
-func (a *App) replaced(ctx context.Context, ws, member, calendar uuid.UUID, content []byte) (*reading, error) {
-	if _, err := a.caller(ctx, ws); err != nil {
+func (a *App) replaced(ctx context.Context, of domain.ImportedCalendar, content []byte) (*reading, error) {
+	if _, err := a.caller(ctx, of.Workspace); err != nil {
 		return nil, err
 	}
-	c, err := a.store.Calendar(ctx, ws, member, calendar, true) // whether it is deleted is decided after the replay
+	c, err := a.store.Calendar(ctx, of.Workspace, of.Member, of.ID, true) // whether it is deleted is decided after the replay
 	if err != nil {
 		return nil, err
 	}
@@ -119,51 +119,53 @@ func (a *App) replaced(ctx context.Context, ws, member, calendar uuid.UUID, cont
 }
 
 // keep makes a calendar what was read. The same file again changes nothing.
-func (r *reading) keep(ctx context.Context, tx Tx, c *domain.ImportedCalendar, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
+func (c *change) keep(ctx context.Context, r *reading, calendar *domain.ImportedCalendar) ([]domain.Event, error) {
 	if r == nil {
-		return nil, nil
+		return nil, c.foresee(domain.Record{}, domain.Record{}) // nothing is known of it yet
 	}
-	events, changed, err := replaceBusy(ctx, tx, c, r.busy, m, now)
+	events, changed, err := c.replaceBusy(ctx, calendar, r.busy)
 	if err != nil || r.source == nil {
 		return events, err
 	}
-	former, err := tx.Source(ctx, c.Member, c.ID)
+	former, err := c.Source(ctx, calendar.Member, calendar.ID)
 	if err != nil {
 		return nil, err
 	}
-	if !changed && bytes.Equal(former, r.source) && c.Horizon.Equal(domain.Horizon(now)) {
+	if !changed && bytes.Equal(former, r.source) && calendar.Horizon.Equal(domain.Horizon(c.now)) {
 		return events, nil
 	}
-	c.Read(r.refused, r.count, now)
-	return events, tx.SaveSource(ctx, c.Member, c.ID, r.source)
+	calendar.Read(r.refused, r.count, c.now)
+	return events, c.SaveSource(ctx, calendar.Member, calendar.ID, r.source)
 }
 
 // replaceBusy puts busy times in the place of a calendar's that have not passed, and says whether any of them are others.
-func replaceBusy(
-	ctx context.Context, tx Tx, c *domain.ImportedCalendar, fresh []domain.BusyTime, m *domain.MemberTime, now time.Time,
-) ([]domain.Event, bool, error) {
-	kept, err := tx.BusyFrom(ctx, c.Member, c.ID, now)
+func (c *change) replaceBusy(ctx context.Context, calendar *domain.ImportedCalendar, fresh []domain.BusyTime) ([]domain.Event, bool, error) {
+	kept, err := c.BusyFrom(ctx, calendar.Member, calendar.ID, c.now)
 	if err != nil {
 		return nil, false, err
 	}
-	change := domain.ReplaceBusy(kept, fresh, now)
+	change := domain.ReplaceBusy(kept, fresh, c.now)
 	if change.Empty() {
-		return nil, false, nil
+		return nil, false, c.foresee(domain.Record{}, domain.Record{})
 	}
 	for i := range change.Add {
 		if change.Add[i].ID, err = newID(); err != nil {
 			return nil, false, err
 		}
 	}
-	before, err := tx.Record(ctx, c.Member, change.From.Add(-margin), change.Until.Add(margin))
+	before, err := c.record(ctx, change.Until)
 	if err != nil {
 		return nil, false, err
 	}
-	events, err := change.Changes(before, m, now)
+	after := before.WithBusy(change, c.now)
+	if err := c.foresee(before, after); err != nil {
+		return nil, false, err
+	}
+	events, err := change.Events(before, after, &c.MemberTime)
 	if err != nil {
 		return nil, false, err
 	}
-	return events, true, tx.ChangeBusy(ctx, c.Member, c.ID, change, now)
+	return events, true, c.ChangeBusy(ctx, calendar.Member, calendar.ID, change, c.now)
 }
 
 // attempt is what came of fetching or reading a calendar anew.
@@ -195,9 +197,10 @@ func (a *App) ImportCalendar(ctx context.Context, k CalendarKey) error {
 	}
 	done := attempt{why: "the member is not active"}
 	if person.Active {
-		if done, err = a.attempt(ctx, c, person, now); err != nil {
-			return err
-		}
+		done, err = a.attempt(ctx, c, person, now)
+	}
+	if err != nil {
+		return err
 	}
 	return a.store.InTx(ctx, k.Workspace, func(ctx context.Context, tx Tx) error {
 		m, err := tx.LockTime(ctx, k.Member)
@@ -211,7 +214,7 @@ func (a *App) ImportCalendar(ctx context.Context, k CalendarKey) error {
 		if err != nil {
 			return err
 		}
-		return a.conclude(ctx, tx, c, done, m)
+		return (&change{Tx: tx, MemberTime: m, now: a.now()}).conclude(ctx, c, done)
 	})
 }
 
@@ -244,27 +247,26 @@ func (a *App) attempt(ctx context.Context, c domain.ImportedCalendar, person dom
 }
 
 // conclude keeps what came of an attempt, at the time at which it ended.
-func (a *App) conclude(ctx context.Context, tx Tx, c domain.ImportedCalendar, done attempt, m domain.MemberTime) error {
-	now := a.now()
+func (c *change) conclude(ctx context.Context, calendar domain.ImportedCalendar, done attempt) error {
 	if done.why != "" {
-		c.Failed(done.why, now)
-		return tx.SaveCalendar(ctx, c)
+		calendar.Failed(done.why, c.now)
+		return c.SaveCalendar(ctx, calendar)
 	}
-	events, err := done.keep(ctx, tx, &c, &m, now)
+	events, err := c.keep(ctx, done.reading, &calendar)
 	if err != nil {
 		return err
 	}
-	c.Rolled(now)
-	if c.URL != "" {
-		c.Fetched(done.seen, now)
+	calendar.Rolled(c.now)
+	if calendar.URL != "" {
+		calendar.Fetched(done.seen, c.now)
 	}
-	if err := tx.SaveCalendar(ctx, c); err != nil || len(events) == 0 {
+	if err := c.SaveCalendar(ctx, calendar); err != nil || len(events) == 0 {
 		return err
 	}
-	if err := tx.SaveMemberTime(ctx, m); err != nil {
+	if err := c.SaveMemberTime(ctx, c.MemberTime); err != nil {
 		return err
 	}
-	return tx.Publish(ctx, now, actor, events...)
+	return c.Publish(ctx, c.now, actor, events...)
 }
 
 // ClaimCalendars takes calendars that are due, for the lease.

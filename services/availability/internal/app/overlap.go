@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/page"
 	"github.com/meridianhq/meridian/pkg/worktime"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
@@ -23,17 +26,122 @@ func (a *App) Overlap(ctx context.Context, ws uuid.UUID, members []uuid.UUID, q 
 	if until.Before(q.End) {
 		until = q.End
 	}
-	known, err := a.people(ctx, ws, members, q.Start, until)
+	people, err := a.meeting(ctx, ws, members, q.Start, until)
 	if err != nil {
 		return domain.Overlap{}, err
+	}
+	found := domain.FindOverlap(people, q)
+	if !found.None() {
+		return found, nil
+	}
+	borne, err := a.store.Borne(ctx, ws, members, a.now().Add(-domain.BurdenMemory))
+	if err != nil {
+		return domain.Overlap{}, err
+	}
+	minutes := make([]int, len(members))
+	for i, member := range members {
+		minutes[i] = borne[member]
+	}
+	return found.LeastBad(people, q, minutes), nil
+}
+
+// meeting are members in their order, each of whom must be there.
+func (a *App) meeting(ctx context.Context, ws uuid.UUID, members []uuid.UUID, from, until time.Time) ([]domain.Person, error) {
+	known, err := a.people(ctx, ws, members, from, until)
+	if err != nil {
+		return nil, err
 	}
 	people := make([]domain.Person, len(members))
 	for i, member := range members {
 		person, ok := known[member]
 		if !ok {
-			return domain.Overlap{}, fault.NotFoundName(domain.MemberName(ws, member))
+			return nil, fault.NotFoundName(domain.MemberName(ws, member))
 		}
 		people[i] = person
 	}
-	return domain.FindOverlap(people, q), nil
+	return people, nil
+}
+
+// ChooseOverlap records a time to meet of members, none of them twice.
+func (a *App) ChooseOverlap(ctx context.Context, ws uuid.UUID, members []uuid.UUID, start, end time.Time) (domain.OverlapChoice, error) {
+	none := domain.OverlapChoice{}
+	caller, err := a.caller(ctx, ws)
+	if err != nil {
+		return none, err
+	}
+	start, end = start.Truncate(time.Microsecond), end.Truncate(time.Microsecond)
+	if err := domain.CheckMeeting(start, end, a.now()); err != nil {
+		return none, err
+	}
+	people, err := a.meeting(ctx, ws, members, start, end)
+	if err != nil {
+		return none, err
+	}
+	id, err := newID()
+	if err != nil {
+		return none, err
+	}
+	var prior string
+	made := none
+	err = a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
+		var replayed bool
+		if prior, replayed, err = tx.Replay(ctx, domain.OverlapChoiceName(ws, id)); err != nil || replayed {
+			return err
+		}
+		now := a.now()
+		choice, events := domain.Choose(domain.OverlapChoice{Workspace: ws, ID: id, Start: start, End: end, Chooser: caller.Member}, people, now)
+		made = choice
+		if err := tx.AddOverlapChoice(ctx, choice); err != nil {
+			return err
+		}
+		return publish(ctx, tx, caller, now, events)
+	})
+	if err != nil || prior == "" {
+		return made, err
+	}
+	if id, err = madeBefore(prior); err != nil {
+		return none, err
+	}
+	return a.store.OverlapChoice(ctx, ws, id)
+}
+
+// OverlapChoice returns a choice with what it asks of whom.
+func (a *App) OverlapChoice(ctx context.Context, ws, choice uuid.UUID) (domain.OverlapChoice, error) {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return domain.OverlapChoice{}, err
+	}
+	return a.store.OverlapChoice(ctx, ws, choice)
+}
+
+// OverlapChoices lists the choices of a workspace, the newest first, without what they ask of whom.
+func (a *App) OverlapChoices(ctx context.Context, ws uuid.UUID, p Page) (page.Result[domain.OverlapChoice, Cursor], error) {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return page.Result[domain.OverlapChoice, Cursor]{}, err
+	}
+	return a.store.OverlapChoices(ctx, ws, p)
+}
+
+// DeleteOverlapChoice takes a choice back.
+func (a *App) DeleteOverlapChoice(ctx context.Context, ws, choice uuid.UUID) error {
+	caller, err := a.caller(ctx, ws)
+	if err != nil {
+		return err
+	}
+	return a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
+		if _, replayed, err := tx.Replay(ctx, domain.OverlapChoiceName(ws, choice)); err != nil || replayed {
+			return err
+		}
+		c, err := tx.LockOverlapChoice(ctx, choice)
+		if err != nil {
+			return err
+		}
+		if c.Chooser != caller.Member && caller.Role < auth.Admin {
+			return fault.New(fault.Denied, domain.ReasonNotTheChooser, "only who chose it and administrators may take it back")
+		}
+		now := a.now()
+		if err := tx.EndOverlapChoice(ctx, choice, now); err != nil {
+			return err
+		}
+		return publish(ctx, tx, caller, now, c.Withdraw())
+	})
 }

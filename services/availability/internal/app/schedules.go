@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"time"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -12,7 +12,7 @@ import (
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
-// Effective is the hours that hold for a member now, with the version of their working time.
+// Effective is the hours that hold for a member now, in the zone in force, with the version of their working time.
 type Effective struct {
 	domain.Source
 	Version int64
@@ -32,7 +32,9 @@ func (a *App) Effective(ctx context.Context, ws, member uuid.UUID) (Effective, e
 	if !ok {
 		return Effective{}, fault.NotFoundName(domain.MemberName(ws, member))
 	}
-	return Effective{Source: person.In(now), Version: person.Version}, nil
+	source := person.In(now)
+	source.Zone = person.ZoneAt(now)
+	return Effective{Source: source, Version: person.Version}, nil
 }
 
 // Schedule returns one version of a member's hours.
@@ -63,35 +65,43 @@ func (a *App) there(ctx context.Context, ws, member uuid.UUID) error {
 type NewHours struct {
 	Zone    string
 	Windows []domain.Window
+	// Region is that whose public holidays are not worked; empty for none.
+	Region string
 	// EffectiveDate is the first local date; nil for today.
 	EffectiveDate *worktime.Date
 }
 
-// CreateSchedule sets a member's hours from a date on.
-func (a *App) CreateSchedule(ctx context.Context, ws, member uuid.UUID, in NewHours) (domain.Schedule, error) {
+// CreateSchedule sets a member's hours from a date on, or with dry says what that would do.
+func (a *App) CreateSchedule(ctx context.Context, ws, member uuid.UUID, in NewHours, dry bool) (Outcome[domain.Schedule], error) {
 	id, err := newID()
 	if err != nil {
-		return domain.Schedule{}, err
+		return Outcome[domain.Schedule]{}, err
 	}
-	var made domain.Schedule
-	prior, err := a.changeTime(ctx, ws, member, domain.ScheduleName(ws, member, id),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
+	made, prior, err := changeTime(ctx, a, ws, member, domain.ScheduleName(ws, member, id), dry,
+		func(ctx context.Context, c *change) (domain.Schedule, []domain.Event, error) {
 			s, events, err := domain.NewSchedule(domain.Schedule{
-				Workspace: ws, Member: member, ID: id, Zone: in.Zone, Windows: in.Windows,
-			}, in.EffectiveDate, m, now)
+				Workspace: ws, Member: member, ID: id, Zone: in.Zone, Windows: in.Windows, Region: in.Region,
+			}, in.EffectiveDate, &c.MemberTime, c.now)
 			if err != nil {
-				return nil, err
+				return s, nil, err
 			}
-			made = s
-			return events, tx.AddSchedule(ctx, s)
+			if dry {
+				before, err := c.record(ctx, c.now)
+				if err != nil {
+					return s, nil, err
+				}
+				return s, nil, c.foresee(before, before.WithSchedule(s))
+			}
+			return s, events, c.AddSchedule(ctx, s)
 		})
 	if err != nil || prior == "" {
 		return made, err
 	}
 	if id, err = madeBefore(prior); err != nil {
-		return domain.Schedule{}, err
+		return Outcome[domain.Schedule]{}, err
 	}
-	return a.store.Schedule(ctx, ws, member, id)
+	made.Item, err = a.store.Schedule(ctx, ws, member, id)
+	return made, err
 }
 
 // DefaultSchedule returns one version of the workspace's hours.
@@ -110,35 +120,45 @@ func (a *App) DefaultSchedules(ctx context.Context, ws uuid.UUID, p Page) (page.
 	return a.store.DefaultSchedules(ctx, ws, p)
 }
 
-// CreateDefaultSchedule sets the workspace's hours from a date on.
-func (a *App) CreateDefaultSchedule(ctx context.Context, ws uuid.UUID, in NewHours) (domain.DefaultSchedule, error) {
+// CreateDefaultSchedule sets the workspace's hours from a date on, or with dry says how many would have them.
+func (a *App) CreateDefaultSchedule(ctx context.Context, ws uuid.UUID, in NewHours, dry bool) (Outcome[domain.DefaultSchedule], error) {
+	var out Outcome[domain.DefaultSchedule]
 	caller, err := a.caller(ctx, ws)
 	if err != nil {
-		return domain.DefaultSchedule{}, err
+		return out, err
 	}
 	id, err := newID()
 	if err != nil {
-		return domain.DefaultSchedule{}, err
+		return out, err
 	}
-	var (
-		made  domain.DefaultSchedule
-		prior string
-	)
+	prior := ""
 	err = a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
 		w, err := tx.LockWorkspace(ctx)
 		if err != nil {
 			return err
 		}
 		var replayed bool
-		if prior, replayed, err = tx.Replay(ctx, domain.DefaultScheduleName(ws, id)); err != nil || replayed {
-			return err
+		if !dry {
+			if prior, replayed, err = tx.Replay(ctx, domain.DefaultScheduleName(ws, id)); err != nil || replayed {
+				return err
+			}
 		}
 		now := a.now()
-		d, events, err := domain.NewDefaultSchedule(domain.DefaultSchedule{Workspace: ws, ID: id, Windows: in.Windows}, in.EffectiveDate, &w, now)
+		d, events, err := domain.NewDefaultSchedule(domain.DefaultSchedule{
+			Workspace: ws, ID: id, Windows: in.Windows, Region: in.Region,
+		}, in.EffectiveDate, &w, now)
 		if err != nil {
 			return err
 		}
-		made = d
+		out.Item = d
+		if dry {
+			inheriting, err := tx.CountInheriting(ctx, d.Begins())
+			if err != nil {
+				return err
+			}
+			out.Preview = &domain.Preview{Inheriting: inheriting}
+			return errDry
+		}
 		if err := tx.AddDefaultSchedule(ctx, d); err != nil {
 			return err
 		}
@@ -147,11 +167,17 @@ func (a *App) CreateDefaultSchedule(ctx context.Context, ws uuid.UUID, in NewHou
 		}
 		return publish(ctx, tx, caller, now, events)
 	})
-	if err != nil || prior == "" {
-		return made, err
+	switch {
+	case errors.Is(err, errDry):
+		return out, nil
+	case err != nil:
+		return Outcome[domain.DefaultSchedule]{}, err
+	case prior == "":
+		return out, nil
 	}
 	if id, err = madeBefore(prior); err != nil {
-		return domain.DefaultSchedule{}, err
+		return out, err
 	}
-	return a.store.DefaultSchedule(ctx, ws, id)
+	out.Item, err = a.store.DefaultSchedule(ctx, ws, id)
+	return out, err
 }

@@ -32,13 +32,29 @@ type Store interface {
 	// TimeOff returns a time off of a member, TimeOffs them all, the newest first.
 	TimeOff(ctx context.Context, ws, member, timeOff uuid.UUID) (domain.TimeOff, error)
 	TimeOffs(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
+	// TimeOffRequests are the times off that wait for an approval, the newest first: of those whose manager somebody is, or
+	// of all when it is uuid.Nil.
+	TimeOffRequests(ctx context.Context, ws, manager uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
+	// TimeOffPolicy is how the workspace gives time off, Manager whom a member reports to; uuid.Nil for nobody.
+	TimeOffPolicy(ctx context.Context, ws uuid.UUID) (domain.TimeOffPolicy, error)
+	Manager(ctx context.Context, ws, member uuid.UUID) (uuid.UUID, error)
 
 	Calendars
 	Feeds
 
+	// Layer returns a layer of a member, deleted or not; Layers all of a kind that are not deleted, the newest first.
+	Layer(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, layer uuid.UUID) (domain.Layer, error)
+	Layers(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, p Page) (page.Result[domain.Layer, Cursor], error)
 	// Delegation returns a delegation of a member that was not deleted, Delegations them all, the newest first.
 	Delegation(ctx context.Context, ws, member, delegation uuid.UUID) (domain.Delegation, error)
 	Delegations(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.Delegation, Cursor], error)
+
+	// OverlapChoice returns a time to meet that was chosen, with what it asks of whom; OverlapChoices all, the newest first,
+	// without that. Those that were taken back are not there.
+	OverlapChoice(ctx context.Context, ws, choice uuid.UUID) (domain.OverlapChoice, error)
+	OverlapChoices(ctx context.Context, ws uuid.UUID, p Page) (page.Result[domain.OverlapChoice, Cursor], error)
+	// Borne are the minutes that choices since an instant have asked of members, those of whom they asked none left out.
+	Borne(ctx context.Context, ws uuid.UUID, members []uuid.UUID, since time.Time) (map[uuid.UUID]int, error)
 
 	// ZoneSeen is the version of the member at which their zone was last followed; 0 for never.
 	ZoneSeen(ctx context.Context, ws, member uuid.UUID) (int64, error)
@@ -79,11 +95,29 @@ type Tx interface {
 	SaveTimeOff(ctx context.Context, t domain.TimeOff) error
 	// TimeOff returns a time off of a locked member.
 	TimeOff(ctx context.Context, member, timeOff uuid.UUID) (domain.TimeOff, error)
+	// TimeOffPolicy is how the workspace gives time off, SaveTimeOffPolicy keeps what it has become.
+	TimeOffPolicy(ctx context.Context) (domain.TimeOffPolicy, error)
+	SaveTimeOffPolicy(ctx context.Context, p domain.TimeOffPolicy) error
 	// AddDelegation adds a delegation, EndDelegation keeps when it was deleted.
 	AddDelegation(ctx context.Context, d domain.Delegation) error
 	EndDelegation(ctx context.Context, d domain.Delegation) error
 	// Delegation returns a delegation of a locked member that was not deleted.
 	Delegation(ctx context.Context, member, delegation uuid.UUID) (domain.Delegation, error)
+	// LockOverlapChoice locks a time to meet that was chosen, without what it asks of whom.
+	LockOverlapChoice(ctx context.Context, choice uuid.UUID) (domain.OverlapChoice, error)
+	// AddOverlapChoice adds a choice, EndOverlapChoice takes it back.
+	AddOverlapChoice(ctx context.Context, c domain.OverlapChoice) error
+	EndOverlapChoice(ctx context.Context, choice uuid.UUID, at time.Time) error
+
+	// Layer is Store.Layer of a locked member.
+	Layer(ctx context.Context, member uuid.UUID, kind domain.LayerKind, layer uuid.UUID) (domain.Layer, error)
+	// LayerOver returns a layer that is of the kind of another, not deleted, and has one of its dates; nil for none.
+	LayerOver(ctx context.Context, l domain.Layer) (*domain.Layer, error)
+	// AddLayer adds a layer, DeleteLayer keeps when it was deleted.
+	AddLayer(ctx context.Context, l domain.Layer) error
+	DeleteLayer(ctx context.Context, l domain.Layer) error
+	// CountInheriting is how many ACTIVE members have no hours of their own at an instant.
+	CountInheriting(ctx context.Context, at time.Time) (int, error)
 
 	CalendarsTx
 	FeedsTx

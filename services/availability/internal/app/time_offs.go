@@ -6,28 +6,25 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/page"
 	"github.com/meridianhq/meridian/pkg/worktime"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
-// TimeOff returns a time off; why is told to the member and administrators alone.
+// TimeOff returns a time off; why is told to the member and who decides on it alone.
 func (a *App) TimeOff(ctx context.Context, ws, member, timeOff uuid.UUID) (domain.TimeOff, error) {
 	caller, err := a.caller(ctx, ws)
 	if err != nil {
 		return domain.TimeOff{}, err
 	}
 	t, err := a.store.TimeOff(ctx, ws, member, timeOff)
-	return shown(caller, t), err
-}
-
-// shown is a time off as the caller may see it.
-func shown(caller auth.Caller, t domain.TimeOff) domain.TimeOff {
-	if seesReasons(caller, t.Member) {
-		return t
+	if err != nil {
+		return domain.TimeOff{}, err
 	}
-	return t.Public()
+	if sees, err := a.seesReasons(ctx, caller, ws, member); err != nil || sees {
+		return t, err
+	}
+	return t.Public(), nil
 }
 
 // TimeOffs lists a member's times off, the newest first.
@@ -44,8 +41,14 @@ func (a *App) TimeOffs(ctx context.Context, ws, member uuid.UUID, p Page) (page.
 	if err != nil {
 		return none, err
 	}
+	sees, err := a.seesReasons(ctx, caller, ws, member)
+	if err != nil {
+		return none, err
+	}
 	for i, t := range found.Items {
-		found.Items[i] = shown(caller, t)
+		if !sees {
+			found.Items[i] = t.Public()
+		}
 	}
 	return found, nil
 }
@@ -59,75 +62,189 @@ type NewTimeOff struct {
 	Start, End  time.Time
 }
 
-// CreateTimeOff takes time off for a member.
-func (a *App) CreateTimeOff(ctx context.Context, ws, member uuid.UUID, in NewTimeOff) (domain.TimeOff, error) {
+// CreateTimeOff takes time off for a member, or asks for it: of a kind that needs an approval, unless it is taken by one who
+// decides. With dry it says what that would do.
+func (a *App) CreateTimeOff(ctx context.Context, ws, member uuid.UUID, in NewTimeOff, dry bool) (Outcome[domain.TimeOff], error) {
+	none := Outcome[domain.TimeOff]{}
+	caller, err := a.caller(ctx, ws)
+	if err != nil {
+		return none, err
+	}
 	id, err := newID()
 	if err != nil {
-		return domain.TimeOff{}, err
+		return none, err
 	}
-	t := domain.TimeOff{
+	wanted := domain.TimeOff{
 		Workspace: ws, Member: member, ID: id, Kind: in.Kind, Note: in.Note, AllDay: in.AllDay, First: in.First, Last: in.Last,
 		Start: in.Start.Truncate(time.Microsecond), End: in.End.Truncate(time.Microsecond),
 	}
-	var made domain.TimeOff
-	prior, err := a.changeTime(ctx, ws, member, domain.TimeOffName(ws, member, id),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			calendar, err := lockedCalendar(ctx, tx, member, now)
+	made, prior, err := changeTime(ctx, a, ws, member, domain.TimeOffName(ws, member, id), dry,
+		func(ctx context.Context, c *change) (domain.TimeOff, []domain.Event, error) {
+			before, err := c.person(ctx, wanted)
 			if err != nil {
-				return nil, err
+				return wanted, nil, err
 			}
-			t, events, err := domain.NewTimeOff(t, calendar, m, now)
+			policy, err := c.TimeOffPolicy(ctx)
 			if err != nil {
-				return nil, err
+				return wanted, nil, err
 			}
-			made = t
-			return events, tx.AddTimeOff(ctx, t)
+			wanted.Asked = policy.Asks(wanted.Kind) && !decides(caller, member, before.Manager)
+			t, events, err := domain.NewTimeOff(wanted, before, &c.MemberTime, c.now)
+			if err != nil {
+				return wanted, nil, err
+			}
+			if err := c.foresee(before.Record, before.WithTimeOff(t)); err != nil {
+				return wanted, nil, err
+			}
+			return t, events, c.AddTimeOff(ctx, t)
 		})
 	if err != nil || prior == "" {
 		return made, err
 	}
 	if id, err = madeBefore(prior); err != nil {
-		return domain.TimeOff{}, err
+		return none, err
 	}
-	return a.store.TimeOff(ctx, ws, member, id)
+	made.Item, err = a.store.TimeOff(ctx, ws, member, id)
+	return made, err
 }
 
-// lockedCalendar is the calendar of a locked member, with all the hours that will be in force.
-func lockedCalendar(ctx context.Context, tx Tx, member uuid.UUID, now time.Time) (*worktime.Calendar, error) {
-	record, err := tx.Record(ctx, member, now, now)
+// person is the member, with all that lies over their hours until a time off is over.
+func (c *change) person(ctx context.Context, t domain.TimeOff) (domain.Person, error) {
+	_, until := t.Reaches()
+	record, err := c.record(ctx, until)
 	if err != nil {
-		return nil, err
+		return domain.Person{}, err
 	}
-	person, err := record.Lay()
-	return person.Calendar, err
+	return record.Lay()
 }
 
-// CancelTimeOff takes a time off back; what of it has passed stays.
-func (a *App) CancelTimeOff(ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh) (domain.TimeOff, error) {
-	var cancelled domain.TimeOff
-	_, err := a.changeTime(ctx, ws, member, domain.TimeOffName(ws, member, timeOff),
-		func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			t, err := tx.TimeOff(ctx, member, timeOff)
-			if err != nil {
-				return nil, err
-			}
-			cancelled = t
-			if err := fresh.check(t.Revision); err != nil {
-				return nil, err
-			}
-			calendar, err := lockedCalendar(ctx, tx, member, now)
-			if err != nil {
-				return nil, err
-			}
-			events, err := t.Cancel(calendar, m, now)
-			if err != nil || len(events) == 0 {
-				return nil, err
-			}
-			cancelled = t
-			return events, tx.SaveTimeOff(ctx, t)
+// CancelTimeOff takes a time off back, or with dry says what that would do; what of it has passed stays.
+func (a *App) CancelTimeOff(
+	ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh, dry bool,
+) (Outcome[domain.TimeOff], error) {
+	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, dry,
+		func(t *domain.TimeOff, p domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
+			return t.Cancel(p.Calendar, m, now)
 		})
-	if err != nil || cancelled.ID != uuid.Nil {
-		return cancelled, err
+}
+
+// ApproveTimeOff has a request count from now on.
+func (a *App) ApproveTimeOff(ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh) (Outcome[domain.TimeOff], error) {
+	caller, err := a.decider(ctx, ws, member)
+	if err != nil {
+		return Outcome[domain.TimeOff]{}, err
 	}
-	return a.store.TimeOff(ctx, ws, member, timeOff) // an equal request did it
+	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, false,
+		func(t *domain.TimeOff, p domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
+			return t.Approve(caller.Member, p.Calendar, m, now)
+		})
+}
+
+// DeclineTimeOff refuses a request.
+func (a *App) DeclineTimeOff(
+	ctx context.Context, ws, member, timeOff uuid.UUID, reason string, fresh Fresh,
+) (Outcome[domain.TimeOff], error) {
+	caller, err := a.decider(ctx, ws, member)
+	if err != nil {
+		return Outcome[domain.TimeOff]{}, err
+	}
+	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, false,
+		func(t *domain.TimeOff, _ domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
+			return t.Decline(caller.Member, reason, m, now)
+		})
+}
+
+// changeTimeOff is the frame of every change of a time off that is there.
+func (a *App) changeTimeOff(
+	ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh, dry bool,
+	rule func(t *domain.TimeOff, p domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error),
+) (Outcome[domain.TimeOff], error) {
+	changed, prior, err := changeTime(ctx, a, ws, member, domain.TimeOffName(ws, member, timeOff), dry,
+		func(ctx context.Context, c *change) (domain.TimeOff, []domain.Event, error) {
+			t, err := c.TimeOff(ctx, member, timeOff)
+			if err != nil {
+				return t, nil, err
+			}
+			if err := fresh.check(t.Revision); err != nil {
+				return t, nil, err
+			}
+			before, err := c.person(ctx, t)
+			if err != nil {
+				return t, nil, err
+			}
+			events, err := rule(&t, before, &c.MemberTime, c.now)
+			if err != nil {
+				return t, nil, err
+			}
+			if err := c.foresee(before.Record, before.WithTimeOff(t)); err != nil || len(events) == 0 {
+				return t, nil, err
+			}
+			return t, events, c.SaveTimeOff(ctx, t)
+		})
+	if err != nil || prior == "" {
+		return changed, err
+	}
+	changed.Item, err = a.store.TimeOff(ctx, ws, member, timeOff) // an equal request did it
+	return changed, err
+}
+
+// TimeOffRequests lists what waits for the caller's approval, the newest first.
+func (a *App) TimeOffRequests(ctx context.Context, ws uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error) {
+	caller, err := a.caller(ctx, ws)
+	if err != nil {
+		return page.Result[domain.TimeOff, Cursor]{}, err
+	}
+	manager := caller.Member
+	if decides(caller, uuid.Nil, uuid.Nil) {
+		manager = uuid.Nil
+	}
+	return a.store.TimeOffRequests(ctx, ws, manager, p)
+}
+
+// TimeOffPolicy returns how a workspace gives time off.
+func (a *App) TimeOffPolicy(ctx context.Context, ws uuid.UUID) (domain.TimeOffPolicy, error) {
+	if _, err := a.caller(ctx, ws); err != nil {
+		return domain.TimeOffPolicy{}, err
+	}
+	return a.store.TimeOffPolicy(ctx, ws)
+}
+
+// UpdateTimeOffPolicy sets which kinds of time off need an approval, from now on; nil leaves them.
+func (a *App) UpdateTimeOffPolicy(ctx context.Context, ws uuid.UUID, approval *[]domain.TimeOffKind, fresh Fresh) (domain.TimeOffPolicy, error) {
+	caller, err := a.caller(ctx, ws)
+	if err != nil {
+		return domain.TimeOffPolicy{}, err
+	}
+	var policy domain.TimeOffPolicy
+	err = a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
+		w, err := tx.LockWorkspace(ctx)
+		if err != nil {
+			return err
+		}
+		if policy, err = tx.TimeOffPolicy(ctx); err != nil {
+			return err
+		}
+		if _, replayed, err := tx.Replay(ctx, domain.TimeOffPolicyName(ws)); err != nil || replayed {
+			return err
+		}
+		if err := fresh.check(policy.Revision); err != nil {
+			return err
+		}
+		if approval == nil {
+			return nil
+		}
+		now := a.now()
+		events := policy.Change(*approval, &w, now)
+		if len(events) == 0 {
+			return nil
+		}
+		if err := tx.SaveTimeOffPolicy(ctx, policy); err != nil {
+			return err
+		}
+		if err := tx.SaveWorkspaceTime(ctx, w); err != nil {
+			return err
+		}
+		return publish(ctx, tx, caller, now, events)
+	})
+	return policy, err
 }

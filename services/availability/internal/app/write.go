@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,38 +12,96 @@ import (
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
+// Outcome is what a use case made of a thing. Where it was only asked what it would, Preview says what that would do, and
+// nothing was written.
+type Outcome[T any] struct {
+	Item    T
+	Preview *domain.Preview
+}
+
+// change is a change of a member's working time under way: their row is locked.
+type change struct {
+	Tx
+	domain.MemberTime
+	now time.Time
+	// dry says that it is to be foreseen and not made, preview is what was.
+	dry     bool
+	preview *domain.Preview
+}
+
+// margin is more than working days begin before the instant that is asked about, in zones that are ahead and behind.
+const margin = 4 * 24 * time.Hour
+
+// record is what is known of the member from now until an instant, and as far as a preview looks.
+func (c *change) record(ctx context.Context, until time.Time) (domain.Record, error) {
+	if seen := c.now.Add(domain.PreviewRange); until.Before(seen) {
+		until = seen
+	}
+	return c.Record(ctx, c.Member, c.now.Add(-margin), until.Add(margin))
+}
+
+// foresee notes what the change would do to the member, where that is asked for.
+func (c *change) foresee(before, after domain.Record) error {
+	if !c.dry {
+		return nil
+	}
+	preview, err := domain.Foresee(before, after, c.now)
+	c.preview = &preview
+	return err
+}
+
+// errDry rolls back what was only to be foreseen.
+var errDry = errors.New("nothing is to be written")
+
 // changeTime is the frame of every change of a member's working time: lock, replay, rule, save, publish. name is the
-// resource's; prior is the name of what an equal request made before, empty when rule was run.
-func (a *App) changeTime(
-	ctx context.Context, ws, member uuid.UUID, name string,
-	rule func(ctx context.Context, tx Tx, m *domain.MemberTime, now time.Time) ([]domain.Event, error),
-) (prior string, err error) {
+// resource's; prior is the name of what an equal request made before, empty when rule was run. With dry all is checked and
+// nothing written, and the request_id is left alone.
+func changeTime[T any](
+	ctx context.Context, a *App, ws, member uuid.UUID, name string, dry bool,
+	rule func(ctx context.Context, c *change) (T, []domain.Event, error),
+) (out Outcome[T], prior string, err error) {
 	caller, err := a.caller(ctx, ws)
 	if err != nil {
-		return "", err
+		return out, "", err
 	}
 	err = a.confirmed(ctx, ws, member, func() error {
-		return a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
+		err := a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
 			m, err := tx.LockMember(ctx, member)
 			if err != nil {
 				return known(err)
 			}
 			var replayed bool
-			if prior, replayed, err = tx.Replay(ctx, name); err != nil || replayed {
+			if !dry {
+				if prior, replayed, err = tx.Replay(ctx, name); err != nil || replayed {
+					return err
+				}
+			}
+			c := &change{Tx: tx, MemberTime: m, now: a.now(), dry: dry}
+			item, events, err := rule(ctx, c)
+			if err != nil {
 				return err
 			}
-			now := a.now()
-			events, err := rule(ctx, tx, &m, now)
-			if err != nil || len(events) == 0 {
+			out = Outcome[T]{Item: item, Preview: c.preview}
+			switch {
+			case dry:
+				return errDry
+			case len(events) == 0:
+				return nil
+			}
+			if err := tx.SaveMemberTime(ctx, c.MemberTime); err != nil {
 				return err
 			}
-			if err := tx.SaveMemberTime(ctx, m); err != nil {
-				return err
-			}
-			return publish(ctx, tx, caller, now, events)
+			return publish(ctx, tx, caller, c.now, events)
 		})
+		if errors.Is(err, errDry) {
+			return nil
+		}
+		return err
 	})
-	return prior, err
+	if err != nil {
+		return Outcome[T]{}, "", err
+	}
+	return out, prior, nil
 }
 
 func publish(ctx context.Context, tx Tx, caller auth.Caller, at time.Time, events []domain.Event) error {

@@ -64,10 +64,12 @@ func (p Person) Deadline(from time.Time, w window.Window) Deadline {
 
 // Reach is when a member can be reached.
 type Reach struct {
-	// Working says whether they work at the instant asked for.
+	// Working says whether they work at the instant asked for, uninterruptible or not.
 	Working bool
-	// At is from when they can be reached, Until the end of the working interval that holds it; zero where there is none.
+	// At is from when they can be reached, Until the end of the time that holds it; zero where there is none.
 	At, Until time.Time
+	// Work is the working interval at the instant asked for, else the next one; zero where there is none.
+	Work worktime.Interval
 	// DayStart is the start of their next working day after the instant asked for, Day its local date, where NextDay.
 	NextDay  bool
 	DayStart time.Time
@@ -78,14 +80,22 @@ type Reach struct {
 	Reason  Reason
 }
 
-// Reach is when the member can be reached from an instant on: at once when it is URGENT, else when they work.
+// Reach is when the member can be reached from an instant on: at once when it is URGENT, when they work when it is HIGH, and
+// else when they work and are not to be left alone.
 func (p Person) Reach(at time.Time, urgency Urgency) Reach {
 	if !p.Active {
 		return Reach{Reason: MemberNotFound}
 	}
-	r := Reach{Zone: p.In(at).Zone, Version: p.Version}
-	next, ok := p.Calendar.Next(at)
-	r.Working = ok && next.Start.Equal(at)
+	r := Reach{Zone: p.ZoneAt(at), Version: p.Version}
+	work, works := p.Calendar.Next(at)
+	if works {
+		r.Work = work
+	}
+	r.Working = works && work.Start.Equal(at)
+	next, ok := work, works
+	if urgency == Normal || urgency == Low {
+		next, ok = p.Calendar.NextInterruptible(at)
+	}
 	switch {
 	case ok && (r.Working || urgency != Urgent):
 		r.At, r.Until = next.Start, next.End
@@ -111,7 +121,7 @@ type Availability struct {
 // Availability is the member's time from start until end; false when it has more than room stretches.
 func (p Person) Availability(start, end time.Time, room int) (Availability, bool) {
 	source := p.In(start)
-	a := Availability{Member: p.Member, Zone: source.Zone, Inherited: source.Inherited}
+	a := Availability{Member: p.Member, Zone: p.ZoneAt(start), Inherited: source.Inherited}
 	for s := range p.Calendar.Stretches(start, end) {
 		if len(a.Stretches) == room {
 			return a, false

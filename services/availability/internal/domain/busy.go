@@ -161,24 +161,16 @@ func (c *BusyChange) apply(all []BusyTime, now time.Time) []BusyTime {
 	return append(left, c.Add...)
 }
 
-// Changes are the events of a change of busy times for a member, whose record is as it was before from the change's From
-// until its Until: none where they work at none of these times, or were busy anyway.
-func (c *BusyChange) Changes(before Record, m *MemberTime, now time.Time) ([]Event, error) {
-	after := before
-	after.BusyTimes = c.apply(before.BusyTimes, now)
-	was, err := before.Lay()
-	if err != nil {
-		return nil, err
-	}
-	is, err := after.Lay()
-	if err != nil {
-		return nil, err
-	}
-	hull, differ := worktime.Differ(was.Calendar, is.Calendar, c.From, c.Until)
-	if !differ {
-		return nil, nil
-	}
-	return []Event{m.changed(hull.Start, hull.End)}, nil
+// WithBusy is the record once its busy times are changed.
+func (r Record) WithBusy(c BusyChange, now time.Time) Record {
+	r.BusyTimes = c.apply(r.BusyTimes, now)
+	return r
+}
+
+// Events are those of a change of what is known of a member: none where they work at none of these times, or were busy
+// anyway.
+func (c *BusyChange) Events(before, after Record, m *MemberTime) ([]Event, error) {
+	return m.differ(before, after, c.From, c.Until, false)
 }
 
 // FileError says why a file does not become busy times.

@@ -47,7 +47,7 @@ type Delegation struct {
 const delegationRevision = 1
 
 // Revision counts its changes: its etag.
-func (Delegation) Revision() int64 { return delegationRevision }
+func (*Delegation) Revision() int64 { return delegationRevision }
 
 // span is the time in which it holds; false for never. An end of the zero time is none.
 func (p Person) span(d Delegation) (worktime.Interval, bool) {
@@ -57,11 +57,17 @@ func (p Person) span(d Delegation) (worktime.Interval, bool) {
 		if i < 0 {
 			return span, false
 		}
-		var ok bool
-		if span, ok = p.Calendar.Span(p.TimeOffs[i].absence()); !ok {
+		span, ok := p.TimeOffs[i].span(p.Calendar)
+		if !ok {
 			return span, false
 		}
+		return d.within(span)
 	}
+	return d.within(span)
+}
+
+// within is the part of an interval in which the delegation was there; false for none. An end of the zero time is none.
+func (d *Delegation) within(span worktime.Interval) (worktime.Interval, bool) {
 	if span.Start.Before(d.CreateTime) {
 		span.Start = d.CreateTime
 	}
@@ -91,7 +97,7 @@ func (p Person) delegate(kind DelegationKind, at time.Time) (uuid.UUID, bool) {
 // away says whether the person has time off at an instant, or cannot be reached at all.
 func (p Person) away(at time.Time) bool {
 	return !p.Active || slices.ContainsFunc(p.TimeOffs, func(t TimeOff) bool {
-		span, ok := p.Calendar.Span(t.absence())
+		span, ok := t.span(p.Calendar)
 		return ok && !at.Before(span.Start) && at.Before(span.End)
 	})
 }
@@ -225,9 +231,10 @@ func (p Person) checkTimeOff(field string, timeOff uuid.UUID, now time.Time) err
 	if i < 0 {
 		return fault.InvalidField(field, "must be a time off of the member that is not over")
 	}
-	left := p.TimeOffs[i].absence()
+	t := p.TimeOffs[i]
+	left := t.absence()
 	left.Since = now
-	if _, ok := p.Calendar.Span(left); !ok {
+	if _, ok := p.Calendar.Span(left); !ok || t.State != Approved && t.State != Requested {
 		return fault.InvalidField(field, "must be a time off of the member that is not over")
 	}
 	return nil

@@ -40,6 +40,51 @@ type TimeOffCancelled struct {
 	Version int64
 }
 
+// LayerCreated says that a layer was laid over a member's hours. Its aggregate is the member's working time.
+type LayerCreated struct {
+	Layer   Layer
+	Version int64
+}
+
+// LayerDeleted says that a layer was taken away. Its aggregate is the member's working time.
+type LayerDeleted struct {
+	Layer   Layer
+	Version int64
+}
+
+// TimeOffRequested says that a time off waits for an approval, of Manager among others. Its aggregate is the member's
+// working time.
+type TimeOffRequested struct {
+	TimeOff TimeOff
+	Manager uuid.UUID
+	Version int64
+}
+
+// TimeOffDeclined says that a request for time off was refused. Its aggregate is the member's working time.
+type TimeOffDeclined struct {
+	TimeOff TimeOff
+	Version int64
+}
+
+// TimeOffPolicyChanged says how a workspace gives time off. Its aggregate is the workspace's.
+type TimeOffPolicyChanged struct {
+	Policy  TimeOffPolicy
+	Version int64
+}
+
+// OverlapChosen says that a time to meet was chosen, OverlapWithdrawn that the choice was taken back. Their aggregate is the
+// choice.
+type OverlapChosen struct {
+	Choice  OverlapChoice
+	Version int64
+}
+
+// OverlapWithdrawn is told of by OverlapChosen.
+type OverlapWithdrawn struct {
+	Choice  OverlapChoice
+	Version int64
+}
+
 // DelegationChanged says that somebody acts for a member, or no longer does. Its aggregate is the member's working time.
 type DelegationChanged struct {
 	Delegation Delegation
@@ -51,7 +96,14 @@ func (DefaultScheduleChanged) event() {}
 func (WorkingTimeChanged) event()     {}
 func (TimeOffApproved) event()        {}
 func (TimeOffCancelled) event()       {}
+func (LayerCreated) event()           {}
+func (LayerDeleted) event()           {}
 func (DelegationChanged) event()      {}
+func (OverlapChosen) event()          {}
+func (OverlapWithdrawn) event()       {}
+func (TimeOffRequested) event()       {}
+func (TimeOffDeclined) event()        {}
+func (TimeOffPolicyChanged) event()   {}
 
 // MemberTime counts the changes of a member's working time: the aggregate of all that changes it.
 type MemberTime struct {
@@ -70,7 +122,7 @@ func (m *MemberTime) changed(start, end time.Time) WorkingTimeChanged {
 	return WorkingTimeChanged{Workspace: m.Workspace, Member: m.Member, Start: start, End: end, Version: m.Next()}
 }
 
-// WorkspaceTime counts the changes of a workspace's default hours: their aggregate.
+// WorkspaceTime counts the changes of a workspace's default hours and of its time-off policy: their aggregate.
 type WorkspaceTime struct {
 	Workspace uuid.UUID
 	Version   int64

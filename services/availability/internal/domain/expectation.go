@@ -24,8 +24,8 @@ type Expectation struct {
 	Delegate uuid.UUID
 }
 
-// Expect says what a sender may expect of the member now, for something of an urgency that is due within a window. URGENT
-// reaches at once, LOW at the start of the next working day, the others at the next working instant.
+// Expect says what a sender may expect of the member now, for something of an urgency that is due within a window. LOW
+// reaches at the start of the next working day, the others as Reach says.
 func (p Person) Expect(now time.Time, urgency Urgency, w window.Window) Expectation {
 	e := Expectation{Member: p.Member}
 	if !p.Active {
@@ -36,9 +36,7 @@ func (p Person) Expect(now time.Time, urgency Urgency, w window.Window) Expectat
 	reach, due := p.Reach(now, urgency), p.Deadline(now, w)
 	zone := zoneOf(reach.Zone)
 	e.Zone, e.Local, e.Working = reach.Zone, zone.Local(now), reach.Working
-	if next, ok := p.Calendar.Next(now); ok {
-		e.Next = next.Start
-	}
+	e.Next = reach.Work.Start
 	e.Reached, e.Due = reach.At, due.Due
 	if urgency == Low {
 		e.Reached = reach.DayStart
@@ -46,7 +44,7 @@ func (p Person) Expect(now time.Time, urgency Urgency, w window.Window) Expectat
 	if e.Reached.IsZero() || e.Due.IsZero() {
 		e.Reason = NoWorkingTime
 	}
-	told := telling{name: p.Name, now: e.Local, urgency: urgency, reach: reach, next: e.Next}
+	told := telling{name: p.Name, now: e.Local, urgency: urgency, reach: reach}
 	// Each instant is told in the zone that will then be in force.
 	told.show = func(at time.Time) time.Time { return p.Calendar.ZoneAt(at).Local(at) }
 	e.Explanation = told.opening() + " " + told.seen(e.Reached) + "; " + told.due(e.Due) + "."
@@ -65,7 +63,6 @@ type telling struct {
 	now     time.Time
 	urgency Urgency
 	reach   Reach
-	next    time.Time
 	show    func(time.Time) time.Time
 }
 
@@ -74,7 +71,7 @@ const clockForm = "15:04"
 func (t telling) opening() string {
 	text := fmt.Sprintf("It is %s for %s (%s)", t.now.Format(clockForm), t.name, t.reach.Zone)
 	if t.reach.Working {
-		return fmt.Sprintf("%s, who works until %s.", text, t.moment(t.reach.Until))
+		return fmt.Sprintf("%s, who works until %s.", text, t.moment(t.reach.Work.End))
 	}
 	return text + "."
 }
@@ -86,14 +83,20 @@ func (t telling) seen(reached time.Time) string {
 		return t.name + " will see it at once"
 	case t.urgency == Urgent:
 		return t.name + " is not working, but URGENT interrupts at once"
+	case reached.IsZero() && !t.reach.Work.Start.IsZero():
+		return t.name + " takes no interruptions within the next 90 days"
 	case reached.IsZero():
 		return t.name + " does not work within the next 90 days"
 	case t.urgency == Low:
 		return fmt.Sprintf("%s will see it in the digest at %s", t.name, t.moment(reached))
-	case t.reach.Working:
+	case t.reach.Working && reached.Equal(t.now):
 		return t.name + " will see it at once"
+	case t.reach.Working:
+		return fmt.Sprintf("%s takes no interruptions now and will see it at %s", t.name, t.moment(reached))
+	case reached.Equal(t.reach.Work.Start):
+		return fmt.Sprintf("%s starts at %s and will see it then", t.name, t.moment(reached))
 	}
-	return fmt.Sprintf("%s starts at %s and will see it then", t.name, t.moment(t.next))
+	return fmt.Sprintf("%s starts at %s, takes no interruptions at first and will see it at %s", t.name, t.moment(t.reach.Work.Start), t.moment(reached))
 }
 
 // due says when an answer is due.

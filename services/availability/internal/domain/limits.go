@@ -21,6 +21,10 @@ const (
 	MaxIntervals = 150_000
 	// MaxTimeOffDays is the longest time off.
 	MaxTimeOffDays = 1096
+	// MaxLayerDays is the longest travel, and the longest focus block between two times.
+	MaxLayerDays = 366
+	// MaxLayerName is the longest name of a focus block, in characters.
+	MaxLayerName = 200
 	// MaxNote is the longest note on a time off, in characters.
 	MaxNote = 2000
 	// MaxWorkingTime, MaxWorkingDays and MaxElapsedTime are the longest windows.

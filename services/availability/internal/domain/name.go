@@ -37,6 +37,19 @@ func CalendarName(ws, member, calendar uuid.UUID) string {
 	return MemberName(ws, member) + "/calendars/" + calendar.String()
 }
 
+// LayerName is the resource name of a layer over a member's hours.
+func LayerName(ws, member uuid.UUID, kind LayerKind, layer uuid.UUID) string {
+	return MemberName(ws, member) + "/" + kind.collection() + "/" + layer.String()
+}
+
+// TimeOffPolicyName is the resource name of how a workspace gives time off.
+func TimeOffPolicyName(ws uuid.UUID) string { return WorkspaceName(ws) + "/timeOffPolicy" }
+
+// OverlapChoiceName is the resource name of a time to meet that was chosen.
+func OverlapChoiceName(ws, choice uuid.UUID) string {
+	return WorkspaceName(ws) + "/overlapChoices/" + choice.String()
+}
+
 // DelegationName is the resource name of a delegation.
 func DelegationName(ws, member, delegation uuid.UUID) string {
 	return MemberName(ws, member) + "/delegations/" + delegation.String()

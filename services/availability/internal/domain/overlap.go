@@ -55,13 +55,10 @@ type Overlap struct {
 // None says that there is no window.
 func (o Overlap) None() bool { return len(o.Windows) == 0 }
 
-// FindOverlap is when people work at once. The query is checked.
+// FindOverlap is when people work at once. The query is checked. Where there is no window, LeastBad has more.
 func FindOverlap(people []Person, q OverlapQuery) Overlap {
 	var found Overlap
-	calendars := make([]*worktime.Calendar, len(people))
-	for i, p := range people {
-		calendars[i] = p.Calendar
-	}
+	calendars := calendarsOf(people)
 	missing := 0
 	for window := range worktime.Overlaps(calendars, q.Start, q.End, q.Quorum, q.Length) {
 		if missing += len(window.Missing); len(found.Windows) == MaxOverlaps || missing > MaxMissing {
@@ -70,15 +67,29 @@ func FindOverlap(people []Person, q OverlapQuery) Overlap {
 		}
 		found.Windows = append(found.Windows, window)
 	}
-	if !found.None() {
-		return found
+	return found
+}
+
+func calendarsOf(people []Person) []*worktime.Calendar {
+	calendars := make([]*worktime.Calendar, len(people))
+	for i, p := range people {
+		calendars[i] = p.Calendar
 	}
-	found.Next = make([]worktime.Interval, len(people))
+	return calendars
+}
+
+// LeastBad is the answer where there is no window: when each next works, and the slots that ask the least of people who
+// have lately borne so many minutes outside of their working time.
+func (o Overlap) LeastBad(people []Person, q OverlapQuery, borne []int) Overlap {
+	calendars := calendarsOf(people)
+	o.Next = make([]worktime.Interval, len(people))
 	for i, c := range calendars {
 		if next, ok := c.Next(q.Start); ok {
-			found.Next[i] = next
+			o.Next[i] = next
 		}
 	}
-	found.Slots = worktime.LeastBad(calendars, q.Start, q.End, worktime.SlotQuery{Length: q.Length, Grid: SlotGrid, Most: MaxSlots})
-	return found
+	o.Slots = worktime.LeastBad(calendars, q.Start, q.End, worktime.SlotQuery{
+		Length: q.Length, Grid: SlotGrid, Most: MaxSlots, Borne: borne,
+	})
+	return o
 }

@@ -24,6 +24,8 @@ type Record struct {
 	// Name is what people call them; Active says whether they can be reached at all.
 	Name   string
 	Active bool
+	// Manager is whom they report to; uuid.Nil for nobody.
+	Manager uuid.UUID
 	// Version counts the changes of their working time.
 	Version int64
 	// Zone is that of their profile as the projection has it, WorkspaceZone their workspace's.
@@ -38,6 +40,10 @@ type Record struct {
 	BusyTimes []BusyTime
 	// Delegations are those by which others act for them.
 	Delegations []Delegation
+	// Layers are those that lie over the hours, in the order they were made.
+	Layers []Layer
+	// From and Until are the range of which all that matters is known.
+	From, Until time.Time
 }
 
 // Person is a member with their layers laid.
@@ -52,6 +58,8 @@ type Source struct {
 	From    time.Time
 	Zone    string
 	Windows []Window
+	// Region is that whose holidays are not worked; empty for none.
+	Region string
 	// Inherited says that the workspace's default holds. Schedule is the member's own hours or the workspace's; uuid.Nil is
 	// the standard of a workspace that has made none.
 	Inherited bool
@@ -59,7 +67,7 @@ type Source struct {
 }
 
 // Lay makes a person of what is known: their own schedules, before the first of them the workspace's defaults in the zone
-// that they then had, time off, and busy times.
+// that they then had, their regions' holidays in the range of the record, and all that lies over them.
 func (r Record) Lay() (Person, error) {
 	p := Person{Record: r}
 	var until time.Time // of what is inherited
@@ -70,7 +78,7 @@ func (r Record) Lay() (Person, error) {
 		if until.IsZero() || s.Start.Before(until) {
 			until = s.Start
 		}
-		p.sources = append(p.sources, Source{From: s.Start, Zone: s.Zone, Windows: s.Windows, Schedule: s.ID})
+		p.sources = append(p.sources, Source{From: s.Start, Zone: s.Zone, Windows: s.Windows, Region: s.Region, Schedule: s.ID})
 	}
 	for _, inherited := range r.inherited() {
 		if until.IsZero() || inherited.From.Before(until) {
@@ -78,24 +86,9 @@ func (r Record) Lay() (Person, error) {
 		}
 	}
 	slices.SortStableFunc(p.sources, func(a, b Source) int { return a.From.Compare(b.From) })
-	hours := make([]worktime.Hours, len(p.sources))
-	for i, s := range p.sources {
-		week, err := worktime.NewWeek(s.Windows)
-		if err != nil {
-			return Person{}, err
-		}
-		hours[i] = worktime.Hours{From: s.From, Zone: zoneOf(s.Zone), Week: week}
-	}
-	absences := make([]worktime.Absence, len(r.TimeOffs))
-	for i, t := range r.TimeOffs {
-		absences[i] = t.absence()
-	}
-	blocks := make([]worktime.Block, len(r.BusyTimes))
-	for i, b := range r.BusyTimes {
-		blocks[i] = worktime.Block{Start: b.Start, End: b.End}
-	}
-	p.Calendar = worktime.NewCalendar(worktime.Layers{Hours: hours, Absences: absences, Blocks: blocks})
-	return p, nil
+	layers, err := p.layers()
+	p.Calendar = worktime.NewCalendar(layers)
+	return p, err
 }
 
 // inherited are the workspace's hours in the zones that the member has had.
@@ -140,12 +133,15 @@ func (r Record) defaults(zone string) []Source {
 		for len(all) > 1 && !all[len(all)-1].From.Before(from) {
 			all = all[:len(all)-1]
 		}
-		all = append(all, Source{From: from, Zone: zone, Windows: d.Windows, Inherited: true, Schedule: d.ID})
+		all = append(all, Source{From: from, Zone: zone, Windows: d.Windows, Region: d.Region, Inherited: true, Schedule: d.ID})
 	}
 	return all
 }
 
-// In is the hours that hold at an instant.
+// ZoneAt is the name of the zone in force at an instant: a travel's, else that of the hours.
+func (p Person) ZoneAt(at time.Time) string { return p.Calendar.ZoneAt(at).Name() }
+
+// In is the hours that hold at an instant, in their own zone.
 func (p Person) In(at time.Time) Source {
 	i, exact := slices.BinarySearchFunc(p.sources, at, func(s Source, at time.Time) int { return s.From.Compare(at) })
 	for exact && i+1 < len(p.sources) && p.sources[i+1].From.Equal(at) {

@@ -1,13 +1,13 @@
 package domain
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/holidays"
 	"github.com/meridianhq/meridian/pkg/worktime"
 )
 
@@ -21,6 +21,8 @@ type Schedule struct {
 	// Zone is the IANA zone that the windows are read in.
 	Zone    string
 	Windows []Window
+	// Region is that whose public holidays are not worked while it is in force; empty for none.
+	Region string
 	// EffectiveDate is the first local date it was made for.
 	EffectiveDate worktime.Date
 	// Start is the later of CreateTime and the start of EffectiveDate; End is when the next version takes over, zero in the
@@ -36,11 +38,21 @@ func (s Schedule) holds() bool { return s.End.IsZero() || s.End.After(s.Start) }
 type DefaultSchedule struct {
 	Workspace, ID uuid.UUID
 	Windows       []Window
+	// Region is that whose public holidays are not worked while it holds; empty for none.
+	Region string
 	// EffectiveDate is the first local date it holds for, in each member's zone.
 	EffectiveDate worktime.Date
 	// Version is the workspace's when it was made: the order of the versions.
 	Version    int64
 	CreateTime time.Time
+}
+
+// Begins is the first instant at which it may hold: where its first date begins in UTC, but never before it was made.
+func (d DefaultSchedule) Begins() time.Time {
+	if begins := worktime.UTC().StartOf(d.EffectiveDate); begins.After(d.CreateTime) {
+		return begins
+	}
+	return d.CreateTime
 }
 
 // StandardWindows hold where a workspace has made no default: Monday to Friday, 09:00 to 17:00.
@@ -58,7 +70,7 @@ func NewSchedule(s Schedule, date *worktime.Date, m *MemberTime, now time.Time) 
 	if err != nil {
 		return Schedule{}, nil, err
 	}
-	if err := CheckWindows(field+".windows", s.Windows); err != nil {
+	if err := checkHours(field, s.Windows, s.Region); err != nil {
 		return Schedule{}, nil, err
 	}
 	if s.EffectiveDate, err = effective(field, date, zone.DateAt(now), "in "+s.Zone); err != nil {
@@ -77,7 +89,7 @@ func NewSchedule(s Schedule, date *worktime.Date, m *MemberTime, now time.Time) 
 // NewDefaultSchedule makes the workspace's default hours from a date on, today in UTC when it is nil.
 func NewDefaultSchedule(d DefaultSchedule, date *worktime.Date, w *WorkspaceTime, now time.Time) (DefaultSchedule, []Event, error) {
 	const field = "default_schedule"
-	if err := CheckWindows(field+".windows", d.Windows); err != nil {
+	if err := checkHours(field, d.Windows, d.Region); err != nil {
 		return DefaultSchedule{}, nil, err
 	}
 	var err error
@@ -113,16 +125,18 @@ func CheckZone(field, name string) (*worktime.Zone, error) {
 	return zone, nil
 }
 
-// CheckWindows refuses windows that are no stretches of a day, by their place.
-func CheckWindows(field string, windows []Window) error {
-	if len(windows) > MaxWindows {
-		return fault.InvalidField(field, "must be at most 50")
-	}
-	_, err := worktime.NewWeek(windows)
-	wrong, ok := errors.AsType[*worktime.WindowError](err)
-	if !ok {
+// checkHours refuses windows and a region that hours cannot have.
+func checkHours(field string, windows []Window, region string) error {
+	if err := CheckWindows(field+".windows", windows); err != nil || region == "" {
 		return err
 	}
-	part := map[string]string{"days": "days", "start": "start_time", "end": "end_time"}[wrong.Part]
-	return fault.InvalidField(fmt.Sprintf("%s[%d].%s", field, wrong.Index, part), wrong.Rule)
+	return CheckRegion(field+".holiday_region", region)
+}
+
+// CheckRegion refuses a region whose holidays are not known.
+func CheckRegion(field, region string) error {
+	if !holidays.Known(region) {
+		return fault.InvalidField(field, "must be a region that ListHolidayRegions lists, by its code such as DE or DE-BE")
+	}
+	return nil
 }

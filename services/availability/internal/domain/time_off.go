@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -10,8 +11,15 @@ import (
 	"github.com/meridianhq/meridian/pkg/worktime"
 )
 
-// ReasonTimeOffPast says that the time off is over and can no longer be taken back. meridian.availability.v1.ErrorReason lists it.
-const ReasonTimeOffPast = "TIME_OFF_PAST"
+// The reasons of refusals, as meridian.availability.v1.ErrorReason lists them.
+const (
+	// ReasonTimeOffPast says that the time off is over.
+	ReasonTimeOffPast = "TIME_OFF_PAST"
+	// ReasonTimeOffDecided says that the time off does not wait for an approval.
+	ReasonTimeOffDecided = "TIME_OFF_DECIDED"
+	// ReasonNotTheApprover says that somebody else decides on the time off.
+	ReasonNotTheApprover = "NOT_THE_APPROVER"
+)
 
 // TimeOffKind is why somebody is off.
 type TimeOffKind string
@@ -29,7 +37,9 @@ type TimeOffState string
 
 // The states of a time off.
 const (
+	Requested TimeOffState = "REQUESTED"
 	Approved  TimeOffState = "APPROVED"
+	Declined  TimeOffState = "DECLINED"
 	Cancelled TimeOffState = "CANCELLED"
 )
 
@@ -37,7 +47,7 @@ const (
 type TimeOff struct {
 	// Workspace, Member and ID say which it is.
 	Workspace, Member, ID uuid.UUID
-	// Kind and Note are for the member and administrators alone.
+	// Kind, Note and DeclineReason are for the member and those who may decide on it alone.
 	Kind TimeOffKind
 	Note string
 	// AllDay says that First to Last holds, local dates with the last included; else it is from Start until End.
@@ -45,18 +55,39 @@ type TimeOff struct {
 	First, Last worktime.Date
 	Start, End  time.Time
 	State       TimeOffState
+	// Asked says that it waits, or waited, for an approval: DecidedBy decided at DecideTime, and it counts from then on when
+	// they approved.
+	Asked         bool
+	DecidedBy     uuid.UUID
+	DecideTime    time.Time
+	DeclineReason string
 	// Revision counts its changes, from 1: its etag.
 	Revision int64
 	// CancelTime is when it was taken back; what had passed by then stays time off.
 	CreateTime, UpdateTime, CancelTime time.Time
 }
 
-// absence is what of it counts.
+// counts says whether anything of it counts, or did before it was taken back.
+func (t *TimeOff) counts() bool { return !t.Asked || t.State != Declined && !t.DecideTime.IsZero() }
+
+// absence is what of it counts, or would when it is approved.
 func (t *TimeOff) absence() worktime.Absence {
+	since := t.CreateTime
+	if t.Asked && !t.DecideTime.IsZero() {
+		since = t.DecideTime
+	}
 	return worktime.Absence{
 		AllDay: t.AllDay, First: t.First, Last: t.Last, Start: t.Start, End: t.End,
-		Known: worktime.Known{Since: t.CreateTime, Until: t.CancelTime},
+		Known: worktime.Known{Since: since, Until: t.CancelTime},
 	}
+}
+
+// span is the shortest interval that holds all of it that counts in a calendar's zones; false for nothing.
+func (t *TimeOff) span(calendar *worktime.Calendar) (worktime.Interval, bool) {
+	if !t.counts() {
+		return worktime.Interval{}, false
+	}
+	return calendar.Span(t.absence())
 }
 
 // Reaches are instants before which it surely does not begin to count and after which it surely no longer does, whatever
@@ -73,12 +104,18 @@ func (t *TimeOff) Reaches() (lower, upper time.Time) {
 	return lower, upper
 }
 
-// NewTimeOff takes time off in the member's calendar. Of a time off that has begun, what has passed does not change.
-func NewTimeOff(t TimeOff, calendar *worktime.Calendar, m *MemberTime, now time.Time) (TimeOff, []Event, error) {
+// NewTimeOff takes time off in the member's calendar, or asks for it where it is Asked. Of a time off that has begun, what
+// has passed does not change.
+func NewTimeOff(t TimeOff, p Person, m *MemberTime, now time.Time) (TimeOff, []Event, error) {
+	calendar := p.Calendar
 	if err := t.check(calendar.ZoneAt(now), now); err != nil {
 		return TimeOff{}, nil, err
 	}
 	t.State, t.Revision, t.CreateTime, t.UpdateTime = Approved, 1, now, now
+	if t.Asked {
+		t.State = Requested
+		return t, []Event{TimeOffRequested{TimeOff: t, Manager: p.Manager, Version: m.Next()}}, nil
+	}
 	events := []Event{TimeOffApproved{TimeOff: t, Version: m.Next()}}
 	if span, ok := calendar.Span(t.absence()); ok {
 		events = append(events, m.changed(span.Start, span.End))
@@ -133,27 +170,88 @@ func (t *TimeOff) checkDates(zone *worktime.Zone, now time.Time) error {
 
 // Cancel takes the time off back from now on. One that is cancelled stays as it is, without an event.
 func (t *TimeOff) Cancel(calendar *worktime.Calendar, m *MemberTime, now time.Time) ([]Event, error) {
-	if t.State == Cancelled {
+	switch t.State {
+	case Cancelled:
 		return nil, nil
+	case Declined:
+		return nil, t.decided("the time off was declined")
+	case Requested, Approved:
 	}
 	left := t.absence()
 	if left.Since.Before(now) {
 		left.Since = now
 	}
 	span, ok := calendar.Span(left)
-	if !ok {
-		name := TimeOffName(t.Workspace, t.Member, t.ID)
-		return nil, fault.New(fault.Precondition, ReasonTimeOffPast, "the time off is over").
-			WithPrecondition("TIME_OFF_STATE", name, "the time off must not be over")
+	if !ok && t.counts() {
+		return nil, t.past()
 	}
+	counted := t.counts()
 	t.State, t.CancelTime, t.UpdateTime = Cancelled, now, now
 	t.Revision++
-	return []Event{TimeOffCancelled{TimeOff: *t, Version: m.Next()}, m.changed(span.Start, span.End)}, nil
+	events := []Event{TimeOffCancelled{TimeOff: *t, Version: m.Next()}}
+	if counted {
+		events = append(events, m.changed(span.Start, span.End))
+	}
+	return events, nil
+}
+
+func (t *TimeOff) past() error {
+	return fault.New(fault.Precondition, ReasonTimeOffPast, "the time off is over").
+		WithPrecondition("TIME_OFF_STATE", TimeOffName(t.Workspace, t.Member, t.ID), "the time off must not be over")
+}
+
+func (t *TimeOff) decided(told string) error {
+	return fault.New(fault.Precondition, ReasonTimeOffDecided, "%s", told).
+		WithPrecondition("TIME_OFF_STATE", TimeOffName(t.Workspace, t.Member, t.ID), "the time off must be REQUESTED")
+}
+
+// Approve has a request count from now on. An approved one stays as it is, without an event.
+func (t *TimeOff) Approve(by uuid.UUID, calendar *worktime.Calendar, m *MemberTime, now time.Time) ([]Event, error) {
+	switch t.State {
+	case Approved:
+		return nil, nil
+	case Declined, Cancelled:
+		return nil, t.decided("the time off no longer waits for an approval")
+	case Requested:
+	}
+	approved := *t
+	approved.State = Approved
+	approved.decide(by, now)
+	span, ok := calendar.Span(approved.absence())
+	if !ok {
+		return nil, t.past()
+	}
+	*t = approved
+	return []Event{TimeOffApproved{TimeOff: *t, Version: m.Next()}, m.changed(span.Start, span.End)}, nil
+}
+
+// Decline refuses a request, for a reason. A declined one stays as it is, without an event.
+func (t *TimeOff) Decline(by uuid.UUID, reason string, m *MemberTime, now time.Time) ([]Event, error) {
+	switch {
+	case t.State == Declined:
+		return nil, nil
+	case t.State != Requested:
+		return nil, t.decided("the time off does not wait for an approval")
+	case strings.TrimSpace(reason) == "":
+		return nil, fault.InvalidField("reason", "must not be blank")
+	case !utf8.ValidString(reason):
+		return nil, fault.InvalidField("reason", "must be valid UTF-8")
+	case utf8.RuneCountInString(reason) > MaxNote:
+		return nil, fault.InvalidField("reason", "must be at most 2000 characters")
+	}
+	t.State, t.DeclineReason = Declined, reason
+	t.decide(by, now)
+	return []Event{TimeOffDeclined{TimeOff: *t, Version: m.Next()}}, nil
+}
+
+func (t *TimeOff) decide(by uuid.UUID, now time.Time) {
+	t.DecidedBy, t.DecideTime, t.UpdateTime = by, now, now
+	t.Revision++
 }
 
 // Public is the time off as others see it: that somebody is off, but not why.
 func (t *TimeOff) Public() TimeOff {
 	public := *t
-	public.Kind, public.Note = "", ""
+	public.Kind, public.Note, public.DeclineReason = "", "", ""
 	return public
 }

@@ -1,4 +1,4 @@
-// Package resource writes hours and times off as the resources of the API, for answers and for events alike, and reads
+// Package resource writes hours, times off and the layers over hours as the resources of the API, for answers and for events alike, and reads
 // what both sides give: windows, dates and times of day.
 //
 // It promises that an event shows a thing exactly as a Get by its member would.
@@ -24,7 +24,7 @@ func Schedule(s domain.Schedule) *availabilityv1.WorkingSchedule {
 	return &availabilityv1.WorkingSchedule{
 		Name: domain.ScheduleName(s.Workspace, s.Member, s.ID), Uid: s.ID.String(), TimeZone: s.Zone, Windows: Windows(s.Windows),
 		EffectiveDate: Date(s.EffectiveDate), StartTime: Timestamp(s.Start), EndTime: Timestamp(s.End),
-		CreateTime: Timestamp(s.CreateTime),
+		CreateTime: Timestamp(s.CreateTime), HolidayRegion: s.Region,
 	}
 }
 
@@ -32,7 +32,7 @@ func Schedule(s domain.Schedule) *availabilityv1.WorkingSchedule {
 func DefaultSchedule(d domain.DefaultSchedule) *availabilityv1.DefaultSchedule {
 	return &availabilityv1.DefaultSchedule{
 		Name: domain.DefaultScheduleName(d.Workspace, d.ID), Uid: d.ID.String(), Windows: Windows(d.Windows),
-		EffectiveDate: Date(d.EffectiveDate), CreateTime: Timestamp(d.CreateTime),
+		EffectiveDate: Date(d.EffectiveDate), CreateTime: Timestamp(d.CreateTime), HolidayRegion: d.Region,
 	}
 }
 
@@ -44,11 +44,40 @@ func TimeOff(t domain.TimeOff) *availabilityv1.TimeOff {
 		Note:  t.Note,
 		State: availabilityv1.TimeOff_State(availabilityv1.TimeOff_State_value[string(t.State)]),
 		Etag:  etag.Of(t.Revision), CreateTime: Timestamp(t.CreateTime), UpdateTime: Timestamp(t.UpdateTime),
+		DecideTime: Timestamp(t.DecideTime), DeclineReason: t.DeclineReason,
+	}
+	if t.DecidedBy != uuid.Nil {
+		out.DecidedBy = domain.MemberName(t.Workspace, t.DecidedBy)
 	}
 	if t.AllDay {
 		out.StartDate, out.EndDate = Date(t.First), Date(t.Last)
 	} else {
 		out.StartTime, out.EndTime = Timestamp(t.Start), Timestamp(t.End)
+	}
+	return out
+}
+
+// TimeOffPolicy is the resource of how a workspace gives time off.
+func TimeOffPolicy(p domain.TimeOffPolicy) *availabilityv1.TimeOffPolicy {
+	out := &availabilityv1.TimeOffPolicy{
+		Name: domain.TimeOffPolicyName(p.Workspace), Etag: etag.Of(p.Revision), UpdateTime: Timestamp(p.UpdateTime),
+	}
+	for _, kind := range p.Approval {
+		out.ApprovalKinds = append(out.ApprovalKinds, availabilityv1.TimeOff_Kind(availabilityv1.TimeOff_Kind_value[string(kind)]))
+	}
+	return out
+}
+
+// OverlapChoice is the resource of a time to meet that was chosen.
+func OverlapChoice(c domain.OverlapChoice) *availabilityv1.OverlapChoice {
+	out := &availabilityv1.OverlapChoice{
+		Name: domain.OverlapChoiceName(c.Workspace, c.ID), Uid: c.ID.String(), StartTime: Timestamp(c.Start), EndTime: Timestamp(c.End),
+		OutsideMinutes: int32(c.Total), Chooser: domain.MemberName(c.Workspace, c.Chooser), CreateTime: Timestamp(c.CreateTime),
+	}
+	for _, b := range c.Burdens {
+		out.Members = append(out.Members, &availabilityv1.MemberBurden{
+			Member: domain.MemberName(c.Workspace, b.Member), OutsideMinutes: int32(b.Minutes),
+		})
 	}
 	return out
 }

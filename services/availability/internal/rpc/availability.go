@@ -55,16 +55,9 @@ func (s *availability) QueryAvailability(
 }
 
 func interval(s worktime.Stretch) *availabilityv1.AvailabilityInterval {
-	out := &availabilityv1.AvailabilityInterval{StartTime: resource.Timestamp(s.Start), EndTime: resource.Timestamp(s.End)}
-	switch s.Kind {
-	case worktime.Working, worktime.Uninterruptible:
-		out.Kind = availabilityv1.AvailabilityInterval_WORKING
-	case worktime.Away:
-		out.Kind = availabilityv1.AvailabilityInterval_TIME_OFF
-	case worktime.Off, worktime.OnHoliday:
-		out.Kind = availabilityv1.AvailabilityInterval_OFF
+	return &availabilityv1.AvailabilityInterval{
+		StartTime: resource.Timestamp(s.Start), EndTime: resource.Timestamp(s.End), Kind: resource.Kind(s.Kind), DisplayName: s.Name,
 	}
-	return out
 }
 
 // ComputeDeadlines implements availabilityv1.AvailabilityServiceServer.
@@ -137,7 +130,7 @@ func (s *availability) NextReachable(
 		out := &availabilityv1.Reachability{
 			Member: req.GetMembers()[i], Working: r.Working, ReachableTime: resource.Timestamp(r.At),
 			UntilTime: resource.Timestamp(r.Until), DayStartTime: resource.Timestamp(r.DayStart), TimeZone: r.Zone,
-			Reason: reason(r.Reason), Version: r.Version,
+			Reason: reason(r.Reason), Version: r.Version, NextWorkingTime: resource.Timestamp(r.Work.Start),
 		}
 		if r.NextDay {
 			out.DayDate = resource.Date(r.Day)

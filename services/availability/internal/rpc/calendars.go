@@ -3,6 +3,8 @@ package rpc
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/page"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
@@ -32,7 +34,7 @@ func (s *calendars) ListCalendars(ctx context.Context, req *availabilityv1.ListC
 	if err != nil {
 		return nil, err
 	}
-	p, fingerprint, err := pageOf[app.Cursor](req)
+	p, fingerprint, err := pageOf(req)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func (s *calendars) ListBusyTimes(ctx context.Context, req *availabilityv1.ListB
 	if err != nil {
 		return nil, err
 	}
-	p, fingerprint, err := pageOf[app.BusyCursor](req)
+	p, fingerprint, err := pageBy[app.BusyCursor](req)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +80,10 @@ func (s *calendars) CreateCalendar(ctx context.Context, req *availabilityv1.Crea
 	if (len(c.GetContent()) == 0) == (c.GetSourceUrl() == "") {
 		return nil, fault.InvalidField("calendar", "must have either content or a source_url, and not both")
 	}
-	return answer(resource.Calendar)(s.app.CreateCalendar(ctx, domain.ImportedCalendar{
+	return made(resource.Calendar)(s.app.CreateCalendar(ctx, domain.ImportedCalendar{
 		Workspace: id[0], Member: id[1], DisplayName: c.GetDisplayName(), URL: c.GetSourceUrl(), Titles: c.GetKeepTitles(),
 		Zone: c.GetTimeZone(),
-	}, c.GetContent()))
+	}, c.GetContent(), req.GetValidateOnly()))
 }
 
 // UpdateCalendar implements availabilityv1.CalendarServiceServer.
@@ -112,7 +114,8 @@ func (s *calendars) UpdateCalendar(ctx context.Context, req *availabilityv1.Upda
 			return nil, fault.InvalidField("update_mask", path+" cannot be changed; only display_name, content and source_url")
 		}
 	}
-	return answer(resource.Calendar)(s.app.UpdateCalendar(ctx, id[0], id[1], id[2], change, c.GetContent(), fresh("calendar.etag", c.GetEtag())))
+	return changed(resource.Calendar)(s.app.UpdateCalendar(
+		ctx, calendarAt(id), change, c.GetContent(), fresh("calendar.etag", c.GetEtag()), req.GetValidateOnly()))
 }
 
 // DeleteCalendar implements availabilityv1.CalendarServiceServer.
@@ -121,7 +124,7 @@ func (s *calendars) DeleteCalendar(ctx context.Context, req *availabilityv1.Dele
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.Calendar)(s.app.DeleteCalendar(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag())))
+	return changed(resource.Calendar)(s.app.DeleteCalendar(ctx, calendarAt(id), fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }
 
 // RefreshCalendar implements availabilityv1.CalendarServiceServer.
@@ -130,5 +133,10 @@ func (s *calendars) RefreshCalendar(ctx context.Context, req *availabilityv1.Ref
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.Calendar)(s.app.RefreshCalendar(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag())))
+	return changed(resource.Calendar)(s.app.RefreshCalendar(ctx, calendarAt(id), fresh("etag", req.GetEtag())))
+}
+
+// calendarAt is the calendar that the ids of a name say.
+func calendarAt(id []uuid.UUID) domain.ImportedCalendar {
+	return domain.ImportedCalendar{Workspace: id[0], Member: id[1], ID: id[2]}
 }

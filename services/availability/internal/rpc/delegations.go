@@ -39,7 +39,7 @@ func (s *delegations) ListDelegations(
 	if err != nil {
 		return nil, err
 	}
-	p, fingerprint, err := pageOf[app.Cursor](req)
+	p, fingerprint, err := pageOf(req)
 	if err != nil {
 		return nil, err
 	}

@@ -17,5 +17,9 @@ func Register(server grpc.ServiceRegistrar, a *app.App, base string) {
 	availabilityv1.RegisterCalendarServiceServer(server, &calendars{app: a})
 	availabilityv1.RegisterScheduleServiceServer(server, &schedules{app: a})
 	availabilityv1.RegisterTimeOffServiceServer(server, &timeOffs{app: a})
+	availabilityv1.RegisterTravelServiceServer(server, &travels{app: a})
+	availabilityv1.RegisterDateOverrideServiceServer(server, &dateOverrides{app: a})
+	availabilityv1.RegisterFocusBlockServiceServer(server, &focusBlocks{app: a})
+	availabilityv1.RegisterHolidayServiceServer(server, &publicHolidays{})
 	availabilityv1.RegisterDelegationServiceServer(server, &delegations{app: a})
 }

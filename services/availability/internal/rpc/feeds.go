@@ -71,7 +71,7 @@ func (s *feeds) ListCalendarFeeds(ctx context.Context, req *availabilityv1.ListC
 	if err != nil {
 		return nil, err
 	}
-	p, fingerprint, err := pageOf[app.Cursor](req)
+	p, fingerprint, err := pageOf(req)
 	if err != nil {
 		return nil, err
 	}

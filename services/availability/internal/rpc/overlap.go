@@ -3,6 +3,9 @@ package rpc
 import (
 	"context"
 
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/meridianhq/meridian/pkg/page"
 	"github.com/meridianhq/meridian/pkg/resname"
 	"github.com/meridianhq/meridian/pkg/worktime"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
@@ -63,4 +66,68 @@ func overlap(found domain.Overlap, members []string) *availabilityv1.FindOverlap
 		resp.Slots = append(resp.Slots, out)
 	}
 	return resp
+}
+
+// ChooseOverlap implements availabilityv1.AvailabilityServiceServer.
+func (s *availability) ChooseOverlap(
+	ctx context.Context, req *availabilityv1.ChooseOverlapRequest,
+) (*availabilityv1.OverlapChoice, error) {
+	ws, err := resname.Workspace("parent", req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	members, err := membersOf(ws, req.GetMembers())
+	if err != nil {
+		return nil, err
+	}
+	start, err := instantOf("start_time", req.GetStartTime())
+	if err != nil {
+		return nil, err
+	}
+	end, err := instantOf("end_time", req.GetEndTime())
+	if err != nil {
+		return nil, err
+	}
+	return answer(resource.OverlapChoice)(s.app.ChooseOverlap(ctx, ws, members, start, end))
+}
+
+// GetOverlapChoice implements availabilityv1.AvailabilityServiceServer.
+func (s *availability) GetOverlapChoice(
+	ctx context.Context, req *availabilityv1.GetOverlapChoiceRequest,
+) (*availabilityv1.OverlapChoice, error) {
+	id, err := choicePattern.ParseUUIDs("name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return answer(resource.OverlapChoice)(s.app.OverlapChoice(ctx, id[0], id[1]))
+}
+
+// ListOverlapChoices implements availabilityv1.AvailabilityServiceServer.
+func (s *availability) ListOverlapChoices(
+	ctx context.Context, req *availabilityv1.ListOverlapChoicesRequest,
+) (*availabilityv1.ListOverlapChoicesResponse, error) {
+	ws, err := resname.Workspace("parent", req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	p, fingerprint, err := pageOf(req)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.app.OverlapChoices(ctx, ws, p)
+	if err != nil {
+		return nil, err
+	}
+	return &availabilityv1.ListOverlapChoicesResponse{
+		OverlapChoices: each(found.Items, resource.OverlapChoice), NextPageToken: page.Next(fingerprint, found.Next),
+	}, nil
+}
+
+// DeleteOverlapChoice implements availabilityv1.AvailabilityServiceServer.
+func (s *availability) DeleteOverlapChoice(ctx context.Context, req *availabilityv1.DeleteOverlapChoiceRequest) (*emptypb.Empty, error) {
+	id, err := choicePattern.ParseUUIDs("name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, s.app.DeleteOverlapChoice(ctx, id[0], id[1])
 }

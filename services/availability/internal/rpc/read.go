@@ -18,6 +18,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 	"github.com/meridianhq/meridian/pkg/worktime"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
+	"github.com/meridianhq/meridian/services/availability/internal/app"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
@@ -28,8 +29,13 @@ var (
 	schedulePattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}")
 	defaultPattern    = resname.MustPattern("workspaces/{workspace}/defaultSchedules/{default_schedule}")
 	timeOffPattern    = resname.MustPattern("workspaces/{workspace}/members/{member}/timeOffs/{time_off}")
+	choicePattern     = resname.MustPattern("workspaces/{workspace}/overlapChoices/{overlap_choice}")
+	policyPattern     = resname.MustPattern("workspaces/{workspace}/timeOffPolicy")
 	delegationPattern = resname.MustPattern("workspaces/{workspace}/members/{member}/delegations/{delegation}")
 	calendarPattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/calendars/{calendar}")
+	travelPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}/travels/{travel}")
+	overridePattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/dateOverrides/{date_override}")
+	focusPattern      = resname.MustPattern("workspaces/{workspace}/members/{member}/focusBlocks/{focus_block}")
 	coveragePattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
 )
 
@@ -74,8 +80,11 @@ type paged interface {
 	GetPageToken() string
 }
 
-// pageOf reads a list request's page, and the fingerprint for the next one's token.
-func pageOf[C any](req paged) (page.Request[C], string, error) {
+// pageOf reads the page of a list in the order of ids, and the fingerprint for the next one's token.
+func pageOf(req paged) (app.Page, string, error) { return pageBy[app.Cursor](req) }
+
+// pageBy is pageOf for a list in another order.
+func pageBy[C any](req paged) (page.Request[C], string, error) {
 	size, err := page.Size(req.GetPageSize(), defaultPage, largestPage)
 	if err != nil {
 		return page.Request[C]{}, "", err

@@ -35,7 +35,7 @@ func (s *schedules) GetEffectiveSchedule(
 	}
 	return &availabilityv1.EffectiveSchedule{
 		Name: domain.EffectiveName(ws, member), TimeZone: e.Zone, Windows: resource.Windows(e.Windows), Inherited: e.Inherited,
-		Source: sourceName(ws, member, e.Source), Version: e.Version,
+		Source: sourceName(ws, member, e.Source), Version: e.Version, HolidayRegion: e.Region,
 	}, nil
 }
 
@@ -70,7 +70,7 @@ func (s *schedules) ListWorkingSchedules(
 	if err != nil {
 		return nil, err
 	}
-	p, fingerprint, err := pageOf[app.Cursor](req)
+	p, fingerprint, err := pageOf(req)
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +96,8 @@ func (s *schedules) CreateWorkingSchedule(
 	if err != nil {
 		return nil, err
 	}
-	hours.Zone = wanted.GetTimeZone()
-	return answer(resource.Schedule)(s.app.CreateSchedule(ctx, id[0], id[1], hours))
+	hours.Zone, hours.Region = wanted.GetTimeZone(), wanted.GetHolidayRegion()
+	return made(resource.Schedule)(s.app.CreateSchedule(ctx, id[0], id[1], hours, req.GetValidateOnly()))
 }
 
 func newHours(field string, windows []*availabilityv1.WeeklyWindow, effective *date.Date) (app.NewHours, error) {
@@ -131,7 +131,7 @@ func (s *schedules) ListDefaultSchedules(
 	if err != nil {
 		return nil, err
 	}
-	p, fingerprint, err := pageOf[app.Cursor](req)
+	p, fingerprint, err := pageOf(req)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,8 @@ func (s *schedules) CreateDefaultSchedule(
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.DefaultSchedule)(s.app.CreateDefaultSchedule(ctx, ws, hours))
+	hours.Region = req.GetDefaultSchedule().GetHolidayRegion()
+	return made(resource.DefaultSchedule)(s.app.CreateDefaultSchedule(ctx, ws, hours, req.GetValidateOnly()))
 }
 
 // answer writes what a use case returned as its resource.

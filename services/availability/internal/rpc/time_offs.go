@@ -2,10 +2,12 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/meridianhq/meridian/pkg/etag"
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/page"
+	"github.com/meridianhq/meridian/pkg/resname"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	"github.com/meridianhq/meridian/services/availability/internal/app"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
@@ -33,7 +35,7 @@ func (s *timeOffs) ListTimeOffs(ctx context.Context, req *availabilityv1.ListTim
 	if err != nil {
 		return nil, err
 	}
-	p, fingerprint, err := pageOf[app.Cursor](req)
+	p, fingerprint, err := pageOf(req)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +58,7 @@ func (s *timeOffs) CreateTimeOff(ctx context.Context, req *availabilityv1.Create
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.TimeOff)(s.app.CreateTimeOff(ctx, id[0], id[1], wanted))
+	return made(resource.TimeOff)(s.app.CreateTimeOff(ctx, id[0], id[1], wanted, req.GetValidateOnly()))
 }
 
 // newTimeOff reads a time off: either both dates or both times.
@@ -94,7 +96,7 @@ func (s *timeOffs) CancelTimeOff(ctx context.Context, req *availabilityv1.Cancel
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.TimeOff)(s.app.CancelTimeOff(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag())))
+	return changed(resource.TimeOff)(s.app.CancelTimeOff(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }
 
 // fresh is the check of an etag that a request gave in a field; none where it gave none.
@@ -103,4 +105,78 @@ func fresh(field, tag string) app.Fresh {
 		return nil
 	}
 	return func(revision int64) error { return etag.Check(field, tag, revision) }
+}
+
+// ApproveTimeOff implements availabilityv1.TimeOffServiceServer.
+func (s *timeOffs) ApproveTimeOff(ctx context.Context, req *availabilityv1.ApproveTimeOffRequest) (*availabilityv1.TimeOff, error) {
+	id, err := ids(ctx, timeOffPattern, "name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return changed(resource.TimeOff)(s.app.ApproveTimeOff(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag())))
+}
+
+// DeclineTimeOff implements availabilityv1.TimeOffServiceServer.
+func (s *timeOffs) DeclineTimeOff(ctx context.Context, req *availabilityv1.DeclineTimeOffRequest) (*availabilityv1.TimeOff, error) {
+	id, err := ids(ctx, timeOffPattern, "name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return changed(resource.TimeOff)(s.app.DeclineTimeOff(ctx, id[0], id[1], id[2], req.GetReason(), fresh("etag", req.GetEtag())))
+}
+
+// ListTimeOffRequests implements availabilityv1.TimeOffServiceServer.
+func (s *timeOffs) ListTimeOffRequests(
+	ctx context.Context, req *availabilityv1.ListTimeOffRequestsRequest,
+) (*availabilityv1.ListTimeOffRequestsResponse, error) {
+	ws, err := resname.Workspace("parent", req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	p, fingerprint, err := pageOf(req)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.app.TimeOffRequests(ctx, ws, p)
+	if err != nil {
+		return nil, err
+	}
+	return &availabilityv1.ListTimeOffRequestsResponse{
+		TimeOffs: each(found.Items, resource.TimeOff), NextPageToken: page.Next(fingerprint, found.Next),
+	}, nil
+}
+
+// GetTimeOffPolicy implements availabilityv1.TimeOffServiceServer.
+func (s *timeOffs) GetTimeOffPolicy(
+	ctx context.Context, req *availabilityv1.GetTimeOffPolicyRequest,
+) (*availabilityv1.TimeOffPolicy, error) {
+	id, err := policyPattern.ParseUUIDs("name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return answer(resource.TimeOffPolicy)(s.app.TimeOffPolicy(ctx, id[0]))
+}
+
+// UpdateTimeOffPolicy implements availabilityv1.TimeOffServiceServer.
+func (s *timeOffs) UpdateTimeOffPolicy(
+	ctx context.Context, req *availabilityv1.UpdateTimeOffPolicyRequest,
+) (*availabilityv1.TimeOffPolicy, error) {
+	policy := req.GetTimeOffPolicy()
+	id, err := policyPattern.ParseUUIDs("time_off_policy.name", policy.GetName())
+	if err != nil {
+		return nil, err
+	}
+	change := len(policy.GetApprovalKinds()) > 0
+	for i, path := range req.GetUpdateMask().GetPaths() {
+		if path != "approval_kinds" {
+			return nil, fault.InvalidField(fmt.Sprintf("update_mask.paths[%d]", i), fmt.Sprintf("%q is none of approval_kinds", path))
+		}
+		change = true
+	}
+	var approval *[]domain.TimeOffKind
+	if change {
+		kinds := each(policy.GetApprovalKinds(), func(k availabilityv1.TimeOff_Kind) domain.TimeOffKind { return domain.TimeOffKind(k.String()) })
+		approval = &kinds
+	}
+	return answer(resource.TimeOffPolicy)(s.app.UpdateTimeOffPolicy(ctx, id[0], approval, fresh("time_off_policy.etag", policy.GetEtag())))
 }

@@ -45,7 +45,7 @@ func scheduleOf(row db.WorkingSchedule) (domain.Schedule, error) {
 	windows, err := windowsOf(row.Windows)
 	return domain.Schedule{
 		Workspace: row.WorkspaceID, Member: row.MemberID, ID: row.ScheduleID, Zone: row.TimeZone, Windows: windows,
-		EffectiveDate: dateOf(row.EffectiveDate), Start: row.StartTime.UTC(), End: value(row.EndTime).UTC(),
+		Region: row.HolidayRegion, EffectiveDate: dateOf(row.EffectiveDate), Start: row.StartTime.UTC(), End: value(row.EndTime).UTC(),
 		CreateTime: row.CreateTime.UTC(),
 	}, err
 }
@@ -53,8 +53,8 @@ func scheduleOf(row db.WorkingSchedule) (domain.Schedule, error) {
 func defaultOf(row db.DefaultSchedule) (domain.DefaultSchedule, error) {
 	windows, err := windowsOf(row.Windows)
 	return domain.DefaultSchedule{
-		Workspace: row.WorkspaceID, ID: row.ScheduleID, Windows: windows, EffectiveDate: dateOf(row.EffectiveDate),
-		Version: row.Version, CreateTime: row.CreateTime.UTC(),
+		Workspace: row.WorkspaceID, ID: row.ScheduleID, Windows: windows, Region: row.HolidayRegion,
+		EffectiveDate: dateOf(row.EffectiveDate), Version: row.Version, CreateTime: row.CreateTime.UTC(),
 	}, err
 }
 
@@ -63,12 +63,29 @@ func timeOffOf(row db.TimeOff) domain.TimeOff {
 		Workspace: row.WorkspaceID, Member: row.MemberID, ID: row.TimeOffID, Kind: domain.TimeOffKind(row.Kind), Note: row.Note,
 		Start: value(row.StartTime).UTC(), End: value(row.EndTime).UTC(), State: domain.TimeOffState(row.State),
 		Revision: row.Revision, CreateTime: row.CreateTime.UTC(), UpdateTime: row.UpdateTime.UTC(),
-		CancelTime: value(row.CancelTime).UTC(),
+		CancelTime: value(row.CancelTime).UTC(), Asked: row.Requested, DecidedBy: value(row.DecidedByID),
+		DecideTime: value(row.DecideTime).UTC(), DeclineReason: row.DeclineReason,
 	}
 	if row.FirstDate != nil && row.LastDate != nil {
 		t.AllDay, t.First, t.Last = true, dateOf(*row.FirstDate), dateOf(*row.LastDate)
 	}
 	return t
+}
+
+func layerOf(row db.Layer) (domain.Layer, error) {
+	windows, err := windowsOf(row.Windows)
+	l := domain.Layer{
+		Workspace: row.WorkspaceID, Member: row.MemberID, Kind: domain.LayerKind(row.Kind), ID: row.LayerID, Name: row.DisplayName,
+		Zone: row.TimeZone, Windows: windows, Start: value(row.StartTime).UTC(), End: value(row.EndTime).UTC(),
+		CreateTime: row.CreateTime.UTC(), DeleteTime: value(row.DeleteTime).UTC(),
+	}
+	if row.FirstDate != nil {
+		l.Dated, l.First = true, dateOf(*row.FirstDate)
+	}
+	if row.LastDate != nil {
+		l.Last = dateOf(*row.LastDate)
+	}
+	return l, err
 }
 
 // dateOf is the date that the database gives as its midnight in UTC.

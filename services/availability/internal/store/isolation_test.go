@@ -10,6 +10,7 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/services/availability/internal/app"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
 // The second wall: the store's own queries, naming one workspace's rows while another is set, find nothing.
@@ -39,6 +40,10 @@ func TestQueriesOfAnotherWorkspaceFindNothing(t *testing.T) {
 	busy, err := busyTimes(ctx, q, s.ws, []uuid.UUID{member}, from, until)
 	require.NoError(t, err)
 	require.Empty(t, busy)
+	layers, err := s.store.Layers(ctx, s.ws, member, domain.Travel, app.Page{Size: 1})
+	require.NoError(t, err)
+	_, err = layerBy(ctx, q, s.ws, member, domain.Travel, layers.Items[0].ID)
+	require.True(t, fault.Is(err, fault.NotFound))
 	_, found, err := openZone(ctx, q, s.ws, member)
 	require.NoError(t, err)
 	require.False(t, found)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/md5"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func seedID(workspace, number int) uuid.UUID {
 	return id
 }
 
-// Every member has 20 former schedules and one that holds, 10 zones, and 40 times off over ten years.
+// Every member has 20 former schedules and one that holds, 10 zones, 40 times off over ten years, and 20 layers of each kind over four.
 const seedSQL = `
 INSERT INTO members SELECT s.ws, s.id, 'M', 'm' || s.n, 'UTC', 2, 2, 1, 1 FROM seed_ids s;
 INSERT INTO member_times SELECT ws, id, 5 FROM seed_ids;
@@ -58,9 +59,20 @@ INSERT INTO imported_calendars SELECT s.ws, s.id, CASE WHEN v = 0 THEN s.id ELSE
 		'2026-12-01'::timestamptz + s.n * interval '1 minute', 'epoch', 1, '2020-01-01', '2020-01-01', NULL FROM seed_ids s, generate_series(0, 1) v;
 INSERT INTO imported_calendars SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'Work', '', false, 'UTC', '', '', '[]', 0, NULL, 0, '', NULL, NULL,
 		'2027-12-01'::timestamptz + n * interval '1 minute', 'epoch', 1, '2020-01-01', '2020-01-01', NULL FROM generate_series(1, 60000) n;
+INSERT INTO calendar_feeds SELECT s.ws, gen_random_uuid(), CASE WHEN v = 0 THEN s.id END, CASE WHEN v = 1 THEN s.id END, 'Phone', 'EVENTS', s.id,
+		decode(md5(s.id::text || v), 'hex'), '2020-01-01', NULL FROM seed_ids s, generate_series(0, 1) v;
 INSERT INTO imported_sources SELECT ws, id, id, 'BEGIN:VCALENDAR' FROM seed_ids;
 INSERT INTO imported_busy_times SELECT s.ws, s.id, s.id, t, gen_random_uuid(), t + interval '1 hour', '' FROM seed_ids s, generate_series(0, 99) v,
 		LATERAL (SELECT '2026-06-01'::timestamptz + v * interval '3 days' AS t) x;
+INSERT INTO layers SELECT s.ws, s.id, gen_random_uuid(), k, 'n', 'UTC', '[]', t::date, t::date + 2, NULL, NULL, t, NULL, t - interval '1 day', t + interval '5 days'
+		FROM seed_ids s, generate_series(0, 19) v, unnest(ARRAY['TRAVEL', 'DATE_OVERRIDE', 'FOCUS_BLOCK']) k, LATERAL (SELECT '2022-12-07'::timestamptz + v * interval '80 days' AS t) x;
+INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'REQUESTED', 1, t, t, NULL, t, t + interval '5 days', true
+		FROM seed_ids s, LATERAL (SELECT '2018-01-01'::timestamptz AS t) x WHERE s.n < 60;
+INSERT INTO overlap_choices SELECT (SELECT ws FROM seed_ids LIMIT 1), gen_random_uuid(), t, t + interval '1 hour', 60, gen_random_uuid(), t
+		FROM generate_series(1, 20000) v, LATERAL (SELECT '2020-01-01'::timestamptz + v * interval '3 hours' AS t) x;
+INSERT INTO overlap_burdens SELECT s.ws, s.id, v, s.id, 60, '2020-01-01'::timestamptz + v * interval '64 days' FROM seed_ids s, generate_series(1, 40) v;
+INSERT INTO time_off_policies SELECT gen_random_uuid(), '{SICK}', 1, now() FROM generate_series(1, 20000);
+UPDATE members m SET manager_id = b.id FROM seed_ids s, seed_ids b WHERE m.member_id = s.id AND m.workspace_id = s.ws AND s.n < 60 AND b.ws = s.ws AND b.n = 8;
 INSERT INTO delegations SELECT s.ws, s.id, gen_random_uuid(), s.ws, '{ASKS}', NULL, t, t + interval '5 days', t
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
 INSERT INTO default_schedules SELECT w.ws, gen_random_uuid(), '[]', '2020-01-01'::date + v, v, '2020-01-01'::timestamptz + v * interval '1 day'
@@ -107,8 +119,9 @@ func seed(t *testing.T) *seeded {
 // growing are the tables that grow with use. None of them may ever be read from end to end.
 func growing() []string {
 	return []string{
-		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs",
-		"delegations", "teams", "team_members", "imported_calendars", "imported_sources", "imported_busy_times",
+		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers",
+		"time_off_policies", "overlap_choices", "overlap_burdens", "delegations", "teams", "team_members", "imported_calendars",
+		"imported_sources", "imported_busy_times", "calendar_feeds",
 	}
 }
 
@@ -135,6 +148,8 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, found[member].Schedules, 1, "what is over is not read")
 		require.Len(t, found[member].Zones, 1)
 		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
+		require.LessOrEqual(t, len(found[member].Layers), 6)
+		require.NotEmpty(t, found[member].Layers)
 		require.LessOrEqual(t, len(found[member].Delegations), 2)
 		require.Len(t, found[member].Defaults, 1)
 		require.Len(t, found[member].BusyTimes, 30)
@@ -154,6 +169,30 @@ func TestIndexPlans(t *testing.T) {
 		offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, offs.Items, 5)
+		layers, err := s.store.Layers(ctx, s.ws, member, domain.Travel, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, layers.Items, 5)
+		_, err = s.store.Layer(ctx, s.ws, member, domain.Travel, layers.Items[0].ID)
+		require.NoError(t, err)
+		for _, manager := range []uuid.UUID{uuid.Nil, s.members[8]} {
+			waiting, err := s.store.TimeOffRequests(ctx, s.ws, manager, app.Page{Size: 5, After: after})
+			require.NoError(t, err)
+			require.Len(t, waiting.Items, 5)
+		}
+		choices, err := s.store.OverlapChoices(ctx, s.ws, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, choices.Items, 5)
+		_, err = s.store.OverlapChoice(ctx, s.ws, choices.Items[0].ID)
+		require.NoError(t, err)
+		for _, n := range []int{1, 50} {
+			borne, err := s.store.Borne(ctx, s.ws, s.members[:n], from.Add(-domain.BurdenMemory))
+			require.NoError(t, err)
+			require.NotEmpty(t, borne)
+		}
+		_, err = s.store.Manager(ctx, s.ws, member)
+		require.NoError(t, err)
+		_, err = s.store.TimeOffPolicy(ctx, s.ws)
+		require.NoError(t, err)
 		acting, err := s.store.Delegations(ctx, s.ws, member, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, acting.Items, 5)
@@ -194,7 +233,27 @@ func (s *seeded) calendars(t *testing.T, member uuid.UUID) {
 	_, found, err := s.store.NextCalendarDue(ctx)
 	require.NoError(t, err)
 	require.True(t, found)
+	of, ofTeam := domain.Feed{Workspace: s.ws, Member: member}, domain.Feed{Workspace: s.ws, Team: member}
+	feeds, err := s.store.Feeds(ctx, of, app.Page{Size: 5})
+	require.NoError(t, err)
+	require.Len(t, feeds.Items, 1)
+	_, err = s.store.Feed(ctx, s.ws, feeds.Items[0].ID, false)
+	require.NoError(t, err)
+	feeds, err = s.store.Feeds(ctx, ofTeam, app.Page{Size: 5})
+	require.NoError(t, err)
+	require.Len(t, feeds.Items, 1)
+	hash := md5.Sum([]byte(member.String() + "0"))
+	feed, err := s.store.FeedOfSecret(ctx, hash[:])
+	require.NoError(t, err)
+	require.Equal(t, member, feed.Member)
+	_, err = s.store.TeamName(ctx, s.ws, s.ws)
+	require.NoError(t, err)
+	_, err = s.store.Leads(ctx, s.ws, s.ws, member)
+	require.NoError(t, err)
 	require.NoError(t, s.store.InTx(ctx, s.ws, func(ctx context.Context, tx app.Tx) error {
+		of.ID, of.Kind, of.CreateTime, of.DeleteTime = uuid.Must(uuid.NewV7()), domain.FeedEvents, from, from
+		require.NoError(t, tx.AddFeed(ctx, of, []byte("hash")))
+		require.NoError(t, tx.DeleteFeed(ctx, of))
 		c, err := tx.Calendar(ctx, member, member)
 		require.NoError(t, err)
 		n, err := tx.CountCalendars(ctx, member)
@@ -230,11 +289,27 @@ func (s *seeded) writes(t *testing.T, member uuid.UUID) {
 		require.NoError(t, err)
 		schedule := domain.Schedule{Member: member, ID: uuid.Must(uuid.NewV7()), Zone: "UTC", Start: from, CreateTime: from}
 		off := domain.TimeOff{Member: member, ID: uuid.Must(uuid.NewV7()), Kind: domain.Sick, State: domain.Approved, AllDay: true, CreateTime: from, UpdateTime: from}
+		travel := domain.Layer{Member: member, ID: uuid.Must(uuid.NewV7()), Kind: domain.Travel, Dated: true, First: dateOf(from), Last: dateOf(from), CreateTime: from, DeleteTime: from}
+		_, err = tx.LayerOver(ctx, travel)
+		require.NoError(t, err)
+		_, err = tx.CountInheriting(ctx, from)
+		require.NoError(t, err)
 		acting := domain.Delegation{
 			Member: member, ID: uuid.Must(uuid.NewV7()), Delegate: s.members[8], Kinds: []domain.DelegationKind{domain.Asks},
 			Start: from, CreateTime: from, DeleteTime: until,
 		}
+		choice := domain.OverlapChoice{
+			ID: uuid.Must(uuid.NewV7()), Start: from, End: until, Chooser: member, CreateTime: from,
+			Burdens: []domain.Burden{{Member: member, Minutes: 60}, {Member: s.members[8]}},
+		}
+		_, err = tx.LockOverlapChoice(ctx, choice.ID)
+		require.Error(t, err)
+		_, err = tx.TimeOffPolicy(ctx)
+		require.NoError(t, err)
 		for _, step := range []error{
+			tx.AddLayer(ctx, travel), tx.DeleteLayer(ctx, travel),
+			tx.AddOverlapChoice(ctx, choice), tx.EndOverlapChoice(ctx, choice.ID, from),
+			tx.SaveTimeOffPolicy(ctx, domain.TimeOffPolicy{Approval: []domain.TimeOffKind{domain.Sick}, UpdateTime: from}),
 			tx.AddDelegation(ctx, acting), tx.EndDelegation(ctx, acting),
 			tx.AddSchedule(ctx, schedule), tx.AddTimeOff(ctx, off), tx.SaveTimeOff(ctx, off), tx.SeeZone(ctx, member, 9),
 			tx.MoveZone(ctx, member, domain.ZonePeriod{Zone: "UTC", Start: from, Seen: 10}),

@@ -59,6 +59,10 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 	if err != nil {
 		return nil, err
 	}
+	over, err := layers(ctx, q, ws, members, from, until)
+	if err != nil {
+		return nil, err
+	}
 	acting, err := delegations(ctx, q, ws, members, from, until)
 	if err != nil {
 		return nil, err
@@ -70,9 +74,10 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 	found := make(map[uuid.UUID]domain.Record, len(people))
 	for _, p := range people {
 		found[p.MemberID] = domain.Record{
-			Workspace: ws, Member: p.MemberID, Name: p.DisplayName, Active: p.Active, Version: p.Version,
+			Workspace: ws, Member: p.MemberID, Name: p.DisplayName, Active: p.Active, Manager: p.ManagerID, Version: p.Version,
 			Zone: p.TimeZone, WorkspaceZone: p.WorkspaceZone, Zones: zones[p.MemberID], Schedules: own[p.MemberID],
 			Defaults: defaults, TimeOffs: off[p.MemberID], BusyTimes: busy[p.MemberID], Delegations: acting[p.MemberID],
+			Layers: over[p.MemberID], From: from, Until: until,
 		}
 	}
 	return found, nil
@@ -116,6 +121,22 @@ func timeOffs(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.U
 	found := make(map[uuid.UUID][]domain.TimeOff)
 	for _, row := range rows {
 		found[row.TimeOff.MemberID] = append(found[row.TimeOff.MemberID], timeOffOf(row.TimeOff))
+	}
+	return found, nil
+}
+
+func layers(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UUID, from, until time.Time) (map[uuid.UUID][]domain.Layer, error) {
+	rows, err := q.LayersBetween(ctx, db.LayersBetweenParams{WorkspaceID: ws, MemberIds: members, FromTime: from, UntilTime: until})
+	if err != nil {
+		return nil, fmt.Errorf("read the layers of members: %w", err)
+	}
+	found := make(map[uuid.UUID][]domain.Layer)
+	for _, row := range rows {
+		layer, err := layerOf(row.Layer)
+		if err != nil {
+			return nil, err
+		}
+		found[layer.Member] = append(found[layer.Member], layer)
 	}
 	return found, nil
 }

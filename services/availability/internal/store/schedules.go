@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -66,7 +67,7 @@ func (t *tx) AddSchedule(ctx context.Context, s domain.Schedule) error {
 	}
 	return t.writes.InsertSchedule(ctx, db.InsertScheduleParams{
 		WorkspaceID: t.ws, MemberID: s.Member, ScheduleID: s.ID, TimeZone: s.Zone, Windows: windows,
-		EffectiveDate: dayOf(s.EffectiveDate), StartTime: s.Start, CreateTime: s.CreateTime,
+		EffectiveDate: dayOf(s.EffectiveDate), StartTime: s.Start, CreateTime: s.CreateTime, HolidayRegion: s.Region,
 	})
 }
 
@@ -108,6 +109,15 @@ func (t *tx) AddDefaultSchedule(ctx context.Context, d domain.DefaultSchedule) e
 	}
 	return t.writes.InsertDefaultSchedule(ctx, db.InsertDefaultScheduleParams{
 		WorkspaceID: t.ws, ScheduleID: d.ID, Windows: windows, EffectiveDate: dayOf(d.EffectiveDate), Version: d.Version,
-		CreateTime: d.CreateTime,
+		CreateTime: d.CreateTime, HolidayRegion: d.Region,
 	})
+}
+
+// CountInheriting implements app.Tx.
+func (t *tx) CountInheriting(ctx context.Context, at time.Time) (int, error) {
+	n, err := t.now.CountInheriting(ctx, db.CountInheritingParams{WorkspaceID: t.ws, AtTime: at})
+	if err != nil {
+		return 0, fmt.Errorf("count who has no hours of their own: %w", err)
+	}
+	return int(n), nil
 }

@@ -56,6 +56,7 @@ func (t *tx) AddTimeOff(ctx context.Context, d domain.TimeOff) error {
 	row := db.InsertTimeOffParams{
 		WorkspaceID: t.ws, MemberID: d.Member, TimeOffID: d.ID, Kind: string(d.Kind), Note: d.Note, State: string(d.State),
 		Revision: d.Revision, CreateTime: d.CreateTime, UpdateTime: d.UpdateTime, LowerTime: lower, UpperTime: upper,
+		Requested: d.Asked,
 	}
 	if d.AllDay {
 		first, last := dayOf(d.First), dayOf(d.Last)
@@ -72,5 +73,83 @@ func (t *tx) SaveTimeOff(ctx context.Context, d domain.TimeOff) error {
 	return t.writes.SaveTimeOff(ctx, db.SaveTimeOffParams{
 		WorkspaceID: t.ws, MemberID: d.Member, TimeOffID: d.ID, State: string(d.State), Revision: d.Revision,
 		UpdateTime: d.UpdateTime, CancelTime: nullable(d.CancelTime), UpperTime: upper,
+		DecidedByID: nullable(d.DecidedBy), DecideTime: nullable(d.DecideTime), DeclineReason: d.DeclineReason,
+	})
+}
+
+// TimeOffRequests implements app.Store.
+func (s *Store) TimeOffRequests(
+	ctx context.Context, ws, manager uuid.UUID, p app.Page,
+) (page.Result[domain.TimeOff, app.Cursor], error) {
+	q, none := s.queries(ws), page.Result[domain.TimeOff, app.Cursor]{}
+	var items []domain.TimeOff
+	if manager == uuid.Nil {
+		found, err := q.ListTimeOffRequests(ctx, db.ListTimeOffRequestsParams{WorkspaceID: ws, Before: before(p), MaxRows: rows(p)})
+		if err != nil {
+			return none, fmt.Errorf("list requests for time off: %w", err)
+		}
+		for _, row := range found {
+			items = append(items, timeOffOf(row.TimeOff))
+		}
+	} else {
+		found, err := q.ListTimeOffRequestsOf(ctx, db.ListTimeOffRequestsOfParams{
+			WorkspaceID: ws, ManagerID: manager, Before: before(p), MaxRows: rows(p),
+		})
+		if err != nil {
+			return none, fmt.Errorf("list requests for time off of a manager: %w", err)
+		}
+		for _, row := range found {
+			items = append(items, timeOffOf(row.TimeOff))
+		}
+	}
+	return page.Cut(items, p.Size, func(t domain.TimeOff) app.Cursor { return app.Cursor{ID: t.ID} }), nil
+}
+
+// Manager implements app.Store.
+func (s *Store) Manager(ctx context.Context, ws, member uuid.UUID) (uuid.UUID, error) {
+	manager, err := s.queries(ws).Manager(ctx, db.ManagerParams{WorkspaceID: ws, MemberID: member})
+	if postgres.IsNoRows(err) {
+		return uuid.Nil, nil
+	}
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("read a member's manager: %w", err)
+	}
+	return manager, nil
+}
+
+// TimeOffPolicy implements app.Store.
+func (s *Store) TimeOffPolicy(ctx context.Context, ws uuid.UUID) (domain.TimeOffPolicy, error) {
+	return policy(ctx, s.queries(ws), ws)
+}
+
+// TimeOffPolicy implements app.Tx.
+func (t *tx) TimeOffPolicy(ctx context.Context) (domain.TimeOffPolicy, error) {
+	return policy(ctx, t.now, t.ws)
+}
+
+func policy(ctx context.Context, q *db.Queries, ws uuid.UUID) (domain.TimeOffPolicy, error) {
+	p := domain.TimeOffPolicy{Workspace: ws}
+	row, err := q.TimeOffPolicy(ctx, ws)
+	if postgres.IsNoRows(err) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("read the time-off policy: %w", err)
+	}
+	for _, kind := range row.TimeOffPolicy.ApprovalKinds {
+		p.Approval = append(p.Approval, domain.TimeOffKind(kind))
+	}
+	p.Revision, p.UpdateTime = row.TimeOffPolicy.Revision, row.TimeOffPolicy.UpdateTime.UTC()
+	return p, nil
+}
+
+// SaveTimeOffPolicy implements app.Tx.
+func (t *tx) SaveTimeOffPolicy(ctx context.Context, p domain.TimeOffPolicy) error {
+	kinds := make([]string, len(p.Approval))
+	for i, kind := range p.Approval {
+		kinds[i] = string(kind)
+	}
+	return t.writes.SaveTimeOffPolicy(ctx, db.SaveTimeOffPolicyParams{
+		WorkspaceID: t.ws, ApprovalKinds: kinds, Revision: p.Revision, UpdateTime: p.UpdateTime,
 	})
 }

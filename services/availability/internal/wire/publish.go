@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/meridianhq/meridian/pkg/eventbus"
@@ -53,6 +54,31 @@ func payloadOf(event domain.Event) (proto.Message, error) {
 		return &availabilityv1.TimeOffCancelled{
 			TimeOff: resource.TimeOff(e.TimeOff), Member: domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Member), Version: e.Version,
 		}, nil
+	case domain.LayerCreated:
+		return layerCreated(e), nil
+	case domain.LayerDeleted:
+		return layerDeleted(e), nil
+	case domain.TimeOffRequested:
+		out := &availabilityv1.TimeOffRequested{
+			TimeOff: resource.TimeOff(e.TimeOff), Member: domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Member), Version: e.Version,
+		}
+		if e.Manager != uuid.Nil {
+			out.Manager = domain.MemberName(e.TimeOff.Workspace, e.Manager)
+		}
+		return out, nil
+	case domain.TimeOffDeclined:
+		return &availabilityv1.TimeOffDeclined{
+			TimeOff: resource.TimeOff(e.TimeOff), Member: domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Member), Version: e.Version,
+		}, nil
+	case domain.TimeOffPolicyChanged:
+		return &availabilityv1.TimeOffPolicyChanged{
+			TimeOffPolicy: resource.TimeOffPolicy(e.Policy), Workspace: domain.WorkspaceName(e.Policy.Workspace), Version: e.Version,
+		}, nil
+	case domain.OverlapChosen:
+		e.Choice.Burdens = nil
+		return &availabilityv1.OverlapChosen{OverlapChoice: resource.OverlapChoice(e.Choice), Version: e.Version}, nil
+	case domain.OverlapWithdrawn:
+		return &availabilityv1.OverlapWithdrawn{OverlapChoice: resource.OverlapChoice(e.Choice), Version: e.Version}, nil
 	case domain.DelegationChanged:
 		ended := e.Delegation
 		if !ended.DeleteTime.IsZero() {
@@ -64,4 +90,28 @@ func payloadOf(event domain.Event) (proto.Message, error) {
 	default:
 		return nil, fmt.Errorf("wire: the event %T has no message", event)
 	}
+}
+
+func layerCreated(e domain.LayerCreated) proto.Message {
+	member := domain.MemberName(e.Layer.Workspace, e.Layer.Member)
+	switch e.Layer.Kind {
+	case domain.Travel:
+		return &availabilityv1.TravelCreated{Travel: resource.Travel(e.Layer), Member: member, Version: e.Version}
+	case domain.DateOverride:
+		return &availabilityv1.DateOverrideCreated{DateOverride: resource.DateOverride(e.Layer), Member: member, Version: e.Version}
+	case domain.FocusBlock:
+	}
+	return &availabilityv1.FocusBlockCreated{FocusBlock: resource.FocusBlock(e.Layer), Member: member, Version: e.Version}
+}
+
+func layerDeleted(e domain.LayerDeleted) proto.Message {
+	member := domain.MemberName(e.Layer.Workspace, e.Layer.Member)
+	switch e.Layer.Kind {
+	case domain.Travel:
+		return &availabilityv1.TravelDeleted{Travel: resource.Travel(e.Layer), Member: member, Version: e.Version}
+	case domain.DateOverride:
+		return &availabilityv1.DateOverrideDeleted{DateOverride: resource.DateOverride(e.Layer), Member: member, Version: e.Version}
+	case domain.FocusBlock:
+	}
+	return &availabilityv1.FocusBlockDeleted{FocusBlock: resource.FocusBlock(e.Layer), Member: member, Version: e.Version}
 }

@@ -17,6 +17,9 @@ func TestEveryEventIsEncoded(t *testing.T) {
 	ws, member, id := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
 	schedule := domain.Schedule{Workspace: ws, Member: member, ID: id, Zone: "UTC", Start: at, CreateTime: at}
 	off := domain.TimeOff{Workspace: ws, Member: member, ID: id, Kind: domain.Sick, State: domain.Approved, AllDay: true, Revision: 1, CreateTime: at, UpdateTime: at}
+	layer := func(kind domain.LayerKind) domain.Layer {
+		return domain.Layer{Workspace: ws, Member: member, ID: id, Kind: kind, Dated: true, CreateTime: at}
+	}
 	encode := Encoder("meridian.test")
 	for kind, event := range map[string]domain.Event{
 		"schedule.changed":         domain.ScheduleChanged{Schedule: schedule, Version: 3},
@@ -24,11 +27,17 @@ func TestEveryEventIsEncoded(t *testing.T) {
 		"working_time.changed":     domain.WorkingTimeChanged{Workspace: ws, Member: member, Start: at, Version: 3},
 		"time_off.approved":        domain.TimeOffApproved{TimeOff: off, Version: 3},
 		"time_off.cancelled":       domain.TimeOffCancelled{TimeOff: off, Version: 3},
+		"travel.created":           domain.LayerCreated{Layer: layer(domain.Travel), Version: 3},
+		"travel.deleted":           domain.LayerDeleted{Layer: layer(domain.Travel), Version: 3},
+		"date_override.created":    domain.LayerCreated{Layer: layer(domain.DateOverride), Version: 3},
+		"date_override.deleted":    domain.LayerDeleted{Layer: layer(domain.DateOverride), Version: 3},
+		"focus_block.created":      domain.LayerCreated{Layer: layer(domain.FocusBlock), Version: 3},
+		"focus_block.deleted":      domain.LayerDeleted{Layer: layer(domain.FocusBlock), Version: 3},
 	} {
 		message, err := encode(t.Context(), at, domain.MemberName(ws, member), event)
 		require.NoError(t, err, kind)
 		root, aggregate := "evt.", domain.MemberName(ws, member)
-		if strings.HasPrefix(kind, "time_off.") {
+		if strings.HasPrefix(kind, "time_off.") || strings.HasPrefix(kind, "focus_block.") {
 			root = "own."
 		}
 		if strings.HasPrefix(kind, "default_schedule.") {

@@ -77,7 +77,7 @@ func (a *App) NextPendingDue(ctx context.Context) (time.Time, bool, error) {
 
 // ComputeDues asks when windows end, all of one workspace in one call, and keeps what it is told, ask by ask. While the
 // availability service cannot be asked, the rows wait for the end of their lease; so do those of members whom it does not
-// know and this service does, until the two have heard the same.
+// know and this service does, until the two have heard the same, and those that there was no time for.
 func (a *App) ComputeDues(ctx context.Context, pending PendingDues) error {
 	var queries []workingtime.Query
 	for _, row := range pending.Rows {
@@ -120,6 +120,9 @@ func (a *App) ComputeDues(ctx context.Context, pending PendingDues) error {
 		failed = fmt.Errorf("the availability service does not know %d members who are active here", len(disputed))
 	}
 	for _, ask := range order {
+		if ctx.Err() != nil {
+			return errors.Join(failed, context.Cause(ctx))
+		}
 		failed = errors.Join(failed, a.schedule(ctx, AskKey{Workspace: pending.Workspace, Ask: ask}, computed[ask]))
 	}
 	return failed

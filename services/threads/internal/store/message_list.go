@@ -16,10 +16,13 @@ import (
 )
 
 const (
-	// boundless is how many messages make an answer that stays below the 4 MiB that clients take, whatever their bodies.
+	// boundless is how many messages are read with their bodies, however large those are.
 	boundless = 50
 	// maxPageBytes bounds the bodies of a longer page as much: the last message may go over it by one body.
 	maxPageBytes = (boundless - 1) * domain.MaxBody
+	// maxMessageBytes is what a page has for its messages without their asks, so that an answer stays below the 4 MiB that
+	// clients take. As many as boundless have room for their bodies, if not for many mentions and reactions as well.
+	maxMessageBytes = 4<<20 - maxAskBytes - 16<<10
 )
 
 // gateSQL reads a thread's space and the right a member has there. It goes with a list in one batch, which sqlc cannot
@@ -52,12 +55,13 @@ const (
 )
 
 // Messages implements app.MessageReader, in one round trip: the right and the page travel together, and without the right
-// the page goes no further than here. Where messages of the page ask something, their asks are one more.
+// the page goes no further than here. Each statement sees what is committed when it begins: the right is asked last, so that
+// nobody reads what was said after they lost it. Where messages of the page ask something, their asks are one more.
 func (s *Store) Messages(ctx context.Context, ws, member uuid.UUID, q app.MessageQuery) (app.MessagePage, error) {
 	list, gate, batch := &listed{ws: ws, thread: q.Thread}, &gated{}, &pgx.Batch{}
-	batch.Queue(gateSQL, ws, q.Thread, member).Query(gate.read)
 	sql, args := messagesQuery(ws, member, q)
 	batch.Queue(sql, args...).Query(list.read)
+	batch.Queue(gateSQL, ws, q.Thread, member).Query(gate.read)
 	if err := s.db.For(ws).SendBatch(ctx, batch).Close(); err != nil {
 		return app.MessagePage{}, fmt.Errorf("list messages: %w", err)
 	}
@@ -158,11 +162,34 @@ func (l *listed) read(rows pgx.Rows) error {
 	return rows.Err()
 }
 
-// cut makes the page. Where bodies were left out for their size, what is there is a page and more follow.
+// cut makes the page, as long as there is room for. Where bodies were left out for their size, what is there is a page and
+// more follow.
 func (l *listed) cut(size int) page.Result[domain.Message, app.SequenceCursor] {
+	size = min(size, l.room())
 	if n := len(l.messages); l.full && n <= size {
 		next := messageCursor(l.messages[n-1])
 		return page.Result[domain.Message, app.SequenceCursor]{Items: l.messages, Next: &next}
 	}
 	return page.Cut(l.messages, size, messageCursor)
+}
+
+// room is of how many of the messages, in their order, a page has room; it has for the first in any case.
+func (l *listed) room() int {
+	left := maxMessageBytes
+	for i, m := range l.messages {
+		if left -= sizeOfMessage(m); left < 0 {
+			return max(i, 1)
+		}
+	}
+	return len(l.messages)
+}
+
+// sizeOfMessage is how many bytes of an answer a message takes at most, without its asks.
+func sizeOfMessage(m domain.Message) int {
+	const itself, name, reaction = 600, 95, 20
+	size := itself + len(m.Body) + len(m.UrgentReason) + len(m.ExternalID) + name*len(m.Mentions)
+	for _, r := range m.Reactions {
+		size += reaction + len(r.Emoji) + name*len(r.Members)
+	}
+	return size
 }

@@ -148,11 +148,11 @@ func (q *Queries) OpenZone(ctx context.Context, arg OpenZoneParams) (OpenZoneRow
 }
 
 const people = `-- name: People :many
-SELECT m.member_id, m.display_name, m.time_zone, (m.state = 2)::boolean AS active,
+SELECT m.member_id, m.display_name, m.time_zone, m.manager_id, (m.state = 2)::boolean AS active,
        coalesce(t.version, 0)::bigint AS version, coalesce(w.time_zone, '')::text AS workspace_zone
 FROM (SELECT unnest($1::uuid[]) AS member_id) n
 CROSS JOIN LATERAL (
-    SELECT x.workspace_id, x.member_id, x.display_name, x.time_zone, x.state
+    SELECT x.workspace_id, x.member_id, x.display_name, x.time_zone, x.manager_id, x.state
     FROM members x
     WHERE x.workspace_id = $2 AND x.member_id = n.member_id
     LIMIT 1
@@ -172,6 +172,7 @@ type PeopleRow struct {
 	MemberID      uuid.UUID
 	DisplayName   string
 	TimeZone      string
+	ManagerID     uuid.UUID
 	Active        bool
 	Version       int64
 	WorkspaceZone string
@@ -192,6 +193,7 @@ func (q *Queries) People(ctx context.Context, arg PeopleParams) ([]PeopleRow, er
 			&i.MemberID,
 			&i.DisplayName,
 			&i.TimeZone,
+			&i.ManagerID,
 			&i.Active,
 			&i.Version,
 			&i.WorkspaceZone,

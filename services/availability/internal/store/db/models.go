@@ -30,6 +30,7 @@ type DefaultSchedule struct {
 	EffectiveDate time.Time
 	Version       int64
 	CreateTime    time.Time
+	HolidayRegion string
 }
 
 type Delegation struct {
@@ -87,6 +88,24 @@ type ImportedSource struct {
 	Source      []byte
 }
 
+type Layer struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	LayerID     uuid.UUID
+	Kind        string
+	DisplayName string
+	TimeZone    string
+	Windows     []byte
+	FirstDate   *time.Time
+	LastDate    *time.Time
+	StartTime   *time.Time
+	EndTime     *time.Time
+	CreateTime  time.Time
+	DeleteTime  *time.Time
+	LowerTime   time.Time
+	UpperTime   time.Time
+}
+
 type Member struct {
 	WorkspaceID uuid.UUID
 	MemberID    uuid.UUID
@@ -115,6 +134,26 @@ type MemberZone struct {
 	StartTime   time.Time
 	EndTime     *time.Time
 	Seen        int64
+}
+
+type OverlapBurden struct {
+	WorkspaceID uuid.UUID
+	ChoiceID    uuid.UUID
+	Place       int16
+	MemberID    uuid.UUID
+	Minutes     int32
+	CreateTime  time.Time
+}
+
+type OverlapChoice struct {
+	WorkspaceID    uuid.UUID
+	ChoiceID       uuid.UUID
+	StartTime      time.Time
+	EndTime        time.Time
+	OutsideMinutes int32
+	ChooserID      uuid.UUID
+	CreateTime     time.Time
+	DeleteTime     *time.Time
 }
 
 type ProjectionState struct {
@@ -159,22 +198,33 @@ type TeamMember struct {
 }
 
 type TimeOff struct {
-	WorkspaceID uuid.UUID
-	MemberID    uuid.UUID
-	TimeOffID   uuid.UUID
-	Kind        string
-	Note        string
-	FirstDate   *time.Time
-	LastDate    *time.Time
-	StartTime   *time.Time
-	EndTime     *time.Time
-	State       string
-	Revision    int64
-	CreateTime  time.Time
-	UpdateTime  time.Time
-	CancelTime  *time.Time
-	LowerTime   time.Time
-	UpperTime   time.Time
+	WorkspaceID   uuid.UUID
+	MemberID      uuid.UUID
+	TimeOffID     uuid.UUID
+	Kind          string
+	Note          string
+	FirstDate     *time.Time
+	LastDate      *time.Time
+	StartTime     *time.Time
+	EndTime       *time.Time
+	State         string
+	Revision      int64
+	CreateTime    time.Time
+	UpdateTime    time.Time
+	CancelTime    *time.Time
+	LowerTime     time.Time
+	UpperTime     time.Time
+	Requested     bool
+	DecidedByID   *uuid.UUID
+	DecideTime    *time.Time
+	DeclineReason string
+}
+
+type TimeOffPolicy struct {
+	WorkspaceID   uuid.UUID
+	ApprovalKinds []string
+	Revision      int64
+	UpdateTime    time.Time
 }
 
 type WorkingSchedule struct {
@@ -187,6 +237,7 @@ type WorkingSchedule struct {
 	StartTime     time.Time
 	EndTime       *time.Time
 	CreateTime    time.Time
+	HolidayRegion string
 }
 
 type Workspace struct {

@@ -12,6 +12,30 @@ import (
 	"github.com/google/uuid"
 )
 
+const countInheriting = `-- name: CountInheriting :one
+SELECT count(*) FROM members m
+LEFT JOIN LATERAL (
+    SELECT true AS held FROM working_schedules s
+    WHERE s.workspace_id = m.workspace_id AND s.member_id = m.member_id AND s.start_time <= $1
+      AND (s.end_time IS NULL OR s.end_time > s.start_time)
+    LIMIT 1
+) own ON true
+WHERE m.workspace_id = $2 AND m.state = 2 AND own.held IS NULL
+`
+
+type CountInheritingParams struct {
+	AtTime      time.Time
+	WorkspaceID uuid.UUID
+}
+
+// How many ACTIVE members have no hours of their own at an instant. Their hours are looked up one by one, as in People.
+func (q *Queries) CountInheriting(ctx context.Context, arg CountInheritingParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countInheriting, arg.AtTime, arg.WorkspaceID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const cutSchedules = `-- name: CutSchedules :exec
 UPDATE working_schedules SET end_time = greatest(start_time, $1)
 WHERE workspace_id = $2 AND member_id = $3 AND (end_time IS NULL OR end_time > $1)
@@ -30,7 +54,7 @@ func (q *Queries) CutSchedules(ctx context.Context, arg CutSchedulesParams) erro
 }
 
 const defaultSchedule = `-- name: DefaultSchedule :one
-SELECT d.workspace_id, d.schedule_id, d.windows, d.effective_date, d.version, d.create_time FROM default_schedules d WHERE d.workspace_id = $1 AND d.schedule_id = $2
+SELECT d.workspace_id, d.schedule_id, d.windows, d.effective_date, d.version, d.create_time, d.holiday_region FROM default_schedules d WHERE d.workspace_id = $1 AND d.schedule_id = $2
 `
 
 type DefaultScheduleParams struct {
@@ -52,12 +76,13 @@ func (q *Queries) DefaultSchedule(ctx context.Context, arg DefaultScheduleParams
 		&i.DefaultSchedule.EffectiveDate,
 		&i.DefaultSchedule.Version,
 		&i.DefaultSchedule.CreateTime,
+		&i.DefaultSchedule.HolidayRegion,
 	)
 	return i, err
 }
 
 const defaultsFrom = `-- name: DefaultsFrom :many
-SELECT d.workspace_id, d.schedule_id, d.windows, d.effective_date, d.version, d.create_time FROM default_schedules d
+SELECT d.workspace_id, d.schedule_id, d.windows, d.effective_date, d.version, d.create_time, d.holiday_region FROM default_schedules d
 WHERE d.workspace_id = $1 AND d.version >= (SELECT coalesce((
     SELECT x.version FROM default_schedules x
     WHERE x.workspace_id = $1 AND x.create_time <= $2 AND x.effective_date < $3
@@ -94,6 +119,7 @@ func (q *Queries) DefaultsFrom(ctx context.Context, arg DefaultsFromParams) ([]D
 			&i.DefaultSchedule.EffectiveDate,
 			&i.DefaultSchedule.Version,
 			&i.DefaultSchedule.CreateTime,
+			&i.DefaultSchedule.HolidayRegion,
 		); err != nil {
 			return nil, err
 		}
@@ -106,8 +132,8 @@ func (q *Queries) DefaultsFrom(ctx context.Context, arg DefaultsFromParams) ([]D
 }
 
 const insertDefaultSchedule = `-- name: InsertDefaultSchedule :exec
-INSERT INTO default_schedules (workspace_id, schedule_id, windows, effective_date, version, create_time)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO default_schedules (workspace_id, schedule_id, windows, effective_date, version, create_time, holiday_region)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type InsertDefaultScheduleParams struct {
@@ -117,6 +143,7 @@ type InsertDefaultScheduleParams struct {
 	EffectiveDate time.Time
 	Version       int64
 	CreateTime    time.Time
+	HolidayRegion string
 }
 
 func (q *Queries) InsertDefaultSchedule(ctx context.Context, arg InsertDefaultScheduleParams) error {
@@ -127,13 +154,15 @@ func (q *Queries) InsertDefaultSchedule(ctx context.Context, arg InsertDefaultSc
 		arg.EffectiveDate,
 		arg.Version,
 		arg.CreateTime,
+		arg.HolidayRegion,
 	)
 	return err
 }
 
 const insertSchedule = `-- name: InsertSchedule :exec
-INSERT INTO working_schedules (workspace_id, member_id, schedule_id, time_zone, windows, effective_date, start_time, create_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO working_schedules (workspace_id, member_id, schedule_id, time_zone, windows, effective_date, start_time, create_time,
+                               holiday_region)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type InsertScheduleParams struct {
@@ -145,6 +174,7 @@ type InsertScheduleParams struct {
 	EffectiveDate time.Time
 	StartTime     time.Time
 	CreateTime    time.Time
+	HolidayRegion string
 }
 
 func (q *Queries) InsertSchedule(ctx context.Context, arg InsertScheduleParams) error {
@@ -157,12 +187,13 @@ func (q *Queries) InsertSchedule(ctx context.Context, arg InsertScheduleParams) 
 		arg.EffectiveDate,
 		arg.StartTime,
 		arg.CreateTime,
+		arg.HolidayRegion,
 	)
 	return err
 }
 
 const listDefaultSchedules = `-- name: ListDefaultSchedules :many
-SELECT d.workspace_id, d.schedule_id, d.windows, d.effective_date, d.version, d.create_time FROM default_schedules d
+SELECT d.workspace_id, d.schedule_id, d.windows, d.effective_date, d.version, d.create_time, d.holiday_region FROM default_schedules d
 WHERE d.workspace_id = $1 AND d.schedule_id < $2
 ORDER BY d.schedule_id DESC
 LIMIT $3
@@ -194,6 +225,7 @@ func (q *Queries) ListDefaultSchedules(ctx context.Context, arg ListDefaultSched
 			&i.DefaultSchedule.EffectiveDate,
 			&i.DefaultSchedule.Version,
 			&i.DefaultSchedule.CreateTime,
+			&i.DefaultSchedule.HolidayRegion,
 		); err != nil {
 			return nil, err
 		}
@@ -206,7 +238,7 @@ func (q *Queries) ListDefaultSchedules(ctx context.Context, arg ListDefaultSched
 }
 
 const listSchedules = `-- name: ListSchedules :many
-SELECT s.workspace_id, s.member_id, s.schedule_id, s.time_zone, s.windows, s.effective_date, s.start_time, s.end_time, s.create_time FROM working_schedules s
+SELECT s.workspace_id, s.member_id, s.schedule_id, s.time_zone, s.windows, s.effective_date, s.start_time, s.end_time, s.create_time, s.holiday_region FROM working_schedules s
 WHERE s.workspace_id = $1 AND s.member_id = $2 AND s.schedule_id < $3
 ORDER BY s.schedule_id DESC
 LIMIT $4
@@ -247,6 +279,7 @@ func (q *Queries) ListSchedules(ctx context.Context, arg ListSchedulesParams) ([
 			&i.WorkingSchedule.StartTime,
 			&i.WorkingSchedule.EndTime,
 			&i.WorkingSchedule.CreateTime,
+			&i.WorkingSchedule.HolidayRegion,
 		); err != nil {
 			return nil, err
 		}
@@ -286,7 +319,7 @@ func (q *Queries) SaveWorkspaceTime(ctx context.Context, arg SaveWorkspaceTimePa
 }
 
 const schedule = `-- name: Schedule :one
-SELECT s.workspace_id, s.member_id, s.schedule_id, s.time_zone, s.windows, s.effective_date, s.start_time, s.end_time, s.create_time FROM working_schedules s
+SELECT s.workspace_id, s.member_id, s.schedule_id, s.time_zone, s.windows, s.effective_date, s.start_time, s.end_time, s.create_time, s.holiday_region FROM working_schedules s
 WHERE s.workspace_id = $1 AND s.member_id = $2 AND s.schedule_id = $3
 `
 
@@ -313,12 +346,13 @@ func (q *Queries) Schedule(ctx context.Context, arg ScheduleParams) (ScheduleRow
 		&i.WorkingSchedule.StartTime,
 		&i.WorkingSchedule.EndTime,
 		&i.WorkingSchedule.CreateTime,
+		&i.WorkingSchedule.HolidayRegion,
 	)
 	return i, err
 }
 
 const schedulesFrom = `-- name: SchedulesFrom :many
-SELECT s.workspace_id, s.member_id, s.schedule_id, s.time_zone, s.windows, s.effective_date, s.start_time, s.end_time, s.create_time FROM working_schedules s
+SELECT s.workspace_id, s.member_id, s.schedule_id, s.time_zone, s.windows, s.effective_date, s.start_time, s.end_time, s.create_time, s.holiday_region FROM working_schedules s
 WHERE s.workspace_id = $1 AND s.member_id = ANY ($2::uuid[])
   AND (s.end_time IS NULL OR s.end_time > $3 AND s.end_time > s.start_time)
 ORDER BY s.member_id, s.start_time
@@ -354,6 +388,7 @@ func (q *Queries) SchedulesFrom(ctx context.Context, arg SchedulesFromParams) ([
 			&i.WorkingSchedule.StartTime,
 			&i.WorkingSchedule.EndTime,
 			&i.WorkingSchedule.CreateTime,
+			&i.WorkingSchedule.HolidayRegion,
 		); err != nil {
 			return nil, err
 		}

@@ -14,9 +14,9 @@ import (
 
 const insertTimeOff = `-- name: InsertTimeOff :exec
 INSERT INTO time_offs (workspace_id, member_id, time_off_id, kind, note, first_date, last_date, start_time, end_time, state,
-                       revision, create_time, update_time, lower_time, upper_time)
+                       revision, create_time, update_time, lower_time, upper_time, requested)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-        $11, $12, $13, $14, $15)
+        $11, $12, $13, $14, $15, $16)
 `
 
 type InsertTimeOffParams struct {
@@ -35,6 +35,7 @@ type InsertTimeOffParams struct {
 	UpdateTime  time.Time
 	LowerTime   time.Time
 	UpperTime   time.Time
+	Requested   bool
 }
 
 func (q *Queries) InsertTimeOff(ctx context.Context, arg InsertTimeOffParams) error {
@@ -54,12 +55,141 @@ func (q *Queries) InsertTimeOff(ctx context.Context, arg InsertTimeOffParams) er
 		arg.UpdateTime,
 		arg.LowerTime,
 		arg.UpperTime,
+		arg.Requested,
 	)
 	return err
 }
 
+const listTimeOffRequests = `-- name: ListTimeOffRequests :many
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
+WHERE t.workspace_id = $1 AND t.state = 'REQUESTED' AND t.time_off_id < $2
+ORDER BY t.time_off_id DESC
+LIMIT $3
+`
+
+type ListTimeOffRequestsParams struct {
+	WorkspaceID uuid.UUID
+	Before      uuid.UUID
+	MaxRows     int32
+}
+
+type ListTimeOffRequestsRow struct {
+	TimeOff TimeOff
+}
+
+// What waits for an approval in a workspace.
+func (q *Queries) ListTimeOffRequests(ctx context.Context, arg ListTimeOffRequestsParams) ([]ListTimeOffRequestsRow, error) {
+	rows, err := q.db.Query(ctx, listTimeOffRequests, arg.WorkspaceID, arg.Before, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListTimeOffRequestsRow
+	for rows.Next() {
+		var i ListTimeOffRequestsRow
+		if err := rows.Scan(
+			&i.TimeOff.WorkspaceID,
+			&i.TimeOff.MemberID,
+			&i.TimeOff.TimeOffID,
+			&i.TimeOff.Kind,
+			&i.TimeOff.Note,
+			&i.TimeOff.FirstDate,
+			&i.TimeOff.LastDate,
+			&i.TimeOff.StartTime,
+			&i.TimeOff.EndTime,
+			&i.TimeOff.State,
+			&i.TimeOff.Revision,
+			&i.TimeOff.CreateTime,
+			&i.TimeOff.UpdateTime,
+			&i.TimeOff.CancelTime,
+			&i.TimeOff.LowerTime,
+			&i.TimeOff.UpperTime,
+			&i.TimeOff.Requested,
+			&i.TimeOff.DecidedByID,
+			&i.TimeOff.DecideTime,
+			&i.TimeOff.DeclineReason,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTimeOffRequestsOf = `-- name: ListTimeOffRequestsOf :many
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
+CROSS JOIN LATERAL (
+    SELECT x.manager_id FROM members x WHERE x.workspace_id = t.workspace_id AND x.member_id = t.member_id LIMIT 1
+) m
+WHERE t.workspace_id = $1 AND t.state = 'REQUESTED' AND t.time_off_id < $2 AND m.manager_id = $3::uuid
+  AND t.member_id <> m.manager_id
+ORDER BY t.time_off_id DESC
+LIMIT $4
+`
+
+type ListTimeOffRequestsOfParams struct {
+	WorkspaceID uuid.UUID
+	Before      uuid.UUID
+	ManagerID   uuid.UUID
+	MaxRows     int32
+}
+
+type ListTimeOffRequestsOfRow struct {
+	TimeOff TimeOff
+}
+
+// The same of those whose manager somebody is. Members are looked up one by one, as in People.
+func (q *Queries) ListTimeOffRequestsOf(ctx context.Context, arg ListTimeOffRequestsOfParams) ([]ListTimeOffRequestsOfRow, error) {
+	rows, err := q.db.Query(ctx, listTimeOffRequestsOf,
+		arg.WorkspaceID,
+		arg.Before,
+		arg.ManagerID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListTimeOffRequestsOfRow
+	for rows.Next() {
+		var i ListTimeOffRequestsOfRow
+		if err := rows.Scan(
+			&i.TimeOff.WorkspaceID,
+			&i.TimeOff.MemberID,
+			&i.TimeOff.TimeOffID,
+			&i.TimeOff.Kind,
+			&i.TimeOff.Note,
+			&i.TimeOff.FirstDate,
+			&i.TimeOff.LastDate,
+			&i.TimeOff.StartTime,
+			&i.TimeOff.EndTime,
+			&i.TimeOff.State,
+			&i.TimeOff.Revision,
+			&i.TimeOff.CreateTime,
+			&i.TimeOff.UpdateTime,
+			&i.TimeOff.CancelTime,
+			&i.TimeOff.LowerTime,
+			&i.TimeOff.UpperTime,
+			&i.TimeOff.Requested,
+			&i.TimeOff.DecidedByID,
+			&i.TimeOff.DecideTime,
+			&i.TimeOff.DeclineReason,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listTimeOffs = `-- name: ListTimeOffs :many
-SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time FROM time_offs t
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
 WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.time_off_id < $3
 ORDER BY t.time_off_id DESC
 LIMIT $4
@@ -107,6 +237,10 @@ func (q *Queries) ListTimeOffs(ctx context.Context, arg ListTimeOffsParams) ([]L
 			&i.TimeOff.CancelTime,
 			&i.TimeOff.LowerTime,
 			&i.TimeOff.UpperTime,
+			&i.TimeOff.Requested,
+			&i.TimeOff.DecidedByID,
+			&i.TimeOff.DecideTime,
+			&i.TimeOff.DeclineReason,
 		); err != nil {
 			return nil, err
 		}
@@ -118,21 +252,41 @@ func (q *Queries) ListTimeOffs(ctx context.Context, arg ListTimeOffsParams) ([]L
 	return items, nil
 }
 
+const manager = `-- name: Manager :one
+SELECT m.manager_id FROM members m WHERE m.workspace_id = $1 AND m.member_id = $2
+`
+
+type ManagerParams struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+}
+
+func (q *Queries) Manager(ctx context.Context, arg ManagerParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, manager, arg.WorkspaceID, arg.MemberID)
+	var manager_id uuid.UUID
+	err := row.Scan(&manager_id)
+	return manager_id, err
+}
+
 const saveTimeOff = `-- name: SaveTimeOff :exec
 UPDATE time_offs
-SET state = $1, revision = $2, update_time = $3, cancel_time = $4, upper_time = $5
-WHERE workspace_id = $6 AND member_id = $7 AND time_off_id = $8
+SET state = $1, revision = $2, update_time = $3, cancel_time = $4, upper_time = $5,
+    decided_by_id = $6, decide_time = $7, decline_reason = $8
+WHERE workspace_id = $9 AND member_id = $10 AND time_off_id = $11
 `
 
 type SaveTimeOffParams struct {
-	State       string
-	Revision    int64
-	UpdateTime  time.Time
-	CancelTime  *time.Time
-	UpperTime   time.Time
-	WorkspaceID uuid.UUID
-	MemberID    uuid.UUID
-	TimeOffID   uuid.UUID
+	State         string
+	Revision      int64
+	UpdateTime    time.Time
+	CancelTime    *time.Time
+	UpperTime     time.Time
+	DecidedByID   *uuid.UUID
+	DecideTime    *time.Time
+	DeclineReason string
+	WorkspaceID   uuid.UUID
+	MemberID      uuid.UUID
+	TimeOffID     uuid.UUID
 }
 
 func (q *Queries) SaveTimeOff(ctx context.Context, arg SaveTimeOffParams) error {
@@ -142,6 +296,9 @@ func (q *Queries) SaveTimeOff(ctx context.Context, arg SaveTimeOffParams) error 
 		arg.UpdateTime,
 		arg.CancelTime,
 		arg.UpperTime,
+		arg.DecidedByID,
+		arg.DecideTime,
+		arg.DeclineReason,
 		arg.WorkspaceID,
 		arg.MemberID,
 		arg.TimeOffID,
@@ -149,8 +306,32 @@ func (q *Queries) SaveTimeOff(ctx context.Context, arg SaveTimeOffParams) error 
 	return err
 }
 
+const saveTimeOffPolicy = `-- name: SaveTimeOffPolicy :exec
+INSERT INTO time_off_policies (workspace_id, approval_kinds, revision, update_time)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (workspace_id) DO UPDATE SET
+    approval_kinds = excluded.approval_kinds, revision = excluded.revision, update_time = excluded.update_time
+`
+
+type SaveTimeOffPolicyParams struct {
+	WorkspaceID   uuid.UUID
+	ApprovalKinds []string
+	Revision      int64
+	UpdateTime    time.Time
+}
+
+func (q *Queries) SaveTimeOffPolicy(ctx context.Context, arg SaveTimeOffPolicyParams) error {
+	_, err := q.db.Exec(ctx, saveTimeOffPolicy,
+		arg.WorkspaceID,
+		arg.ApprovalKinds,
+		arg.Revision,
+		arg.UpdateTime,
+	)
+	return err
+}
+
 const timeOff = `-- name: TimeOff :one
-SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time FROM time_offs t
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
 WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.time_off_id = $3
 `
 
@@ -184,12 +365,36 @@ func (q *Queries) TimeOff(ctx context.Context, arg TimeOffParams) (TimeOffRow, e
 		&i.TimeOff.CancelTime,
 		&i.TimeOff.LowerTime,
 		&i.TimeOff.UpperTime,
+		&i.TimeOff.Requested,
+		&i.TimeOff.DecidedByID,
+		&i.TimeOff.DecideTime,
+		&i.TimeOff.DeclineReason,
+	)
+	return i, err
+}
+
+const timeOffPolicy = `-- name: TimeOffPolicy :one
+SELECT p.workspace_id, p.approval_kinds, p.revision, p.update_time FROM time_off_policies p WHERE p.workspace_id = $1
+`
+
+type TimeOffPolicyRow struct {
+	TimeOffPolicy TimeOffPolicy
+}
+
+func (q *Queries) TimeOffPolicy(ctx context.Context, workspaceID uuid.UUID) (TimeOffPolicyRow, error) {
+	row := q.db.QueryRow(ctx, timeOffPolicy, workspaceID)
+	var i TimeOffPolicyRow
+	err := row.Scan(
+		&i.TimeOffPolicy.WorkspaceID,
+		&i.TimeOffPolicy.ApprovalKinds,
+		&i.TimeOffPolicy.Revision,
+		&i.TimeOffPolicy.UpdateTime,
 	)
 	return i, err
 }
 
 const timeOffsBetween = `-- name: TimeOffsBetween :many
-SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time FROM time_offs t
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
 WHERE t.workspace_id = $1 AND t.member_id = ANY ($2::uuid[])
   AND t.upper_time > $3 AND t.lower_time < $4
 `
@@ -237,6 +442,10 @@ func (q *Queries) TimeOffsBetween(ctx context.Context, arg TimeOffsBetweenParams
 			&i.TimeOff.CancelTime,
 			&i.TimeOff.LowerTime,
 			&i.TimeOff.UpperTime,
+			&i.TimeOff.Requested,
+			&i.TimeOff.DecidedByID,
+			&i.TimeOff.DecideTime,
+			&i.TimeOff.DeclineReason,
 		); err != nil {
 			return nil, err
 		}

@@ -1,11 +1,11 @@
 -- name: People :many
 -- Members with the version of their working time. They are looked up one by one (LATERAL and LIMIT): where most workspaces
 -- are small, the planner would join all members of a large one.
-SELECT m.member_id, m.display_name, m.time_zone, (m.state = 2)::boolean AS active,
+SELECT m.member_id, m.display_name, m.time_zone, m.manager_id, (m.state = 2)::boolean AS active,
        coalesce(t.version, 0)::bigint AS version, coalesce(w.time_zone, '')::text AS workspace_zone
 FROM (SELECT unnest(@member_ids::uuid[]) AS member_id) n
 CROSS JOIN LATERAL (
-    SELECT x.workspace_id, x.member_id, x.display_name, x.time_zone, x.state
+    SELECT x.workspace_id, x.member_id, x.display_name, x.time_zone, x.manager_id, x.state
     FROM members x
     WHERE x.workspace_id = @workspace_id AND x.member_id = n.member_id
     LIMIT 1

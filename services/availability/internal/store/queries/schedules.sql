@@ -21,8 +21,9 @@ UPDATE working_schedules SET end_time = greatest(start_time, @start_time)
 WHERE workspace_id = @workspace_id AND member_id = @member_id AND (end_time IS NULL OR end_time > @start_time);
 
 -- name: InsertSchedule :exec
-INSERT INTO working_schedules (workspace_id, member_id, schedule_id, time_zone, windows, effective_date, start_time, create_time)
-VALUES (@workspace_id, @member_id, @schedule_id, @time_zone, @windows, @effective_date, @start_time, @create_time);
+INSERT INTO working_schedules (workspace_id, member_id, schedule_id, time_zone, windows, effective_date, start_time, create_time,
+                               holiday_region)
+VALUES (@workspace_id, @member_id, @schedule_id, @time_zone, @windows, @effective_date, @start_time, @create_time, @holiday_region);
 
 -- name: DefaultsFrom :many
 -- The default hours that may be in force somewhere at or after an instant, in the order they were made. What was made
@@ -53,5 +54,16 @@ RETURNING version;
 UPDATE workspace_times SET version = @version WHERE workspace_id = @workspace_id;
 
 -- name: InsertDefaultSchedule :exec
-INSERT INTO default_schedules (workspace_id, schedule_id, windows, effective_date, version, create_time)
-VALUES (@workspace_id, @schedule_id, @windows, @effective_date, @version, @create_time);
+INSERT INTO default_schedules (workspace_id, schedule_id, windows, effective_date, version, create_time, holiday_region)
+VALUES (@workspace_id, @schedule_id, @windows, @effective_date, @version, @create_time, @holiday_region);
+
+-- name: CountInheriting :one
+-- How many ACTIVE members have no hours of their own at an instant. Their hours are looked up one by one, as in People.
+SELECT count(*) FROM members m
+LEFT JOIN LATERAL (
+    SELECT true AS held FROM working_schedules s
+    WHERE s.workspace_id = m.workspace_id AND s.member_id = m.member_id AND s.start_time <= @at_time
+      AND (s.end_time IS NULL OR s.end_time > s.start_time)
+    LIMIT 1
+) own ON true
+WHERE m.workspace_id = @workspace_id AND m.state = 2 AND own.held IS NULL;

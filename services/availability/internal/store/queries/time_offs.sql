@@ -14,13 +14,44 @@ WHERE t.workspace_id = @workspace_id AND t.member_id = @member_id AND t.time_off
 ORDER BY t.time_off_id DESC
 LIMIT @max_rows;
 
+-- name: ListTimeOffRequests :many
+-- What waits for an approval in a workspace.
+SELECT sqlc.embed(t) FROM time_offs t
+WHERE t.workspace_id = @workspace_id AND t.state = 'REQUESTED' AND t.time_off_id < @before
+ORDER BY t.time_off_id DESC
+LIMIT @max_rows;
+
+-- name: ListTimeOffRequestsOf :many
+-- The same of those whose manager somebody is. Members are looked up one by one, as in People.
+SELECT sqlc.embed(t) FROM time_offs t
+CROSS JOIN LATERAL (
+    SELECT x.manager_id FROM members x WHERE x.workspace_id = t.workspace_id AND x.member_id = t.member_id LIMIT 1
+) m
+WHERE t.workspace_id = @workspace_id AND t.state = 'REQUESTED' AND t.time_off_id < @before AND m.manager_id = @manager_id::uuid
+  AND t.member_id <> m.manager_id
+ORDER BY t.time_off_id DESC
+LIMIT @max_rows;
+
+-- name: Manager :one
+SELECT m.manager_id FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id;
+
 -- name: InsertTimeOff :exec
 INSERT INTO time_offs (workspace_id, member_id, time_off_id, kind, note, first_date, last_date, start_time, end_time, state,
-                       revision, create_time, update_time, lower_time, upper_time)
+                       revision, create_time, update_time, lower_time, upper_time, requested)
 VALUES (@workspace_id, @member_id, @time_off_id, @kind, @note, @first_date, @last_date, @start_time, @end_time, @state,
-        @revision, @create_time, @update_time, @lower_time, @upper_time);
+        @revision, @create_time, @update_time, @lower_time, @upper_time, @requested);
 
 -- name: SaveTimeOff :exec
 UPDATE time_offs
-SET state = @state, revision = @revision, update_time = @update_time, cancel_time = @cancel_time, upper_time = @upper_time
+SET state = @state, revision = @revision, update_time = @update_time, cancel_time = @cancel_time, upper_time = @upper_time,
+    decided_by_id = @decided_by_id, decide_time = @decide_time, decline_reason = @decline_reason
 WHERE workspace_id = @workspace_id AND member_id = @member_id AND time_off_id = @time_off_id;
+
+-- name: TimeOffPolicy :one
+SELECT sqlc.embed(p) FROM time_off_policies p WHERE p.workspace_id = @workspace_id;
+
+-- name: SaveTimeOffPolicy :exec
+INSERT INTO time_off_policies (workspace_id, approval_kinds, revision, update_time)
+VALUES (@workspace_id, @approval_kinds, @revision, @update_time)
+ON CONFLICT (workspace_id) DO UPDATE SET
+    approval_kinds = excluded.approval_kinds, revision = excluded.revision, update_time = excluded.update_time;

@@ -8,19 +8,53 @@ import (
 
 // The ce-type of each event of meridian.availability.v1.
 const (
+	// DateOverrideCreatedType is the ce-type of DateOverrideCreated.
+	DateOverrideCreatedType = "meridian.availability.v1.DateOverrideCreated"
+	// DateOverrideDeletedType is the ce-type of DateOverrideDeleted.
+	DateOverrideDeletedType = "meridian.availability.v1.DateOverrideDeleted"
 	// DefaultScheduleChangedType is the ce-type of DefaultScheduleChanged.
 	DefaultScheduleChangedType = "meridian.availability.v1.DefaultScheduleChanged"
 	// DelegationChangedType is the ce-type of DelegationChanged.
 	DelegationChangedType = "meridian.availability.v1.DelegationChanged"
+	// FocusBlockCreatedType is the ce-type of FocusBlockCreated.
+	FocusBlockCreatedType = "meridian.availability.v1.FocusBlockCreated"
+	// FocusBlockDeletedType is the ce-type of FocusBlockDeleted.
+	FocusBlockDeletedType = "meridian.availability.v1.FocusBlockDeleted"
+	// OverlapChosenType is the ce-type of OverlapChosen.
+	OverlapChosenType = "meridian.availability.v1.OverlapChosen"
+	// OverlapWithdrawnType is the ce-type of OverlapWithdrawn.
+	OverlapWithdrawnType = "meridian.availability.v1.OverlapWithdrawn"
 	// ScheduleChangedType is the ce-type of ScheduleChanged.
 	ScheduleChangedType = "meridian.availability.v1.ScheduleChanged"
 	// TimeOffApprovedType is the ce-type of TimeOffApproved.
 	TimeOffApprovedType = "meridian.availability.v1.TimeOffApproved"
 	// TimeOffCancelledType is the ce-type of TimeOffCancelled.
 	TimeOffCancelledType = "meridian.availability.v1.TimeOffCancelled"
+	// TimeOffDeclinedType is the ce-type of TimeOffDeclined.
+	TimeOffDeclinedType = "meridian.availability.v1.TimeOffDeclined"
+	// TimeOffRequestedType is the ce-type of TimeOffRequested.
+	TimeOffRequestedType = "meridian.availability.v1.TimeOffRequested"
+	// TimeOffPolicyChangedType is the ce-type of TimeOffPolicyChanged.
+	TimeOffPolicyChangedType = "meridian.availability.v1.TimeOffPolicyChanged"
+	// TravelCreatedType is the ce-type of TravelCreated.
+	TravelCreatedType = "meridian.availability.v1.TravelCreated"
+	// TravelDeletedType is the ce-type of TravelDeleted.
+	TravelDeletedType = "meridian.availability.v1.TravelDeleted"
 	// WorkingTimeChangedType is the ce-type of WorkingTimeChanged.
 	WorkingTimeChangedType = "meridian.availability.v1.WorkingTimeChanged"
 )
+
+// DateOverrideCreatedSubject is the subject of DateOverrideCreated in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func DateOverrideCreatedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.date_override.created"
+}
+
+// DateOverrideDeletedSubject is the subject of DateOverrideDeleted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func DateOverrideDeletedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.date_override.deleted"
+}
 
 // DefaultScheduleChangedSubject is the subject of DefaultScheduleChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
@@ -32,6 +66,30 @@ func DefaultScheduleChangedSubject(workspace string) string {
 // "*" stands for every workspace.
 func DelegationChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.delegation.changed"
+}
+
+// FocusBlockCreatedSubject is the subject of FocusBlockCreated in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func FocusBlockCreatedSubject(workspace string) string {
+	return "own." + workspace + ".availability.focus_block.created"
+}
+
+// FocusBlockDeletedSubject is the subject of FocusBlockDeleted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func FocusBlockDeletedSubject(workspace string) string {
+	return "own." + workspace + ".availability.focus_block.deleted"
+}
+
+// OverlapChosenSubject is the subject of OverlapChosen in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func OverlapChosenSubject(workspace string) string {
+	return "evt." + workspace + ".availability.overlap.chosen"
+}
+
+// OverlapWithdrawnSubject is the subject of OverlapWithdrawn in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func OverlapWithdrawnSubject(workspace string) string {
+	return "evt." + workspace + ".availability.overlap.withdrawn"
 }
 
 // ScheduleChangedSubject is the subject of ScheduleChanged in a workspace, given as its lower-case UUID;
@@ -52,6 +110,36 @@ func TimeOffCancelledSubject(workspace string) string {
 	return "own." + workspace + ".availability.time_off.cancelled"
 }
 
+// TimeOffDeclinedSubject is the subject of TimeOffDeclined in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffDeclinedSubject(workspace string) string {
+	return "own." + workspace + ".availability.time_off.declined"
+}
+
+// TimeOffRequestedSubject is the subject of TimeOffRequested in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffRequestedSubject(workspace string) string {
+	return "own." + workspace + ".availability.time_off.requested"
+}
+
+// TimeOffPolicyChangedSubject is the subject of TimeOffPolicyChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TimeOffPolicyChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.time_off_policy.changed"
+}
+
+// TravelCreatedSubject is the subject of TravelCreated in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TravelCreatedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.travel.created"
+}
+
+// TravelDeletedSubject is the subject of TravelDeleted in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func TravelDeletedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.travel.deleted"
+}
+
 // WorkingTimeChangedSubject is the subject of WorkingTimeChanged in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func WorkingTimeChangedSubject(workspace string) string {
@@ -61,11 +149,22 @@ func WorkingTimeChangedSubject(workspace string) string {
 // PublishedEvents lists an empty message of each event of this package, in the order of their subjects.
 func PublishedEvents() []proto.Message {
 	return []proto.Message{
+		(*DateOverrideCreated)(nil),
+		(*DateOverrideDeleted)(nil),
 		(*DefaultScheduleChanged)(nil),
 		(*DelegationChanged)(nil),
+		(*FocusBlockCreated)(nil),
+		(*FocusBlockDeleted)(nil),
+		(*OverlapChosen)(nil),
+		(*OverlapWithdrawn)(nil),
 		(*ScheduleChanged)(nil),
 		(*TimeOffApproved)(nil),
 		(*TimeOffCancelled)(nil),
+		(*TimeOffDeclined)(nil),
+		(*TimeOffRequested)(nil),
+		(*TimeOffPolicyChanged)(nil),
+		(*TravelCreated)(nil),
+		(*TravelDeleted)(nil),
 		(*WorkingTimeChanged)(nil),
 	}
 }

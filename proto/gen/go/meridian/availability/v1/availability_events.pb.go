@@ -95,7 +95,7 @@ type DefaultScheduleChanged struct {
 	DefaultSchedule *DefaultSchedule `protobuf:"bytes,1,opt,name=default_schedule,json=defaultSchedule,proto3" json:"default_schedule,omitempty"`
 	// The workspace.
 	Workspace string `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
-	// Counts the changes of the workspace's default hours, from 1.
+	// Counts the changes of the workspace's default hours and of its time-off policy together, from 1.
 	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -417,11 +417,706 @@ func (x *DelegationChanged) GetVersion() int64 {
 	return 0
 }
 
+// Time off was asked for, and waits for an approval.
+type TimeOffRequested struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The time off, with its kind and note.
+	TimeOff *TimeOff `protobuf:"bytes,1,opt,name=time_off,json=timeOff,proto3" json:"time_off,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// The member's manager, who may approve it as administrators may. Empty for nobody.
+	Manager       string `protobuf:"bytes,4,opt,name=manager,proto3" json:"manager,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeOffRequested) Reset() {
+	*x = TimeOffRequested{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeOffRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeOffRequested) ProtoMessage() {}
+
+func (x *TimeOffRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeOffRequested.ProtoReflect.Descriptor instead.
+func (*TimeOffRequested) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TimeOffRequested) GetTimeOff() *TimeOff {
+	if x != nil {
+		return x.TimeOff
+	}
+	return nil
+}
+
+func (x *TimeOffRequested) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *TimeOffRequested) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *TimeOffRequested) GetManager() string {
+	if x != nil {
+		return x.Manager
+	}
+	return ""
+}
+
+// A request for time off was declined.
+type TimeOffDeclined struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The time off, with its kind and note.
+	TimeOff *TimeOff `protobuf:"bytes,1,opt,name=time_off,json=timeOff,proto3" json:"time_off,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeOffDeclined) Reset() {
+	*x = TimeOffDeclined{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeOffDeclined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeOffDeclined) ProtoMessage() {}
+
+func (x *TimeOffDeclined) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeOffDeclined.ProtoReflect.Descriptor instead.
+func (*TimeOffDeclined) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TimeOffDeclined) GetTimeOff() *TimeOff {
+	if x != nil {
+		return x.TimeOff
+	}
+	return nil
+}
+
+func (x *TimeOffDeclined) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *TimeOffDeclined) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// How the workspace gives time off changed.
+type TimeOffPolicyChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy after the change.
+	TimeOffPolicy *TimeOffPolicy `protobuf:"bytes,1,opt,name=time_off_policy,json=timeOffPolicy,proto3" json:"time_off_policy,omitempty"`
+	// The workspace.
+	Workspace string `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	// Counts the changes of the workspace's default hours and of its policy together, from 1.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeOffPolicyChanged) Reset() {
+	*x = TimeOffPolicyChanged{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeOffPolicyChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeOffPolicyChanged) ProtoMessage() {}
+
+func (x *TimeOffPolicyChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeOffPolicyChanged.ProtoReflect.Descriptor instead.
+func (*TimeOffPolicyChanged) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TimeOffPolicyChanged) GetTimeOffPolicy() *TimeOffPolicy {
+	if x != nil {
+		return x.TimeOffPolicy
+	}
+	return nil
+}
+
+func (x *TimeOffPolicyChanged) GetWorkspace() string {
+	if x != nil {
+		return x.Workspace
+	}
+	return ""
+}
+
+func (x *TimeOffPolicyChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A time to meet was chosen.
+type OverlapChosen struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The choice, without what it asks of each member: GetOverlapChoice has that.
+	OverlapChoice *OverlapChoice `protobuf:"bytes,1,opt,name=overlap_choice,json=overlapChoice,proto3" json:"overlap_choice,omitempty"`
+	// Counts the changes of the choice, from 1.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverlapChosen) Reset() {
+	*x = OverlapChosen{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverlapChosen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverlapChosen) ProtoMessage() {}
+
+func (x *OverlapChosen) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverlapChosen.ProtoReflect.Descriptor instead.
+func (*OverlapChosen) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *OverlapChosen) GetOverlapChoice() *OverlapChoice {
+	if x != nil {
+		return x.OverlapChoice
+	}
+	return nil
+}
+
+func (x *OverlapChosen) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// The choice of a time to meet was taken back.
+type OverlapWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The choice, without what it asks of each member: GetOverlapChoice has that.
+	OverlapChoice *OverlapChoice `protobuf:"bytes,1,opt,name=overlap_choice,json=overlapChoice,proto3" json:"overlap_choice,omitempty"`
+	// Counts the changes of the choice, from 1.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverlapWithdrawn) Reset() {
+	*x = OverlapWithdrawn{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverlapWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverlapWithdrawn) ProtoMessage() {}
+
+func (x *OverlapWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverlapWithdrawn.ProtoReflect.Descriptor instead.
+func (*OverlapWithdrawn) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *OverlapWithdrawn) GetOverlapChoice() *OverlapChoice {
+	if x != nil {
+		return x.OverlapChoice
+	}
+	return nil
+}
+
+func (x *OverlapWithdrawn) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A member is to be in another zone for a while.
+type TravelCreated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The travel.
+	Travel *Travel `protobuf:"bytes,1,opt,name=travel,proto3" json:"travel,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TravelCreated) Reset() {
+	*x = TravelCreated{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TravelCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TravelCreated) ProtoMessage() {}
+
+func (x *TravelCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TravelCreated.ProtoReflect.Descriptor instead.
+func (*TravelCreated) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *TravelCreated) GetTravel() *Travel {
+	if x != nil {
+		return x.Travel
+	}
+	return nil
+}
+
+func (x *TravelCreated) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *TravelCreated) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A travel was taken back.
+type TravelDeleted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The travel.
+	Travel *Travel `protobuf:"bytes,1,opt,name=travel,proto3" json:"travel,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TravelDeleted) Reset() {
+	*x = TravelDeleted{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TravelDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TravelDeleted) ProtoMessage() {}
+
+func (x *TravelDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TravelDeleted.ProtoReflect.Descriptor instead.
+func (*TravelDeleted) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TravelDeleted) GetTravel() *Travel {
+	if x != nil {
+		return x.Travel
+	}
+	return nil
+}
+
+func (x *TravelDeleted) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *TravelDeleted) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A member works other hours on a date than every week.
+type DateOverrideCreated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The override.
+	DateOverride *DateOverride `protobuf:"bytes,1,opt,name=date_override,json=dateOverride,proto3" json:"date_override,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DateOverrideCreated) Reset() {
+	*x = DateOverrideCreated{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DateOverrideCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DateOverrideCreated) ProtoMessage() {}
+
+func (x *DateOverrideCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DateOverrideCreated.ProtoReflect.Descriptor instead.
+func (*DateOverrideCreated) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DateOverrideCreated) GetDateOverride() *DateOverride {
+	if x != nil {
+		return x.DateOverride
+	}
+	return nil
+}
+
+func (x *DateOverrideCreated) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *DateOverrideCreated) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// An override of a date was taken back.
+type DateOverrideDeleted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The override.
+	DateOverride *DateOverride `protobuf:"bytes,1,opt,name=date_override,json=dateOverride,proto3" json:"date_override,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DateOverrideDeleted) Reset() {
+	*x = DateOverrideDeleted{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DateOverrideDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DateOverrideDeleted) ProtoMessage() {}
+
+func (x *DateOverrideDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DateOverrideDeleted.ProtoReflect.Descriptor instead.
+func (*DateOverrideDeleted) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *DateOverrideDeleted) GetDateOverride() *DateOverride {
+	if x != nil {
+		return x.DateOverride
+	}
+	return nil
+}
+
+func (x *DateOverrideDeleted) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *DateOverrideDeleted) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A member is not to be interrupted for a while, or every week.
+type FocusBlockCreated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The focus block, with its name.
+	FocusBlock *FocusBlock `protobuf:"bytes,1,opt,name=focus_block,json=focusBlock,proto3" json:"focus_block,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FocusBlockCreated) Reset() {
+	*x = FocusBlockCreated{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FocusBlockCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FocusBlockCreated) ProtoMessage() {}
+
+func (x *FocusBlockCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FocusBlockCreated.ProtoReflect.Descriptor instead.
+func (*FocusBlockCreated) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *FocusBlockCreated) GetFocusBlock() *FocusBlock {
+	if x != nil {
+		return x.FocusBlock
+	}
+	return nil
+}
+
+func (x *FocusBlockCreated) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *FocusBlockCreated) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A focus block was taken back.
+type FocusBlockDeleted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The focus block, with its name.
+	FocusBlock *FocusBlock `protobuf:"bytes,1,opt,name=focus_block,json=focusBlock,proto3" json:"focus_block,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The version of the member's working time after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FocusBlockDeleted) Reset() {
+	*x = FocusBlockDeleted{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FocusBlockDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FocusBlockDeleted) ProtoMessage() {}
+
+func (x *FocusBlockDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FocusBlockDeleted.ProtoReflect.Descriptor instead.
+func (*FocusBlockDeleted) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *FocusBlockDeleted) GetFocusBlock() *FocusBlock {
+	if x != nil {
+		return x.FocusBlock
+	}
+	return nil
+}
+
+func (x *FocusBlockDeleted) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *FocusBlockDeleted) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 var File_meridian_availability_v1_availability_events_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\n" +
-	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)meridian/availability/v1/delegation.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
+	"2meridian/availability/v1/availability_events.proto\x12\x18meridian.availability.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,meridian/availability/v1/date_override.proto\x1a)meridian/availability/v1/delegation.proto\x1a*meridian/availability/v1/focus_block.proto\x1a-meridian/availability/v1/overlap_choice.proto\x1a'meridian/availability/v1/schedule.proto\x1a'meridian/availability/v1/time_off.proto\x1a%meridian/availability/v1/travel.proto\x1a\x1fmeridian/options/v1/event.proto\"\xe1\x01\n" +
 	"\x0fScheduleChanged\x12T\n" +
 	"\x10working_schedule\x18\x01 \x01(\v2).meridian.availability.v1.WorkingScheduleR\x0fworkingSchedule\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
@@ -456,7 +1151,63 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion:B\xb2\xbb\x18>\n" +
 	"\n" +
-	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3B\x8e\x02\n" +
+	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3\"\xe6\x01\n" +
+	"\x10TimeOffRequested\x12<\n" +
+	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion\x12\x18\n" +
+	"\amanager\x18\x04 \x01(\tR\amanager:H\xb2\xbb\x18D\n" +
+	"\btime_off\x12\trequested\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.3\"\xca\x01\n" +
+	"\x0fTimeOffDeclined\x12<\n" +
+	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:G\xb2\xbb\x18C\n" +
+	"\btime_off\x12\bdeclined\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.3\"\xf0\x01\n" +
+	"\x14TimeOffPolicyChanged\x12O\n" +
+	"\x0ftime_off_policy\x18\x01 \x01(\v2'.meridian.availability.v1.TimeOffPolicyR\rtimeOffPolicy\x12\x1c\n" +
+	"\tworkspace\x18\x02 \x01(\tR\tworkspace\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:O\xb2\xbb\x18K\n" +
+	"\x0ftime_off_policy\x12\achanged\x18\x01\"\x14time_off_policy.name*\tworkspace2\aversionJ\x030.3\"\xca\x01\n" +
+	"\rOverlapChosen\x12N\n" +
+	"\x0eoverlap_choice\x18\x01 \x01(\v2'.meridian.availability.v1.OverlapChoiceR\roverlapChoice\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion:O\xb2\xbb\x18K\n" +
+	"\aoverlap\x12\x06chosen\x18\x01\"\x13overlap_choice.name*\x13overlap_choice.name2\aversionJ\x030.3\"\xd0\x01\n" +
+	"\x10OverlapWithdrawn\x12N\n" +
+	"\x0eoverlap_choice\x18\x01 \x01(\v2'.meridian.availability.v1.OverlapChoiceR\roverlapChoice\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion:R\xb2\xbb\x18N\n" +
+	"\aoverlap\x12\twithdrawn\x18\x01\"\x13overlap_choice.name*\x13overlap_choice.name2\aversionJ\x030.3\"\xb7\x01\n" +
+	"\rTravelCreated\x128\n" +
+	"\x06travel\x18\x01 \x01(\v2 .meridian.availability.v1.TravelR\x06travel\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion::\xb2\xbb\x186\n" +
+	"\x06travel\x12\acreated\x18\x01\"\vtravel.name*\x06member2\aversionJ\x030.3\"\xb7\x01\n" +
+	"\rTravelDeleted\x128\n" +
+	"\x06travel\x18\x01 \x01(\v2 .meridian.availability.v1.TravelR\x06travel\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion::\xb2\xbb\x186\n" +
+	"\x06travel\x12\adeleted\x18\x01\"\vtravel.name*\x06member2\aversionJ\x030.3\"\xde\x01\n" +
+	"\x13DateOverrideCreated\x12K\n" +
+	"\rdate_override\x18\x01 \x01(\v2&.meridian.availability.v1.DateOverrideR\fdateOverride\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:H\xb2\xbb\x18D\n" +
+	"\rdate_override\x12\acreated\x18\x01\"\x12date_override.name*\x06member2\aversionJ\x030.3\"\xde\x01\n" +
+	"\x13DateOverrideDeleted\x12K\n" +
+	"\rdate_override\x18\x01 \x01(\v2&.meridian.availability.v1.DateOverrideR\fdateOverride\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:H\xb2\xbb\x18D\n" +
+	"\rdate_override\x12\adeleted\x18\x01\"\x12date_override.name*\x06member2\aversionJ\x030.3\"\xda\x01\n" +
+	"\x11FocusBlockCreated\x12E\n" +
+	"\vfocus_block\x18\x01 \x01(\v2$.meridian.availability.v1.FocusBlockR\n" +
+	"focusBlock\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:L\xb2\xbb\x18H\n" +
+	"\vfocus_block\x12\acreated\x18\x03\"\x10focus_block.name*\x06member2\aversionB\x06memberJ\x030.3\"\xda\x01\n" +
+	"\x11FocusBlockDeleted\x12E\n" +
+	"\vfocus_block\x18\x01 \x01(\v2$.meridian.availability.v1.FocusBlockR\n" +
+	"focusBlock\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:L\xb2\xbb\x18H\n" +
+	"\vfocus_block\x12\adeleted\x18\x03\"\x10focus_block.name*\x06member2\aversionB\x06memberJ\x030.3B\x8e\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x17AvailabilityEventsProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
 var (
@@ -471,7 +1222,7 @@ func file_meridian_availability_v1_availability_events_proto_rawDescGZIP() []byt
 	return file_meridian_availability_v1_availability_events_proto_rawDescData
 }
 
-var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*ScheduleChanged)(nil),        // 0: meridian.availability.v1.ScheduleChanged
 	(*DefaultScheduleChanged)(nil), // 1: meridian.availability.v1.DefaultScheduleChanged
@@ -479,25 +1230,52 @@ var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*TimeOffApproved)(nil),        // 3: meridian.availability.v1.TimeOffApproved
 	(*TimeOffCancelled)(nil),       // 4: meridian.availability.v1.TimeOffCancelled
 	(*DelegationChanged)(nil),      // 5: meridian.availability.v1.DelegationChanged
-	(*WorkingSchedule)(nil),        // 6: meridian.availability.v1.WorkingSchedule
-	(*DefaultSchedule)(nil),        // 7: meridian.availability.v1.DefaultSchedule
-	(*timestamppb.Timestamp)(nil),  // 8: google.protobuf.Timestamp
-	(*TimeOff)(nil),                // 9: meridian.availability.v1.TimeOff
-	(*Delegation)(nil),             // 10: meridian.availability.v1.Delegation
+	(*TimeOffRequested)(nil),       // 6: meridian.availability.v1.TimeOffRequested
+	(*TimeOffDeclined)(nil),        // 7: meridian.availability.v1.TimeOffDeclined
+	(*TimeOffPolicyChanged)(nil),   // 8: meridian.availability.v1.TimeOffPolicyChanged
+	(*OverlapChosen)(nil),          // 9: meridian.availability.v1.OverlapChosen
+	(*OverlapWithdrawn)(nil),       // 10: meridian.availability.v1.OverlapWithdrawn
+	(*TravelCreated)(nil),          // 11: meridian.availability.v1.TravelCreated
+	(*TravelDeleted)(nil),          // 12: meridian.availability.v1.TravelDeleted
+	(*DateOverrideCreated)(nil),    // 13: meridian.availability.v1.DateOverrideCreated
+	(*DateOverrideDeleted)(nil),    // 14: meridian.availability.v1.DateOverrideDeleted
+	(*FocusBlockCreated)(nil),      // 15: meridian.availability.v1.FocusBlockCreated
+	(*FocusBlockDeleted)(nil),      // 16: meridian.availability.v1.FocusBlockDeleted
+	(*WorkingSchedule)(nil),        // 17: meridian.availability.v1.WorkingSchedule
+	(*DefaultSchedule)(nil),        // 18: meridian.availability.v1.DefaultSchedule
+	(*timestamppb.Timestamp)(nil),  // 19: google.protobuf.Timestamp
+	(*TimeOff)(nil),                // 20: meridian.availability.v1.TimeOff
+	(*Delegation)(nil),             // 21: meridian.availability.v1.Delegation
+	(*TimeOffPolicy)(nil),          // 22: meridian.availability.v1.TimeOffPolicy
+	(*OverlapChoice)(nil),          // 23: meridian.availability.v1.OverlapChoice
+	(*Travel)(nil),                 // 24: meridian.availability.v1.Travel
+	(*DateOverride)(nil),           // 25: meridian.availability.v1.DateOverride
+	(*FocusBlock)(nil),             // 26: meridian.availability.v1.FocusBlock
 }
 var file_meridian_availability_v1_availability_events_proto_depIdxs = []int32{
-	6,  // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
-	7,  // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
-	8,  // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
-	8,  // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
-	9,  // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
-	9,  // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
-	10, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	17, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
+	18, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
+	19, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
+	19, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
+	20, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
+	20, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
+	21, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
+	20, // 7: meridian.availability.v1.TimeOffRequested.time_off:type_name -> meridian.availability.v1.TimeOff
+	20, // 8: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
+	22, // 9: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
+	23, // 10: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	23, // 11: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	24, // 12: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
+	24, // 13: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
+	25, // 14: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
+	25, // 15: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
+	26, // 16: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	26, // 17: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_events_proto_init() }
@@ -505,16 +1283,20 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 	if File_meridian_availability_v1_availability_events_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_date_override_proto_init()
 	file_meridian_availability_v1_delegation_proto_init()
+	file_meridian_availability_v1_focus_block_proto_init()
+	file_meridian_availability_v1_overlap_choice_proto_init()
 	file_meridian_availability_v1_schedule_proto_init()
 	file_meridian_availability_v1_time_off_proto_init()
+	file_meridian_availability_v1_travel_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_events_proto_rawDesc), len(file_meridian_availability_v1_availability_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

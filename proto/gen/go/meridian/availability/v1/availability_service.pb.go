@@ -15,6 +15,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -40,6 +41,10 @@ const (
 	AvailabilityInterval_OFF AvailabilityInterval_Kind = 2
 	// Time off that would have been working time.
 	AvailabilityInterval_TIME_OFF AvailabilityInterval_Kind = 3
+	// Working time in which the member takes no interruptions below HIGH.
+	AvailabilityInterval_UNINTERRUPTIBLE AvailabilityInterval_Kind = 4
+	// Weekly hours that are not worked for a public holiday; `display_name` says which.
+	AvailabilityInterval_HOLIDAY AvailabilityInterval_Kind = 5
 )
 
 // Enum value maps for AvailabilityInterval_Kind.
@@ -49,12 +54,16 @@ var (
 		1: "WORKING",
 		2: "OFF",
 		3: "TIME_OFF",
+		4: "UNINTERRUPTIBLE",
+		5: "HOLIDAY",
 	}
 	AvailabilityInterval_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
 		"WORKING":          1,
 		"OFF":              2,
 		"TIME_OFF":         3,
+		"UNINTERRUPTIBLE":  4,
+		"HOLIDAY":          5,
 	}
 )
 
@@ -299,7 +308,9 @@ type AvailabilityInterval struct {
 	// The first instant after it.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Whether the member works.
-	Kind          AvailabilityInterval_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=meridian.availability.v1.AvailabilityInterval_Kind" json:"kind,omitempty"`
+	Kind AvailabilityInterval_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=meridian.availability.v1.AvailabilityInterval_Kind" json:"kind,omitempty"`
+	// The holiday's name. Empty for other kinds.
+	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -353,6 +364,13 @@ func (x *AvailabilityInterval) GetKind() AvailabilityInterval_Kind {
 		return x.Kind
 	}
 	return AvailabilityInterval_KIND_UNSPECIFIED
+}
+
+func (x *AvailabilityInterval) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
 }
 
 // Request of QueryAvailability.
@@ -803,7 +821,8 @@ type NextReachableRequest struct {
 	Members []string `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
 	// From when. Now when not given.
 	AtTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at_time,json=atTime,proto3" json:"at_time,omitempty"`
-	// For what: URGENT reaches at once, always. NORMAL when not given.
+	// For what: URGENT reaches at once, always; HIGH in working time; the others in working time that is not
+	// uninterruptible. NORMAL when not given.
 	Urgency       v1.Notification_Urgency `protobuf:"varint,4,opt,name=urgency,proto3,enum=meridian.notifications.v1.Notification_Urgency" json:"urgency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -874,9 +893,10 @@ type Reachability struct {
 	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
 	// Whether they work at the instant asked for.
 	Working bool `protobuf:"varint,2,opt,name=working,proto3" json:"working,omitempty"`
-	// From when they may be reached: the instant asked for when they work then. Unset where `reason` says why.
+	// From when they may be reached with the urgency. Unset where `reason` says why.
 	ReachableTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=reachable_time,json=reachableTime,proto3" json:"reachable_time,omitempty"`
-	// The end of the working interval that holds `reachable_time`.
+	// Until when they may be reached from `reachable_time` on: the end of that working time, or of what of it is not
+	// uninterruptible.
 	UntilTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until_time,json=untilTime,proto3" json:"until_time,omitempty"`
 	// The start of the first window of their next working day after the instant asked for: when a digest comes. A working
 	// day belongs to the local date on which its first window starts. Unset where there is none within 90 days.
@@ -888,9 +908,12 @@ type Reachability struct {
 	// Why there is no instant: within 90 days they do not work, or there is no such member.
 	Reason Deadline_Reason `protobuf:"varint,8,opt,name=reason,proto3,enum=meridian.availability.v1.Deadline_Reason" json:"reason,omitempty"`
 	// The version of the member's working time that this was answered from, for who wants to prove a decision later.
-	Version       int64 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Version int64 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`
+	// When they next work, uninterruptible or not, and so what HIGH reaches them at: the instant asked for when they work
+	// then. Unset when not within 90 days.
+	NextWorkingTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=next_working_time,json=nextWorkingTime,proto3" json:"next_working_time,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Reachability) Reset() {
@@ -984,6 +1007,13 @@ func (x *Reachability) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *Reachability) GetNextWorkingTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextWorkingTime
+	}
+	return nil
 }
 
 // Response of NextReachable.
@@ -1384,9 +1414,9 @@ type FindOverlapResponse struct {
 	// With NO_OVERLAP, when each next works: one for each member asked for, in that order.
 	NextWorkingIntervals []*NextWorkingInterval `protobuf:"bytes,4,rep,name=next_working_intervals,json=nextWorkingIntervals,proto3" json:"next_working_intervals,omitempty"`
 	// With NO_OVERLAP, at most 5 times of `min_duration` within the range that ask the least of all members asked for,
-	// the least bad first: those with the fewest minutes outside of working time in all, of such ones those where they fall
-	// on people the most evenly, of such ones the earliest. They start on a quarter of an hour UTC, and none overlaps
-	// another.
+	// the least bad first: those with the fewest minutes outside of working time in all, of such ones those after which the
+	// minutes of the last 90 days' choices (ChooseOverlap) fall on people the most evenly, of such ones the earliest. They
+	// start on a quarter of an hour UTC, and none overlaps another.
 	Slots []*MeetingSlot `protobuf:"bytes,5,rep,name=slots,proto3" json:"slots,omitempty"`
 	// The version of the time-zone database that the instants were derived with.
 	TzdataVersion string `protobuf:"bytes,6,opt,name=tzdata_version,json=tzdataVersion,proto3" json:"tzdata_version,omitempty"`
@@ -1668,31 +1698,37 @@ func (x *MeetingSlot) GetMembers() []*MemberBurden {
 	return nil
 }
 
-// MemberBurden is what a time to meet asks of a member.
-type MemberBurden struct {
+// Request of ChooseOverlap.
+type ChooseOverlapRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The member.
-	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
-	// The minutes of it outside of their working time, a begun one as a whole.
-	OutsideMinutes int32 `protobuf:"varint,2,opt,name=outside_minutes,json=outsideMinutes,proto3" json:"outside_minutes,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The workspace: `workspaces/{workspace}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Who meets, 1 to 1000, none of them twice.
+	Members []string `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
+	// The first instant.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it, at most 24 hours later.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Makes a repeated request do nothing and return the choice.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
-func (x *MemberBurden) Reset() {
-	*x = MemberBurden{}
+func (x *ChooseOverlapRequest) Reset() {
+	*x = ChooseOverlapRequest{}
 	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *MemberBurden) String() string {
+func (x *ChooseOverlapRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*MemberBurden) ProtoMessage() {}
+func (*ChooseOverlapRequest) ProtoMessage() {}
 
-func (x *MemberBurden) ProtoReflect() protoreflect.Message {
+func (x *ChooseOverlapRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1704,23 +1740,264 @@ func (x *MemberBurden) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use MemberBurden.ProtoReflect.Descriptor instead.
-func (*MemberBurden) Descriptor() ([]byte, []int) {
+// Deprecated: Use ChooseOverlapRequest.ProtoReflect.Descriptor instead.
+func (*ChooseOverlapRequest) Descriptor() ([]byte, []int) {
 	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{20}
 }
 
-func (x *MemberBurden) GetMember() string {
+func (x *ChooseOverlapRequest) GetParent() string {
 	if x != nil {
-		return x.Member
+		return x.Parent
 	}
 	return ""
 }
 
-func (x *MemberBurden) GetOutsideMinutes() int32 {
+func (x *ChooseOverlapRequest) GetMembers() []string {
 	if x != nil {
-		return x.OutsideMinutes
+		return x.Members
+	}
+	return nil
+}
+
+func (x *ChooseOverlapRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *ChooseOverlapRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *ChooseOverlapRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Request of GetOverlapChoice.
+type GetOverlapChoiceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/overlapChoices/{overlap_choice}`.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetOverlapChoiceRequest) Reset() {
+	*x = GetOverlapChoiceRequest{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetOverlapChoiceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetOverlapChoiceRequest) ProtoMessage() {}
+
+func (x *GetOverlapChoiceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetOverlapChoiceRequest.ProtoReflect.Descriptor instead.
+func (*GetOverlapChoiceRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetOverlapChoiceRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// Request of ListOverlapChoices.
+type ListOverlapChoicesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The workspace: `workspaces/{workspace}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// How many at most: 50 when 0, never more than 200.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The `next_page_token` of the page before, of a request that is otherwise the same.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOverlapChoicesRequest) Reset() {
+	*x = ListOverlapChoicesRequest{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOverlapChoicesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOverlapChoicesRequest) ProtoMessage() {}
+
+func (x *ListOverlapChoicesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOverlapChoicesRequest.ProtoReflect.Descriptor instead.
+func (*ListOverlapChoicesRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListOverlapChoicesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListOverlapChoicesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
 	}
 	return 0
+}
+
+func (x *ListOverlapChoicesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// Response of ListOverlapChoices.
+type ListOverlapChoicesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The choices of this page, without what they ask of each member: GetOverlapChoice has that.
+	OverlapChoices []*OverlapChoice `protobuf:"bytes,1,rep,name=overlap_choices,json=overlapChoices,proto3" json:"overlap_choices,omitempty"`
+	// Gets the next page. Empty when there is none.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOverlapChoicesResponse) Reset() {
+	*x = ListOverlapChoicesResponse{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOverlapChoicesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOverlapChoicesResponse) ProtoMessage() {}
+
+func (x *ListOverlapChoicesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOverlapChoicesResponse.ProtoReflect.Descriptor instead.
+func (*ListOverlapChoicesResponse) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListOverlapChoicesResponse) GetOverlapChoices() []*OverlapChoice {
+	if x != nil {
+		return x.OverlapChoices
+	}
+	return nil
+}
+
+func (x *ListOverlapChoicesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Request of DeleteOverlapChoice.
+type DeleteOverlapChoiceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/overlapChoices/{overlap_choice}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Makes a repeated request do nothing.
+	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteOverlapChoiceRequest) Reset() {
+	*x = DeleteOverlapChoiceRequest{}
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteOverlapChoiceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteOverlapChoiceRequest) ProtoMessage() {}
+
+func (x *DeleteOverlapChoiceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteOverlapChoiceRequest.ProtoReflect.Descriptor instead.
+func (*DeleteOverlapChoiceRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *DeleteOverlapChoiceRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DeleteOverlapChoiceRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // Request of GetCoverage.
@@ -1741,7 +2018,7 @@ type GetCoverageRequest struct {
 
 func (x *GetCoverageRequest) Reset() {
 	*x = GetCoverageRequest{}
-	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[21]
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1753,7 +2030,7 @@ func (x *GetCoverageRequest) String() string {
 func (*GetCoverageRequest) ProtoMessage() {}
 
 func (x *GetCoverageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[21]
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1766,7 +2043,7 @@ func (x *GetCoverageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCoverageRequest.ProtoReflect.Descriptor instead.
 func (*GetCoverageRequest) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{21}
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetCoverageRequest) GetName() string {
@@ -1822,7 +2099,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[22]
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1834,7 +2111,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[22]
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1847,7 +2124,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{22}
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Coverage) GetName() string {
@@ -1925,7 +2202,7 @@ type CoverageBucket struct {
 
 func (x *CoverageBucket) Reset() {
 	*x = CoverageBucket{}
-	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[23]
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1937,7 +2214,7 @@ func (x *CoverageBucket) String() string {
 func (*CoverageBucket) ProtoMessage() {}
 
 func (x *CoverageBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[23]
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1950,7 +2227,7 @@ func (x *CoverageBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageBucket.ProtoReflect.Descriptor instead.
 func (*CoverageBucket) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{23}
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CoverageBucket) GetStartTime() *timestamppb.Timestamp {
@@ -2001,7 +2278,7 @@ type CoverageInterval struct {
 
 func (x *CoverageInterval) Reset() {
 	*x = CoverageInterval{}
-	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[24]
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2013,7 +2290,7 @@ func (x *CoverageInterval) String() string {
 func (*CoverageInterval) ProtoMessage() {}
 
 func (x *CoverageInterval) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[24]
+	mi := &file_meridian_availability_v1_availability_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2026,7 +2303,7 @@ func (x *CoverageInterval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageInterval.ProtoReflect.Descriptor instead.
 func (*CoverageInterval) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{24}
+	return file_meridian_availability_v1_availability_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CoverageInterval) GetStartTime() *timestamppb.Timestamp {
@@ -2047,22 +2324,25 @@ var File_meridian_availability_v1_availability_service_proto protoreflect.FileDe
 
 const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\n" +
-	"3meridian/availability/v1/availability_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a,meridian/notifications/v1/notification.proto\x1a meridian/options/v1/access.proto\"\xf5\x01\n" +
+	"3meridian/availability/v1/availability_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a-meridian/availability/v1/overlap_choice.proto\x1a,meridian/notifications/v1/notification.proto\x1a meridian/options/v1/access.proto\"\xf5\x01\n" +
 	"\x0eResponseWindow\x12R\n" +
 	"\fworking_time\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x12\xe0A\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\xba\xb7\x032\x00H\x00R\vworkingTime\x121\n" +
 	"\fworking_days\x18\x02 \x01(\x05B\f\xe0A\x01\xbaH\x06\x1a\x04\x18<(\x01H\x00R\vworkingDays\x12R\n" +
 	"\felapsed_time\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x12\xe0A\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\x8a\x8a\x0f2\x00H\x00R\velapsedTimeB\b\n" +
-	"\x06window\"\xa2\x02\n" +
+	"\x06window\"\xec\x02\n" +
 	"\x14AvailabilityInterval\x12>\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12L\n" +
-	"\x04kind\x18\x03 \x01(\x0e23.meridian.availability.v1.AvailabilityInterval.KindB\x03\xe0A\x03R\x04kind\"@\n" +
+	"\x04kind\x18\x03 \x01(\x0e23.meridian.availability.v1.AvailabilityInterval.KindB\x03\xe0A\x03R\x04kind\x12&\n" +
+	"\fdisplay_name\x18\x04 \x01(\tB\x03\xe0A\x03R\vdisplayName\"b\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aWORKING\x10\x01\x12\a\n" +
 	"\x03OFF\x10\x02\x12\f\n" +
-	"\bTIME_OFF\x10\x03\"\xeb\x02\n" +
+	"\bTIME_OFF\x10\x03\x12\x13\n" +
+	"\x0fUNINTERRUPTIBLE\x10\x04\x12\v\n" +
+	"\aHOLIDAY\x10\x05\"\xeb\x02\n" +
 	"\x18QueryAvailabilityRequest\x12S\n" +
 	"\x06parent\x18\x01 \x01(\tB;\xe0A\x02\xfaA\x14\n" +
 	"\x12meridian/Workspace\xbaH\x1er\x1c2\x1a^workspaces/[0-9a-f-]{36}$R\x06parent\x12r\n" +
@@ -2109,7 +2389,7 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\amembers\x18\x02 \x03(\tBX\xe0A\x02\xfaA\x11\n" +
 	"\x0fmeridian/Member\xbaH>\x92\x01;\b\x01\x10\xe8\a\"4r220^workspaces/[0-9a-f-]{36}/members/[0-9a-f-]{36}$R\amembers\x128\n" +
 	"\aat_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\x06atTime\x12V\n" +
-	"\aurgency\x18\x04 \x01(\x0e2/.meridian.notifications.v1.Notification.UrgencyB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\aurgency\"\xe9\x03\n" +
+	"\aurgency\x18\x04 \x01(\x0e2/.meridian.notifications.v1.Notification.UrgencyB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\aurgency\"\xb6\x04\n" +
 	"\fReachability\x12/\n" +
 	"\x06member\x18\x01 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
 	"\x0fmeridian/MemberR\x06member\x12\x1d\n" +
@@ -2121,7 +2401,9 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\bday_date\x18\x06 \x01(\v2\x11.google.type.DateB\x03\xe0A\x03R\adayDate\x12 \n" +
 	"\ttime_zone\x18\a \x01(\tB\x03\xe0A\x03R\btimeZone\x12F\n" +
 	"\x06reason\x18\b \x01(\x0e2).meridian.availability.v1.Deadline.ReasonB\x03\xe0A\x03R\x06reason\x12\x1d\n" +
-	"\aversion\x18\t \x01(\x03B\x03\xe0A\x03R\aversion\"^\n" +
+	"\aversion\x18\t \x01(\x03B\x03\xe0A\x03R\aversion\x12K\n" +
+	"\x11next_working_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0fnextWorkingTime\"^\n" +
 	"\x15NextReachableResponse\x12E\n" +
 	"\amembers\x18\x01 \x03(\v2&.meridian.availability.v1.ReachabilityB\x03\xe0A\x03R\amembers\"\x83\x03\n" +
 	"\x19ResolveExpectationRequest\x12S\n" +
@@ -2187,11 +2469,35 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12,\n" +
 	"\x0foutside_minutes\x18\x03 \x01(\x05B\x03\xe0A\x03R\x0eoutsideMinutes\x12E\n" +
-	"\amembers\x18\x04 \x03(\v2&.meridian.availability.v1.MemberBurdenB\x03\xe0A\x03R\amembers\"m\n" +
-	"\fMemberBurden\x12/\n" +
-	"\x06member\x18\x01 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
-	"\x0fmeridian/MemberR\x06member\x12,\n" +
-	"\x0foutside_minutes\x18\x02 \x01(\x05B\x03\xe0A\x03R\x0eoutsideMinutes\"\xd5\x02\n" +
+	"\amembers\x18\x04 \x03(\v2&.meridian.availability.v1.MemberBurdenB\x03\xe0A\x03R\amembers\"\xa0\x03\n" +
+	"\x14ChooseOverlapRequest\x12S\n" +
+	"\x06parent\x18\x01 \x01(\tB;\xe0A\x02\xfaA\x14\n" +
+	"\x12meridian/Workspace\xbaH\x1er\x1c2\x1a^workspaces/[0-9a-f-]{36}$R\x06parent\x12t\n" +
+	"\amembers\x18\x02 \x03(\tBZ\xe0A\x02\xfaA\x11\n" +
+	"\x0fmeridian/Member\xbaH@\x92\x01=\b\x01\x10\xe8\a\x18\x01\"4r220^workspaces/[0-9a-f-]{36}/members/[0-9a-f-]{36}$R\amembers\x12D\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tstartTime\x12@\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aendTime\x125\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x8b\x01\n" +
+	"\x17GetOverlapChoiceRequest\x12p\n" +
+	"\x04name\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x18\n" +
+	"\x16meridian/OverlapChoice\xbaH;r927^workspaces/[0-9a-f-]{36}/overlapChoices/[0-9a-f-]{36}$R\x04name\"\xc5\x01\n" +
+	"\x19ListOverlapChoicesRequest\x12S\n" +
+	"\x06parent\x18\x01 \x01(\tB;\xe0A\x02\xfaA\x14\n" +
+	"\x12meridian/Workspace\xbaH\x1er\x1c2\x1a^workspaces/[0-9a-f-]{36}$R\x06parent\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xe0A\x01\xbaH\x04\x1a\x02(\x00R\bpageSize\x12*\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\tpageToken\"\xa0\x01\n" +
+	"\x1aListOverlapChoicesResponse\x12U\n" +
+	"\x0foverlap_choices\x18\x01 \x03(\v2'.meridian.availability.v1.OverlapChoiceB\x03\xe0A\x03R\x0eoverlapChoices\x12+\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xc5\x01\n" +
+	"\x1aDeleteOverlapChoiceRequest\x12p\n" +
+	"\x04name\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x18\n" +
+	"\x16meridian/OverlapChoice\xbaH;r927^workspaces/[0-9a-f-]{36}/overlapChoices/[0-9a-f-]{36}$R\x04name\x125\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xd5\x02\n" +
 	"\x12GetCoverageRequest\x12k\n" +
 	"\x04name\x18\x01 \x01(\tBW\xe0A\x02\xfaA\x13\n" +
 	"\x11meridian/Coverage\xbaH;r927^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/coverage$R\x04name\x12D\n" +
@@ -2219,14 +2525,17 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"\x10CoverageInterval\x12>\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
-	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime2\xd7\n" +
-	"\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime2\xd1\x10\n" +
 	"\x13AvailabilityService\x12\xef\x01\n" +
 	"\x11QueryAvailability\x122.meridian.availability.v1.QueryAvailabilityRequest\x1a3.meridian.availability.v1.QueryAvailabilityResponse\"q\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x020:\x01*\"+/v1/{parent=workspaces/*}:queryAvailability\x90\x02\x01\x12\xeb\x01\n" +
 	"\x10ComputeDeadlines\x121.meridian.availability.v1.ComputeDeadlinesRequest\x1a2.meridian.availability.v1.ComputeDeadlinesResponse\"p\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/{parent=workspaces/*}:computeDeadlines\x90\x02\x01\x12\xdf\x01\n" +
 	"\rNextReachable\x12..meridian.availability.v1.NextReachableRequest\x1a/.meridian.availability.v1.NextReachableResponse\"m\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{parent=workspaces/*}:nextReachable\x90\x02\x01\x12\xd4\x01\n" +
 	"\x12ResolveExpectation\x123.meridian.availability.v1.ResolveExpectationRequest\x1a4.meridian.availability.v1.ResolveExpectationResponse\"S\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x021:\x01*\",/v1/{parent=workspaces/*}:resolveExpectation\x90\x02\x01\x12\xd7\x01\n" +
-	"\vFindOverlap\x12,.meridian.availability.v1.FindOverlapRequest\x1a-.meridian.availability.v1.FindOverlapResponse\"k\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/{parent=workspaces/*}:findOverlap\x90\x02\x01\x12\xcc\x01\n" +
+	"\vFindOverlap\x12,.meridian.availability.v1.FindOverlapRequest\x1a-.meridian.availability.v1.FindOverlapResponse\"k\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/{parent=workspaces/*}:findOverlap\x90\x02\x01\x12\xb6\x01\n" +
+	"\rChooseOverlap\x12..meridian.availability.v1.ChooseOverlapRequest\x1a'.meridian.availability.v1.OverlapChoice\"L\xaa\xbb\x18\x16\x10\x02\x1a\x12availability.write\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/{parent=workspaces/*}:chooseOverlap\x12\xbc\x01\n" +
+	"\x10GetOverlapChoice\x121.meridian.availability.v1.GetOverlapChoiceRequest\x1a'.meridian.availability.v1.OverlapChoice\"L\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x02*\x12(/v1/{name=workspaces/*/overlapChoices/*}\x90\x02\x01\x12\xcd\x01\n" +
+	"\x12ListOverlapChoices\x123.meridian.availability.v1.ListOverlapChoicesRequest\x1a4.meridian.availability.v1.ListOverlapChoicesResponse\"L\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=workspaces/*}/overlapChoices\x90\x02\x01\x12\xaf\x01\n" +
+	"\x13DeleteOverlapChoice\x124.meridian.availability.v1.DeleteOverlapChoiceRequest\x1a\x16.google.protobuf.Empty\"J\xaa\xbb\x18\x16\x10\x02\x1a\x12availability.write\x82\xd3\xe4\x93\x02**(/v1/{name=workspaces/*/overlapChoices/*}\x12\xcc\x01\n" +
 	"\vGetCoverage\x12,.meridian.availability.v1.GetCoverageRequest\x1a\".meridian.availability.v1.Coverage\"k\xaa\xbb\x184\x10\x02\x1a\x11availability.read2\athreads2\x05tasks2\rnotifications\x82\xd3\xe4\x93\x02*\x12(/v1/{name=workspaces/*/teams/*/coverage}\x90\x02\x01B\x8f\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x18AvailabilityServiceProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
@@ -2243,7 +2552,7 @@ func file_meridian_availability_v1_availability_service_proto_rawDescGZIP() []by
 }
 
 var file_meridian_availability_v1_availability_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_meridian_availability_v1_availability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_meridian_availability_v1_availability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_meridian_availability_v1_availability_service_proto_goTypes = []any{
 	(AvailabilityInterval_Kind)(0),     // 0: meridian.availability.v1.AvailabilityInterval.Kind
 	(Deadline_Reason)(0),               // 1: meridian.availability.v1.Deadline.Reason
@@ -2268,89 +2577,108 @@ var file_meridian_availability_v1_availability_service_proto_goTypes = []any{
 	(*OverlapWindow)(nil),              // 20: meridian.availability.v1.OverlapWindow
 	(*NextWorkingInterval)(nil),        // 21: meridian.availability.v1.NextWorkingInterval
 	(*MeetingSlot)(nil),                // 22: meridian.availability.v1.MeetingSlot
-	(*MemberBurden)(nil),               // 23: meridian.availability.v1.MemberBurden
-	(*GetCoverageRequest)(nil),         // 24: meridian.availability.v1.GetCoverageRequest
-	(*Coverage)(nil),                   // 25: meridian.availability.v1.Coverage
-	(*CoverageBucket)(nil),             // 26: meridian.availability.v1.CoverageBucket
-	(*CoverageInterval)(nil),           // 27: meridian.availability.v1.CoverageInterval
-	(*durationpb.Duration)(nil),        // 28: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
-	(v1.Notification_Urgency)(0),       // 30: meridian.notifications.v1.Notification.Urgency
-	(*date.Date)(nil),                  // 31: google.type.Date
+	(*ChooseOverlapRequest)(nil),       // 23: meridian.availability.v1.ChooseOverlapRequest
+	(*GetOverlapChoiceRequest)(nil),    // 24: meridian.availability.v1.GetOverlapChoiceRequest
+	(*ListOverlapChoicesRequest)(nil),  // 25: meridian.availability.v1.ListOverlapChoicesRequest
+	(*ListOverlapChoicesResponse)(nil), // 26: meridian.availability.v1.ListOverlapChoicesResponse
+	(*DeleteOverlapChoiceRequest)(nil), // 27: meridian.availability.v1.DeleteOverlapChoiceRequest
+	(*GetCoverageRequest)(nil),         // 28: meridian.availability.v1.GetCoverageRequest
+	(*Coverage)(nil),                   // 29: meridian.availability.v1.Coverage
+	(*CoverageBucket)(nil),             // 30: meridian.availability.v1.CoverageBucket
+	(*CoverageInterval)(nil),           // 31: meridian.availability.v1.CoverageInterval
+	(*durationpb.Duration)(nil),        // 32: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 33: google.protobuf.Timestamp
+	(v1.Notification_Urgency)(0),       // 34: meridian.notifications.v1.Notification.Urgency
+	(*date.Date)(nil),                  // 35: google.type.Date
+	(*MemberBurden)(nil),               // 36: meridian.availability.v1.MemberBurden
+	(*OverlapChoice)(nil),              // 37: meridian.availability.v1.OverlapChoice
+	(*emptypb.Empty)(nil),              // 38: google.protobuf.Empty
 }
 var file_meridian_availability_v1_availability_service_proto_depIdxs = []int32{
-	28, // 0: meridian.availability.v1.ResponseWindow.working_time:type_name -> google.protobuf.Duration
-	28, // 1: meridian.availability.v1.ResponseWindow.elapsed_time:type_name -> google.protobuf.Duration
-	29, // 2: meridian.availability.v1.AvailabilityInterval.start_time:type_name -> google.protobuf.Timestamp
-	29, // 3: meridian.availability.v1.AvailabilityInterval.end_time:type_name -> google.protobuf.Timestamp
+	32, // 0: meridian.availability.v1.ResponseWindow.working_time:type_name -> google.protobuf.Duration
+	32, // 1: meridian.availability.v1.ResponseWindow.elapsed_time:type_name -> google.protobuf.Duration
+	33, // 2: meridian.availability.v1.AvailabilityInterval.start_time:type_name -> google.protobuf.Timestamp
+	33, // 3: meridian.availability.v1.AvailabilityInterval.end_time:type_name -> google.protobuf.Timestamp
 	0,  // 4: meridian.availability.v1.AvailabilityInterval.kind:type_name -> meridian.availability.v1.AvailabilityInterval.Kind
-	29, // 5: meridian.availability.v1.QueryAvailabilityRequest.start_time:type_name -> google.protobuf.Timestamp
-	29, // 6: meridian.availability.v1.QueryAvailabilityRequest.end_time:type_name -> google.protobuf.Timestamp
+	33, // 5: meridian.availability.v1.QueryAvailabilityRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 6: meridian.availability.v1.QueryAvailabilityRequest.end_time:type_name -> google.protobuf.Timestamp
 	7,  // 7: meridian.availability.v1.QueryAvailabilityResponse.members:type_name -> meridian.availability.v1.MemberAvailability
 	4,  // 8: meridian.availability.v1.MemberAvailability.intervals:type_name -> meridian.availability.v1.AvailabilityInterval
 	9,  // 9: meridian.availability.v1.ComputeDeadlinesRequest.queries:type_name -> meridian.availability.v1.DeadlineQuery
-	29, // 10: meridian.availability.v1.DeadlineQuery.start_time:type_name -> google.protobuf.Timestamp
+	33, // 10: meridian.availability.v1.DeadlineQuery.start_time:type_name -> google.protobuf.Timestamp
 	3,  // 11: meridian.availability.v1.DeadlineQuery.window:type_name -> meridian.availability.v1.ResponseWindow
-	29, // 12: meridian.availability.v1.Deadline.due_time:type_name -> google.protobuf.Timestamp
+	33, // 12: meridian.availability.v1.Deadline.due_time:type_name -> google.protobuf.Timestamp
 	1,  // 13: meridian.availability.v1.Deadline.reason:type_name -> meridian.availability.v1.Deadline.Reason
 	10, // 14: meridian.availability.v1.ComputeDeadlinesResponse.deadlines:type_name -> meridian.availability.v1.Deadline
-	29, // 15: meridian.availability.v1.NextReachableRequest.at_time:type_name -> google.protobuf.Timestamp
-	30, // 16: meridian.availability.v1.NextReachableRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
-	29, // 17: meridian.availability.v1.Reachability.reachable_time:type_name -> google.protobuf.Timestamp
-	29, // 18: meridian.availability.v1.Reachability.until_time:type_name -> google.protobuf.Timestamp
-	29, // 19: meridian.availability.v1.Reachability.day_start_time:type_name -> google.protobuf.Timestamp
-	31, // 20: meridian.availability.v1.Reachability.day_date:type_name -> google.type.Date
+	33, // 15: meridian.availability.v1.NextReachableRequest.at_time:type_name -> google.protobuf.Timestamp
+	34, // 16: meridian.availability.v1.NextReachableRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
+	33, // 17: meridian.availability.v1.Reachability.reachable_time:type_name -> google.protobuf.Timestamp
+	33, // 18: meridian.availability.v1.Reachability.until_time:type_name -> google.protobuf.Timestamp
+	33, // 19: meridian.availability.v1.Reachability.day_start_time:type_name -> google.protobuf.Timestamp
+	35, // 20: meridian.availability.v1.Reachability.day_date:type_name -> google.type.Date
 	1,  // 21: meridian.availability.v1.Reachability.reason:type_name -> meridian.availability.v1.Deadline.Reason
-	13, // 22: meridian.availability.v1.NextReachableResponse.members:type_name -> meridian.availability.v1.Reachability
-	30, // 23: meridian.availability.v1.ResolveExpectationRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
-	3,  // 24: meridian.availability.v1.ResolveExpectationRequest.window:type_name -> meridian.availability.v1.ResponseWindow
-	29, // 25: meridian.availability.v1.Expectation.next_working_time:type_name -> google.protobuf.Timestamp
-	29, // 26: meridian.availability.v1.Expectation.reached_time:type_name -> google.protobuf.Timestamp
-	29, // 27: meridian.availability.v1.Expectation.due_time:type_name -> google.protobuf.Timestamp
-	1,  // 28: meridian.availability.v1.Expectation.reason:type_name -> meridian.availability.v1.Deadline.Reason
-	16, // 29: meridian.availability.v1.ResolveExpectationResponse.expectations:type_name -> meridian.availability.v1.Expectation
-	29, // 30: meridian.availability.v1.FindOverlapRequest.start_time:type_name -> google.protobuf.Timestamp
-	29, // 31: meridian.availability.v1.FindOverlapRequest.end_time:type_name -> google.protobuf.Timestamp
-	28, // 32: meridian.availability.v1.FindOverlapRequest.min_duration:type_name -> google.protobuf.Duration
-	20, // 33: meridian.availability.v1.FindOverlapResponse.windows:type_name -> meridian.availability.v1.OverlapWindow
-	2,  // 34: meridian.availability.v1.FindOverlapResponse.reason:type_name -> meridian.availability.v1.FindOverlapResponse.Reason
-	21, // 35: meridian.availability.v1.FindOverlapResponse.next_working_intervals:type_name -> meridian.availability.v1.NextWorkingInterval
-	22, // 36: meridian.availability.v1.FindOverlapResponse.slots:type_name -> meridian.availability.v1.MeetingSlot
-	29, // 37: meridian.availability.v1.OverlapWindow.start_time:type_name -> google.protobuf.Timestamp
-	29, // 38: meridian.availability.v1.OverlapWindow.end_time:type_name -> google.protobuf.Timestamp
-	29, // 39: meridian.availability.v1.NextWorkingInterval.start_time:type_name -> google.protobuf.Timestamp
-	29, // 40: meridian.availability.v1.NextWorkingInterval.end_time:type_name -> google.protobuf.Timestamp
-	29, // 41: meridian.availability.v1.MeetingSlot.start_time:type_name -> google.protobuf.Timestamp
-	29, // 42: meridian.availability.v1.MeetingSlot.end_time:type_name -> google.protobuf.Timestamp
-	23, // 43: meridian.availability.v1.MeetingSlot.members:type_name -> meridian.availability.v1.MemberBurden
-	29, // 44: meridian.availability.v1.GetCoverageRequest.start_time:type_name -> google.protobuf.Timestamp
-	29, // 45: meridian.availability.v1.GetCoverageRequest.end_time:type_name -> google.protobuf.Timestamp
-	28, // 46: meridian.availability.v1.GetCoverageRequest.bucket:type_name -> google.protobuf.Duration
-	26, // 47: meridian.availability.v1.Coverage.buckets:type_name -> meridian.availability.v1.CoverageBucket
-	27, // 48: meridian.availability.v1.Coverage.gaps:type_name -> meridian.availability.v1.CoverageInterval
-	27, // 49: meridian.availability.v1.Coverage.thinnest:type_name -> meridian.availability.v1.CoverageInterval
-	29, // 50: meridian.availability.v1.CoverageBucket.start_time:type_name -> google.protobuf.Timestamp
-	29, // 51: meridian.availability.v1.CoverageBucket.end_time:type_name -> google.protobuf.Timestamp
-	28, // 52: meridian.availability.v1.CoverageBucket.working_time:type_name -> google.protobuf.Duration
-	29, // 53: meridian.availability.v1.CoverageInterval.start_time:type_name -> google.protobuf.Timestamp
-	29, // 54: meridian.availability.v1.CoverageInterval.end_time:type_name -> google.protobuf.Timestamp
-	5,  // 55: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
-	8,  // 56: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
-	12, // 57: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
-	15, // 58: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
-	18, // 59: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
-	24, // 60: meridian.availability.v1.AvailabilityService.GetCoverage:input_type -> meridian.availability.v1.GetCoverageRequest
-	6,  // 61: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
-	11, // 62: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
-	14, // 63: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
-	17, // 64: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
-	19, // 65: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
-	25, // 66: meridian.availability.v1.AvailabilityService.GetCoverage:output_type -> meridian.availability.v1.Coverage
-	61, // [61:67] is the sub-list for method output_type
-	55, // [55:61] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	33, // 22: meridian.availability.v1.Reachability.next_working_time:type_name -> google.protobuf.Timestamp
+	13, // 23: meridian.availability.v1.NextReachableResponse.members:type_name -> meridian.availability.v1.Reachability
+	34, // 24: meridian.availability.v1.ResolveExpectationRequest.urgency:type_name -> meridian.notifications.v1.Notification.Urgency
+	3,  // 25: meridian.availability.v1.ResolveExpectationRequest.window:type_name -> meridian.availability.v1.ResponseWindow
+	33, // 26: meridian.availability.v1.Expectation.next_working_time:type_name -> google.protobuf.Timestamp
+	33, // 27: meridian.availability.v1.Expectation.reached_time:type_name -> google.protobuf.Timestamp
+	33, // 28: meridian.availability.v1.Expectation.due_time:type_name -> google.protobuf.Timestamp
+	1,  // 29: meridian.availability.v1.Expectation.reason:type_name -> meridian.availability.v1.Deadline.Reason
+	16, // 30: meridian.availability.v1.ResolveExpectationResponse.expectations:type_name -> meridian.availability.v1.Expectation
+	33, // 31: meridian.availability.v1.FindOverlapRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 32: meridian.availability.v1.FindOverlapRequest.end_time:type_name -> google.protobuf.Timestamp
+	32, // 33: meridian.availability.v1.FindOverlapRequest.min_duration:type_name -> google.protobuf.Duration
+	20, // 34: meridian.availability.v1.FindOverlapResponse.windows:type_name -> meridian.availability.v1.OverlapWindow
+	2,  // 35: meridian.availability.v1.FindOverlapResponse.reason:type_name -> meridian.availability.v1.FindOverlapResponse.Reason
+	21, // 36: meridian.availability.v1.FindOverlapResponse.next_working_intervals:type_name -> meridian.availability.v1.NextWorkingInterval
+	22, // 37: meridian.availability.v1.FindOverlapResponse.slots:type_name -> meridian.availability.v1.MeetingSlot
+	33, // 38: meridian.availability.v1.OverlapWindow.start_time:type_name -> google.protobuf.Timestamp
+	33, // 39: meridian.availability.v1.OverlapWindow.end_time:type_name -> google.protobuf.Timestamp
+	33, // 40: meridian.availability.v1.NextWorkingInterval.start_time:type_name -> google.protobuf.Timestamp
+	33, // 41: meridian.availability.v1.NextWorkingInterval.end_time:type_name -> google.protobuf.Timestamp
+	33, // 42: meridian.availability.v1.MeetingSlot.start_time:type_name -> google.protobuf.Timestamp
+	33, // 43: meridian.availability.v1.MeetingSlot.end_time:type_name -> google.protobuf.Timestamp
+	36, // 44: meridian.availability.v1.MeetingSlot.members:type_name -> meridian.availability.v1.MemberBurden
+	33, // 45: meridian.availability.v1.ChooseOverlapRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 46: meridian.availability.v1.ChooseOverlapRequest.end_time:type_name -> google.protobuf.Timestamp
+	37, // 47: meridian.availability.v1.ListOverlapChoicesResponse.overlap_choices:type_name -> meridian.availability.v1.OverlapChoice
+	33, // 48: meridian.availability.v1.GetCoverageRequest.start_time:type_name -> google.protobuf.Timestamp
+	33, // 49: meridian.availability.v1.GetCoverageRequest.end_time:type_name -> google.protobuf.Timestamp
+	32, // 50: meridian.availability.v1.GetCoverageRequest.bucket:type_name -> google.protobuf.Duration
+	30, // 51: meridian.availability.v1.Coverage.buckets:type_name -> meridian.availability.v1.CoverageBucket
+	31, // 52: meridian.availability.v1.Coverage.gaps:type_name -> meridian.availability.v1.CoverageInterval
+	31, // 53: meridian.availability.v1.Coverage.thinnest:type_name -> meridian.availability.v1.CoverageInterval
+	33, // 54: meridian.availability.v1.CoverageBucket.start_time:type_name -> google.protobuf.Timestamp
+	33, // 55: meridian.availability.v1.CoverageBucket.end_time:type_name -> google.protobuf.Timestamp
+	32, // 56: meridian.availability.v1.CoverageBucket.working_time:type_name -> google.protobuf.Duration
+	33, // 57: meridian.availability.v1.CoverageInterval.start_time:type_name -> google.protobuf.Timestamp
+	33, // 58: meridian.availability.v1.CoverageInterval.end_time:type_name -> google.protobuf.Timestamp
+	5,  // 59: meridian.availability.v1.AvailabilityService.QueryAvailability:input_type -> meridian.availability.v1.QueryAvailabilityRequest
+	8,  // 60: meridian.availability.v1.AvailabilityService.ComputeDeadlines:input_type -> meridian.availability.v1.ComputeDeadlinesRequest
+	12, // 61: meridian.availability.v1.AvailabilityService.NextReachable:input_type -> meridian.availability.v1.NextReachableRequest
+	15, // 62: meridian.availability.v1.AvailabilityService.ResolveExpectation:input_type -> meridian.availability.v1.ResolveExpectationRequest
+	18, // 63: meridian.availability.v1.AvailabilityService.FindOverlap:input_type -> meridian.availability.v1.FindOverlapRequest
+	23, // 64: meridian.availability.v1.AvailabilityService.ChooseOverlap:input_type -> meridian.availability.v1.ChooseOverlapRequest
+	24, // 65: meridian.availability.v1.AvailabilityService.GetOverlapChoice:input_type -> meridian.availability.v1.GetOverlapChoiceRequest
+	25, // 66: meridian.availability.v1.AvailabilityService.ListOverlapChoices:input_type -> meridian.availability.v1.ListOverlapChoicesRequest
+	27, // 67: meridian.availability.v1.AvailabilityService.DeleteOverlapChoice:input_type -> meridian.availability.v1.DeleteOverlapChoiceRequest
+	28, // 68: meridian.availability.v1.AvailabilityService.GetCoverage:input_type -> meridian.availability.v1.GetCoverageRequest
+	6,  // 69: meridian.availability.v1.AvailabilityService.QueryAvailability:output_type -> meridian.availability.v1.QueryAvailabilityResponse
+	11, // 70: meridian.availability.v1.AvailabilityService.ComputeDeadlines:output_type -> meridian.availability.v1.ComputeDeadlinesResponse
+	14, // 71: meridian.availability.v1.AvailabilityService.NextReachable:output_type -> meridian.availability.v1.NextReachableResponse
+	17, // 72: meridian.availability.v1.AvailabilityService.ResolveExpectation:output_type -> meridian.availability.v1.ResolveExpectationResponse
+	19, // 73: meridian.availability.v1.AvailabilityService.FindOverlap:output_type -> meridian.availability.v1.FindOverlapResponse
+	37, // 74: meridian.availability.v1.AvailabilityService.ChooseOverlap:output_type -> meridian.availability.v1.OverlapChoice
+	37, // 75: meridian.availability.v1.AvailabilityService.GetOverlapChoice:output_type -> meridian.availability.v1.OverlapChoice
+	26, // 76: meridian.availability.v1.AvailabilityService.ListOverlapChoices:output_type -> meridian.availability.v1.ListOverlapChoicesResponse
+	38, // 77: meridian.availability.v1.AvailabilityService.DeleteOverlapChoice:output_type -> google.protobuf.Empty
+	29, // 78: meridian.availability.v1.AvailabilityService.GetCoverage:output_type -> meridian.availability.v1.Coverage
+	69, // [69:79] is the sub-list for method output_type
+	59, // [59:69] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_service_proto_init() }
@@ -2358,6 +2686,7 @@ func file_meridian_availability_v1_availability_service_proto_init() {
 	if File_meridian_availability_v1_availability_service_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_overlap_choice_proto_init()
 	file_meridian_availability_v1_availability_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*ResponseWindow_WorkingTime)(nil),
 		(*ResponseWindow_WorkingDays)(nil),
@@ -2369,7 +2698,7 @@ func file_meridian_availability_v1_availability_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_service_proto_rawDesc), len(file_meridian_availability_v1_availability_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   25,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -11,6 +11,7 @@ import (
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 )
 
 // This is a compile-time assertion to ensure that this generated file
@@ -19,12 +20,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AvailabilityService_QueryAvailability_FullMethodName  = "/meridian.availability.v1.AvailabilityService/QueryAvailability"
-	AvailabilityService_ComputeDeadlines_FullMethodName   = "/meridian.availability.v1.AvailabilityService/ComputeDeadlines"
-	AvailabilityService_NextReachable_FullMethodName      = "/meridian.availability.v1.AvailabilityService/NextReachable"
-	AvailabilityService_ResolveExpectation_FullMethodName = "/meridian.availability.v1.AvailabilityService/ResolveExpectation"
-	AvailabilityService_FindOverlap_FullMethodName        = "/meridian.availability.v1.AvailabilityService/FindOverlap"
-	AvailabilityService_GetCoverage_FullMethodName        = "/meridian.availability.v1.AvailabilityService/GetCoverage"
+	AvailabilityService_QueryAvailability_FullMethodName   = "/meridian.availability.v1.AvailabilityService/QueryAvailability"
+	AvailabilityService_ComputeDeadlines_FullMethodName    = "/meridian.availability.v1.AvailabilityService/ComputeDeadlines"
+	AvailabilityService_NextReachable_FullMethodName       = "/meridian.availability.v1.AvailabilityService/NextReachable"
+	AvailabilityService_ResolveExpectation_FullMethodName  = "/meridian.availability.v1.AvailabilityService/ResolveExpectation"
+	AvailabilityService_FindOverlap_FullMethodName         = "/meridian.availability.v1.AvailabilityService/FindOverlap"
+	AvailabilityService_ChooseOverlap_FullMethodName       = "/meridian.availability.v1.AvailabilityService/ChooseOverlap"
+	AvailabilityService_GetOverlapChoice_FullMethodName    = "/meridian.availability.v1.AvailabilityService/GetOverlapChoice"
+	AvailabilityService_ListOverlapChoices_FullMethodName  = "/meridian.availability.v1.AvailabilityService/ListOverlapChoices"
+	AvailabilityService_DeleteOverlapChoice_FullMethodName = "/meridian.availability.v1.AvailabilityService/DeleteOverlapChoice"
+	AvailabilityService_GetCoverage_FullMethodName         = "/meridian.availability.v1.AvailabilityService/GetCoverage"
 )
 
 // AvailabilityServiceClient is the client API for AvailabilityService service.
@@ -60,6 +65,25 @@ type AvailabilityServiceClient interface {
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, a
 	// duration longer than the range, and a quorum above the number of members.
 	FindOverlap(ctx context.Context, in *FindOverlapRequest, opts ...grpc.CallOption) (*FindOverlapResponse, error)
+	// Records that a time to meet was chosen, and what it asks of whom: later answers of FindOverlap spread what is asked.
+	//
+	// Side effects: publishes `overlap.chosen`.
+	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a time that is empty, longer than 24 hours, over,
+	// or more than 366 days ahead.
+	ChooseOverlap(ctx context.Context, in *ChooseOverlapRequest, opts ...grpc.CallOption) (*OverlapChoice, error)
+	// Gets a choice.
+	//
+	// Errors: NOT_FOUND, for one that was taken back too.
+	GetOverlapChoice(ctx context.Context, in *GetOverlapChoiceRequest, opts ...grpc.CallOption) (*OverlapChoice, error)
+	// Lists the choices of a workspace, the newest first, without those that were taken back.
+	//
+	// Errors: INVALID_ARGUMENT for a page token of another query.
+	ListOverlapChoices(ctx context.Context, in *ListOverlapChoicesRequest, opts ...grpc.CallOption) (*ListOverlapChoicesResponse, error)
+	// Takes a choice back, so that it counts for nobody: for who made it, and for administrators.
+	//
+	// Side effects: publishes `overlap.withdrawn`.
+	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_CHOOSER).
+	DeleteOverlapChoice(ctx context.Context, in *DeleteOverlapChoiceRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// Gets how many members of a team work over a range, around the clock: its ACTIVE members, as the team stands.
 	//
 	// Errors: NOT_FOUND for a team that is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, one of
@@ -125,6 +149,46 @@ func (c *availabilityServiceClient) FindOverlap(ctx context.Context, in *FindOve
 	return out, nil
 }
 
+func (c *availabilityServiceClient) ChooseOverlap(ctx context.Context, in *ChooseOverlapRequest, opts ...grpc.CallOption) (*OverlapChoice, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OverlapChoice)
+	err := c.cc.Invoke(ctx, AvailabilityService_ChooseOverlap_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *availabilityServiceClient) GetOverlapChoice(ctx context.Context, in *GetOverlapChoiceRequest, opts ...grpc.CallOption) (*OverlapChoice, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OverlapChoice)
+	err := c.cc.Invoke(ctx, AvailabilityService_GetOverlapChoice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *availabilityServiceClient) ListOverlapChoices(ctx context.Context, in *ListOverlapChoicesRequest, opts ...grpc.CallOption) (*ListOverlapChoicesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListOverlapChoicesResponse)
+	err := c.cc.Invoke(ctx, AvailabilityService_ListOverlapChoices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *availabilityServiceClient) DeleteOverlapChoice(ctx context.Context, in *DeleteOverlapChoiceRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, AvailabilityService_DeleteOverlapChoice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *availabilityServiceClient) GetCoverage(ctx context.Context, in *GetCoverageRequest, opts ...grpc.CallOption) (*Coverage, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Coverage)
@@ -168,6 +232,25 @@ type AvailabilityServiceServer interface {
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, a
 	// duration longer than the range, and a quorum above the number of members.
 	FindOverlap(context.Context, *FindOverlapRequest) (*FindOverlapResponse, error)
+	// Records that a time to meet was chosen, and what it asks of whom: later answers of FindOverlap spread what is asked.
+	//
+	// Side effects: publishes `overlap.chosen`.
+	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a time that is empty, longer than 24 hours, over,
+	// or more than 366 days ahead.
+	ChooseOverlap(context.Context, *ChooseOverlapRequest) (*OverlapChoice, error)
+	// Gets a choice.
+	//
+	// Errors: NOT_FOUND, for one that was taken back too.
+	GetOverlapChoice(context.Context, *GetOverlapChoiceRequest) (*OverlapChoice, error)
+	// Lists the choices of a workspace, the newest first, without those that were taken back.
+	//
+	// Errors: INVALID_ARGUMENT for a page token of another query.
+	ListOverlapChoices(context.Context, *ListOverlapChoicesRequest) (*ListOverlapChoicesResponse, error)
+	// Takes a choice back, so that it counts for nobody: for who made it, and for administrators.
+	//
+	// Side effects: publishes `overlap.withdrawn`.
+	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_CHOOSER).
+	DeleteOverlapChoice(context.Context, *DeleteOverlapChoiceRequest) (*emptypb.Empty, error)
 	// Gets how many members of a team work over a range, around the clock: its ACTIVE members, as the team stands.
 	//
 	// Errors: NOT_FOUND for a team that is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, one of
@@ -197,6 +280,18 @@ func (UnimplementedAvailabilityServiceServer) ResolveExpectation(context.Context
 }
 func (UnimplementedAvailabilityServiceServer) FindOverlap(context.Context, *FindOverlapRequest) (*FindOverlapResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FindOverlap not implemented")
+}
+func (UnimplementedAvailabilityServiceServer) ChooseOverlap(context.Context, *ChooseOverlapRequest) (*OverlapChoice, error) {
+	return nil, status.Error(codes.Unimplemented, "method ChooseOverlap not implemented")
+}
+func (UnimplementedAvailabilityServiceServer) GetOverlapChoice(context.Context, *GetOverlapChoiceRequest) (*OverlapChoice, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOverlapChoice not implemented")
+}
+func (UnimplementedAvailabilityServiceServer) ListOverlapChoices(context.Context, *ListOverlapChoicesRequest) (*ListOverlapChoicesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListOverlapChoices not implemented")
+}
+func (UnimplementedAvailabilityServiceServer) DeleteOverlapChoice(context.Context, *DeleteOverlapChoiceRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteOverlapChoice not implemented")
 }
 func (UnimplementedAvailabilityServiceServer) GetCoverage(context.Context, *GetCoverageRequest) (*Coverage, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCoverage not implemented")
@@ -312,6 +407,78 @@ func _AvailabilityService_FindOverlap_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AvailabilityService_ChooseOverlap_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChooseOverlapRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AvailabilityServiceServer).ChooseOverlap(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AvailabilityService_ChooseOverlap_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AvailabilityServiceServer).ChooseOverlap(ctx, req.(*ChooseOverlapRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AvailabilityService_GetOverlapChoice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOverlapChoiceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AvailabilityServiceServer).GetOverlapChoice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AvailabilityService_GetOverlapChoice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AvailabilityServiceServer).GetOverlapChoice(ctx, req.(*GetOverlapChoiceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AvailabilityService_ListOverlapChoices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListOverlapChoicesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AvailabilityServiceServer).ListOverlapChoices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AvailabilityService_ListOverlapChoices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AvailabilityServiceServer).ListOverlapChoices(ctx, req.(*ListOverlapChoicesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AvailabilityService_DeleteOverlapChoice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteOverlapChoiceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AvailabilityServiceServer).DeleteOverlapChoice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AvailabilityService_DeleteOverlapChoice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AvailabilityServiceServer).DeleteOverlapChoice(ctx, req.(*DeleteOverlapChoiceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AvailabilityService_GetCoverage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetCoverageRequest)
 	if err := dec(in); err != nil {
@@ -356,6 +523,22 @@ var AvailabilityService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FindOverlap",
 			Handler:    _AvailabilityService_FindOverlap_Handler,
+		},
+		{
+			MethodName: "ChooseOverlap",
+			Handler:    _AvailabilityService_ChooseOverlap_Handler,
+		},
+		{
+			MethodName: "GetOverlapChoice",
+			Handler:    _AvailabilityService_GetOverlapChoice_Handler,
+		},
+		{
+			MethodName: "ListOverlapChoices",
+			Handler:    _AvailabilityService_ListOverlapChoices_Handler,
+		},
+		{
+			MethodName: "DeleteOverlapChoice",
+			Handler:    _AvailabilityService_DeleteOverlapChoice_Handler,
 		},
 		{
 			MethodName: "GetCoverage",

@@ -66,7 +66,9 @@ type Calendar struct {
 	// When it was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// What the request would do, in answer to `validate_only` alone. What a URL names is not fetched for it.
+	Preview       *Preview `protobuf:"bytes,17,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -213,6 +215,13 @@ func (x *Calendar) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Calendar) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
 // BusyTime is a time that a calendar says its member is busy. A long one comes in pieces of at most 28 days.
 type BusyTime struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -355,7 +364,7 @@ var File_meridian_availability_v1_calendar_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_calendar_proto_rawDesc = "" +
 	"\n" +
-	"'meridian/availability/v1/calendar.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\b\n" +
+	"'meridian/availability/v1/calendar.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&meridian/availability/v1/preview.proto\"\x81\t\n" +
 	"\bCalendar\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12-\n" +
@@ -380,7 +389,8 @@ const file_meridian_availability_v1_calendar_proto_rawDesc = "" +
 	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\x1a\x83\x01\n" +
+	"updateTime\x12@\n" +
+	"\apreview\x18\x11 \x01(\v2!.meridian.availability.v1.PreviewB\x03\xe0A\x03R\apreview\x1a\x83\x01\n" +
 	"\fRefusedEvent\x12\x17\n" +
 	"\x04line\x18\x01 \x01(\x05B\x03\xe0A\x03R\x04line\x12 \n" +
 	"\tevent_uid\x18\x02 \x01(\tB\x03\xe0A\x03R\beventUid\x12\x1f\n" +
@@ -412,6 +422,7 @@ var file_meridian_availability_v1_calendar_proto_goTypes = []any{
 	(*BusyTime)(nil),              // 1: meridian.availability.v1.BusyTime
 	(*Calendar_RefusedEvent)(nil), // 2: meridian.availability.v1.Calendar.RefusedEvent
 	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*Preview)(nil),               // 4: meridian.availability.v1.Preview
 }
 var file_meridian_availability_v1_calendar_proto_depIdxs = []int32{
 	2, // 0: meridian.availability.v1.Calendar.refused_events:type_name -> meridian.availability.v1.Calendar.RefusedEvent
@@ -420,13 +431,14 @@ var file_meridian_availability_v1_calendar_proto_depIdxs = []int32{
 	3, // 3: meridian.availability.v1.Calendar.next_fetch_time:type_name -> google.protobuf.Timestamp
 	3, // 4: meridian.availability.v1.Calendar.create_time:type_name -> google.protobuf.Timestamp
 	3, // 5: meridian.availability.v1.Calendar.update_time:type_name -> google.protobuf.Timestamp
-	3, // 6: meridian.availability.v1.BusyTime.start_time:type_name -> google.protobuf.Timestamp
-	3, // 7: meridian.availability.v1.BusyTime.end_time:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	4, // 6: meridian.availability.v1.Calendar.preview:type_name -> meridian.availability.v1.Preview
+	3, // 7: meridian.availability.v1.BusyTime.start_time:type_name -> google.protobuf.Timestamp
+	3, // 8: meridian.availability.v1.BusyTime.end_time:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_calendar_proto_init() }
@@ -434,6 +446,7 @@ func file_meridian_availability_v1_calendar_proto_init() {
 	if File_meridian_availability_v1_calendar_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_preview_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -327,7 +327,10 @@ type CreateCalendarRequest struct {
 	// The calendar.
 	Calendar *Calendar `protobuf:"bytes,2,opt,name=calendar,proto3" json:"calendar,omitempty"`
 	// Makes a repeated request do nothing and return the calendar as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing: the answer is the calendar as it would be, with its preview, and no name where
+	// it would be new.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -383,6 +386,13 @@ func (x *CreateCalendarRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateCalendarRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Request of UpdateCalendar.
 type UpdateCalendarRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -391,7 +401,10 @@ type UpdateCalendarRequest struct {
 	// What to change: `display_name`, `content`, `source_url`. What is set when absent.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes a repeated request do nothing and return the calendar as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing: the answer is the calendar as it would be, with its preview, and no name where
+	// it would be new.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -447,6 +460,13 @@ func (x *UpdateCalendarRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *UpdateCalendarRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Request of DeleteCalendar.
 type DeleteCalendarRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -455,7 +475,10 @@ type DeleteCalendarRequest struct {
 	// The etag the caller has seen. ABORTED when the calendar has changed since.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a repeated request do nothing and return the calendar as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing: the answer is the calendar as it would be, with its preview, and no name where
+	// it would be new.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -509,6 +532,13 @@ func (x *DeleteCalendarRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *DeleteCalendarRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Request of RefreshCalendar.
@@ -604,26 +634,29 @@ const file_meridian_availability_v1_calendar_service_proto_rawDesc = "" +
 	"\x15ListBusyTimesResponse\x12F\n" +
 	"\n" +
 	"busy_times\x18\x01 \x03(\v2\".meridian.availability.v1.BusyTimeB\x03\xe0A\x03R\tbusyTimes\x12+\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\x88\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xb2\x02\n" +
 	"\x15CreateCalendarRequest\x12m\n" +
 	"\x06parent\x18\x01 \x01(\tBU\xe0A\x02\xfaA\x13\x12\x11meridian/Calendar\xbaH9r725^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)$R\x06parent\x12I\n" +
 	"\bcalendar\x18\x02 \x01(\v2\".meridian.availability.v1.CalendarB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\bcalendar\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xa7\x03\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\xd1\x03\n" +
 	"\x15UpdateCalendarRequest\x12\x94\x02\n" +
 	"\bcalendar\x18\x01 \x01(\v2\".meridian.availability.v1.CalendarB\xd3\x01\xe0A\x02\xbaH\xcc\x01\xba\x01\xc5\x01\n" +
 	"\x14calendar.name.format\x12Iname must be workspaces/{workspace}/members/{member}/calendars/{calendar}\x1abthis.name.matches('^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)/calendars/[0-9a-f-]{36}$')\xc8\x01\x01R\bcalendar\x12@\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x03\xe0A\x01R\n" +
 	"updateMask\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xf2\x01\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\x9c\x02\n" +
 	"\x15DeleteCalendarRequest\x12\x81\x01\n" +
 	"\x04name\x18\x01 \x01(\tBm\xe0A\x02\xfaA\x13\n" +
 	"\x11meridian/Calendar\xbaHQrO2M^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)/calendars/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
 	"\x04etag\x18\x02 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xf3\x01\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\xf3\x01\n" +
 	"\x16RefreshCalendarRequest\x12\x81\x01\n" +
 	"\x04name\x18\x01 \x01(\tBm\xe0A\x02\xfaA\x13\n" +
 	"\x11meridian/Calendar\xbaHQrO2M^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)/calendars/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +

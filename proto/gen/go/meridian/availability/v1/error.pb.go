@@ -36,6 +36,12 @@ const (
 	ErrorReason_CALENDAR_NOT_FETCHED ErrorReason = 21
 	// FAILED_PRECONDITION: the member or the team has as many calendar feeds as there may be, 20.
 	ErrorReason_TOO_MANY_FEEDS ErrorReason = 22
+	// FAILED_PRECONDITION: the time off does not wait for an approval.
+	ErrorReason_TIME_OFF_DECIDED ErrorReason = 2
+	// PERMISSION_DENIED: only the member's manager and an ADMIN may decide on the time off.
+	ErrorReason_NOT_THE_APPROVER ErrorReason = 3
+	// PERMISSION_DENIED: only who chose a time to meet and an ADMIN may take it back.
+	ErrorReason_NOT_THE_CHOOSER ErrorReason = 4
 )
 
 // Enum value maps for ErrorReason.
@@ -46,6 +52,9 @@ var (
 		20: "TOO_MANY_CALENDARS",
 		21: "CALENDAR_NOT_FETCHED",
 		22: "TOO_MANY_FEEDS",
+		2:  "TIME_OFF_DECIDED",
+		3:  "NOT_THE_APPROVER",
+		4:  "NOT_THE_CHOOSER",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED": 0,
@@ -53,6 +62,9 @@ var (
 		"TOO_MANY_CALENDARS":       20,
 		"CALENDAR_NOT_FETCHED":     21,
 		"TOO_MANY_FEEDS":           22,
+		"TIME_OFF_DECIDED":         2,
+		"NOT_THE_APPROVER":         3,
+		"NOT_THE_CHOOSER":          4,
 	}
 )
 
@@ -87,13 +99,16 @@ var File_meridian_availability_v1_error_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\x84\x01\n" +
+	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\xc5\x01\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTIME_OFF_PAST\x10\x01\x12\x16\n" +
 	"\x12TOO_MANY_CALENDARS\x10\x14\x12\x18\n" +
 	"\x14CALENDAR_NOT_FETCHED\x10\x15\x12\x12\n" +
-	"\x0eTOO_MANY_FEEDS\x10\x16B\x81\x02\n" +
+	"\x0eTOO_MANY_FEEDS\x10\x16\x12\x14\n" +
+	"\x10TIME_OFF_DECIDED\x10\x02\x12\x14\n" +
+	"\x10NOT_THE_APPROVER\x10\x03\x12\x13\n" +
+	"\x0fNOT_THE_CHOOSER\x10\x04B\x81\x02\n" +
 	"\x1ccom.meridian.availability.v1B\n" +
 	"ErrorProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 

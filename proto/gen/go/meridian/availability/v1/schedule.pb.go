@@ -103,7 +103,7 @@ type WorkingSchedule struct {
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// The IANA zone that the windows are read in, such as `America/Chicago`.
 	TimeZone string `protobuf:"bytes,3,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	// The week's windows; they may touch and overlap. None: no working time at all.
+	// The week's windows; they may touch, but not overlap. None: no working time at all.
 	Windows []*WeeklyWindow `protobuf:"bytes,4,rep,name=windows,proto3" json:"windows,omitempty"`
 	// The first local date it holds for, in its own zone. Today when not given; never before today.
 	EffectiveDate *date.Date `protobuf:"bytes,5,opt,name=effective_date,json=effectiveDate,proto3" json:"effective_date,omitempty"`
@@ -112,7 +112,12 @@ type WorkingSchedule struct {
 	// The instant the next version takes over. Unset in the last one.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// When it was made.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// The region whose public holidays are not worked while these hours hold, by its ISO 3166-1 or 3166-2 code such as `DE` or
+	// `DE-BE`; ListHolidayRegions lists them. None when empty.
+	HolidayRegion string `protobuf:"bytes,9,opt,name=holiday_region,json=holidayRegion,proto3" json:"holiday_region,omitempty"`
+	// What the request would do, in answer to `validate_only` alone.
+	Preview       *Preview `protobuf:"bytes,10,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -203,6 +208,20 @@ func (x *WorkingSchedule) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *WorkingSchedule) GetHolidayRegion() string {
+	if x != nil {
+		return x.HolidayRegion
+	}
+	return ""
+}
+
+func (x *WorkingSchedule) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
 // DefaultSchedule is one version of the hours that hold, each in their own zone, for the members of a workspace who
 // have set none. A workspace where none was made has Monday to Friday, 09:00 to 17:00.
 type DefaultSchedule struct {
@@ -211,12 +230,17 @@ type DefaultSchedule struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The id in the name, a UUIDv7.
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
-	// The week's windows. None: no working time for those who set none.
+	// The week's windows; they may touch, but not overlap. None: no working time for those who set none.
 	Windows []*WeeklyWindow `protobuf:"bytes,3,rep,name=windows,proto3" json:"windows,omitempty"`
 	// The first local date it holds for, in each member's zone. Today in UTC when not given; never before that.
 	EffectiveDate *date.Date `protobuf:"bytes,4,opt,name=effective_date,json=effectiveDate,proto3" json:"effective_date,omitempty"`
 	// When it was made. It never changes what was before.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// The region whose public holidays are not worked while these hours hold, by its ISO 3166-1 or 3166-2 code such as `DE` or
+	// `DE-BE`; ListHolidayRegions lists them. None when empty.
+	HolidayRegion string `protobuf:"bytes,6,opt,name=holiday_region,json=holidayRegion,proto3" json:"holiday_region,omitempty"`
+	// What the request would do, in answer to `validate_only` alone.
+	Preview       *Preview `protobuf:"bytes,7,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,12 +310,26 @@ func (x *DefaultSchedule) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *DefaultSchedule) GetHolidayRegion() string {
+	if x != nil {
+		return x.HolidayRegion
+	}
+	return ""
+}
+
+func (x *DefaultSchedule) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
 // EffectiveSchedule is what holds for a member now: their own schedule, else the workspace's default in their zone.
 type EffectiveSchedule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name: `workspaces/{workspace}/members/{member}/effectiveSchedule`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The IANA zone that the windows are read in.
+	// The IANA zone that the windows are read in now: that of a travel while there is one.
 	TimeZone string `protobuf:"bytes,2,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// The week's windows.
 	Windows []*WeeklyWindow `protobuf:"bytes,3,rep,name=windows,proto3" json:"windows,omitempty"`
@@ -300,7 +338,9 @@ type EffectiveSchedule struct {
 	// The WorkingSchedule or DefaultSchedule it comes from. Empty for the default of a workspace that has made none.
 	Source string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
 	// Counts the changes of the member's working time, of any kind: `ce-sequence` of `working_time.changed`.
-	Version       int64 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`
+	// The region whose public holidays are not worked, by its code. Empty for none.
+	HolidayRegion string `protobuf:"bytes,7,opt,name=holiday_region,json=holidayRegion,proto3" json:"holiday_region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -377,16 +417,23 @@ func (x *EffectiveSchedule) GetVersion() int64 {
 	return 0
 }
 
+func (x *EffectiveSchedule) GetHolidayRegion() string {
+	if x != nil {
+		return x.HolidayRegion
+	}
+	return ""
+}
+
 var File_meridian_availability_v1_schedule_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_schedule_proto_rawDesc = "" +
 	"\n" +
-	"'meridian/availability/v1/schedule.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/dayofweek.proto\x1a\x1bgoogle/type/timeofday.proto\"\xd4\x01\n" +
+	"'meridian/availability/v1/schedule.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1bgoogle/type/dayofweek.proto\x1a\x1bgoogle/type/timeofday.proto\x1a&meridian/availability/v1/preview.proto\"\xd4\x01\n" +
 	"\fWeeklyWindow\x12D\n" +
 	"\x04days\x18\x01 \x03(\x0e2\x16.google.type.DayOfWeekB\x18\xe0A\x02\xbaH\x12\x92\x01\x0f\b\x01\x10\a\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x04days\x12@\n" +
 	"\n" +
 	"start_time\x18\x02 \x01(\v2\x16.google.type.TimeOfDayB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tstartTime\x12<\n" +
-	"\bend_time\x18\x03 \x01(\v2\x16.google.type.TimeOfDayB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aendTime\"\xda\x04\n" +
+	"\bend_time\x18\x03 \x01(\v2\x16.google.type.TimeOfDayB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aendTime\"\xd2\x05\n" +
 	"\x0fWorkingSchedule\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12,\n" +
@@ -397,16 +444,21 @@ const file_meridian_availability_v1_schedule_proto_rawDesc = "" +
 	"start_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
 	"\bend_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12@\n" +
 	"\vcreate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime:\x8e\x01\xeaA\x8a\x01\n" +
-	"\x18meridian/WorkingSchedule\x12Kworkspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}*\x10workingSchedules2\x0fworkingSchedule\"\x9d\x03\n" +
+	"createTime\x124\n" +
+	"\x0eholiday_region\x18\t \x01(\tB\r\xe0A\x01\xe0A\x05\xbaH\x04r\x02\x18\x06R\rholidayRegion\x12@\n" +
+	"\apreview\x18\n" +
+	" \x01(\v2!.meridian.availability.v1.PreviewB\x03\xe0A\x03R\apreview:\x8e\x01\xeaA\x8a\x01\n" +
+	"\x18meridian/WorkingSchedule\x12Kworkspaces/{workspace}/members/{member}/workingSchedules/{working_schedule}*\x10workingSchedules2\x0fworkingSchedule\"\x95\x04\n" +
 	"\x0fDefaultSchedule\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12P\n" +
 	"\awindows\x18\x03 \x03(\v2&.meridian.availability.v1.WeeklyWindowB\x0e\xe0A\x01\xe0A\x05\xbaH\x05\x92\x01\x02\x102R\awindows\x12@\n" +
 	"\x0eeffective_date\x18\x04 \x01(\v2\x11.google.type.DateB\x06\xe0A\x01\xe0A\x05R\reffectiveDate\x12@\n" +
 	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime:|\xeaAy\n" +
-	"\x18meridian/DefaultSchedule\x12:workspaces/{workspace}/defaultSchedules/{default_schedule}*\x10defaultSchedules2\x0fdefaultSchedule\"\x86\x03\n" +
+	"createTime\x124\n" +
+	"\x0eholiday_region\x18\x06 \x01(\tB\r\xe0A\x01\xe0A\x05\xbaH\x04r\x02\x18\x06R\rholidayRegion\x12@\n" +
+	"\apreview\x18\a \x01(\v2!.meridian.availability.v1.PreviewB\x03\xe0A\x03R\apreview:|\xeaAy\n" +
+	"\x18meridian/DefaultSchedule\x12:workspaces/{workspace}/defaultSchedules/{default_schedule}*\x10defaultSchedules2\x0fdefaultSchedule\"\xb2\x03\n" +
 	"\x11EffectiveSchedule\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12 \n" +
 	"\ttime_zone\x18\x02 \x01(\tB\x03\xe0A\x03R\btimeZone\x12E\n" +
@@ -414,7 +466,8 @@ const file_meridian_availability_v1_schedule_proto_rawDesc = "" +
 	"\tinherited\x18\x04 \x01(\bB\x03\xe0A\x03R\tinherited\x12!\n" +
 	"\x06source\x18\x05 \x01(\tB\t\xe0A\x03\xfaA\x03\n" +
 	"\x01*R\x06source\x12\x1d\n" +
-	"\aversion\x18\x06 \x01(\x03B\x03\xe0A\x03R\aversion:\x81\x01\xeaA~\n" +
+	"\aversion\x18\x06 \x01(\x03B\x03\xe0A\x03R\aversion\x12*\n" +
+	"\x0eholiday_region\x18\a \x01(\tB\x03\xe0A\x03R\rholidayRegion:\x81\x01\xeaA~\n" +
 	"\x1ameridian/EffectiveSchedule\x129workspaces/{workspace}/members/{member}/effectiveSchedule*\x12effectiveSchedules2\x11effectiveScheduleB\x84\x02\n" +
 	"\x1ccom.meridian.availability.v1B\rScheduleProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
@@ -440,6 +493,7 @@ var file_meridian_availability_v1_schedule_proto_goTypes = []any{
 	(*timeofday.TimeOfDay)(nil),   // 5: google.type.TimeOfDay
 	(*date.Date)(nil),             // 6: google.type.Date
 	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*Preview)(nil),               // 8: meridian.availability.v1.Preview
 }
 var file_meridian_availability_v1_schedule_proto_depIdxs = []int32{
 	4,  // 0: meridian.availability.v1.WeeklyWindow.days:type_name -> google.type.DayOfWeek
@@ -450,15 +504,17 @@ var file_meridian_availability_v1_schedule_proto_depIdxs = []int32{
 	7,  // 5: meridian.availability.v1.WorkingSchedule.start_time:type_name -> google.protobuf.Timestamp
 	7,  // 6: meridian.availability.v1.WorkingSchedule.end_time:type_name -> google.protobuf.Timestamp
 	7,  // 7: meridian.availability.v1.WorkingSchedule.create_time:type_name -> google.protobuf.Timestamp
-	0,  // 8: meridian.availability.v1.DefaultSchedule.windows:type_name -> meridian.availability.v1.WeeklyWindow
-	6,  // 9: meridian.availability.v1.DefaultSchedule.effective_date:type_name -> google.type.Date
-	7,  // 10: meridian.availability.v1.DefaultSchedule.create_time:type_name -> google.protobuf.Timestamp
-	0,  // 11: meridian.availability.v1.EffectiveSchedule.windows:type_name -> meridian.availability.v1.WeeklyWindow
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	8,  // 8: meridian.availability.v1.WorkingSchedule.preview:type_name -> meridian.availability.v1.Preview
+	0,  // 9: meridian.availability.v1.DefaultSchedule.windows:type_name -> meridian.availability.v1.WeeklyWindow
+	6,  // 10: meridian.availability.v1.DefaultSchedule.effective_date:type_name -> google.type.Date
+	7,  // 11: meridian.availability.v1.DefaultSchedule.create_time:type_name -> google.protobuf.Timestamp
+	8,  // 12: meridian.availability.v1.DefaultSchedule.preview:type_name -> meridian.availability.v1.Preview
+	0,  // 13: meridian.availability.v1.EffectiveSchedule.windows:type_name -> meridian.availability.v1.WeeklyWindow
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_schedule_proto_init() }
@@ -466,6 +522,7 @@ func file_meridian_availability_v1_schedule_proto_init() {
 	if File_meridian_availability_v1_schedule_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_preview_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

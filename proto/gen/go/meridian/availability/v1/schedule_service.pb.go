@@ -243,7 +243,10 @@ type CreateWorkingScheduleRequest struct {
 	// The new hours.
 	WorkingSchedule *WorkingSchedule `protobuf:"bytes,2,opt,name=working_schedule,json=workingSchedule,proto3" json:"working_schedule,omitempty"`
 	// Makes a repeated request do nothing and return the schedule as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing: the answer is the schedule as it would be, with its preview, and no name where
+	// it would be new.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -297,6 +300,13 @@ func (x *CreateWorkingScheduleRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *CreateWorkingScheduleRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Request of GetDefaultSchedule.
@@ -472,7 +482,10 @@ type CreateDefaultScheduleRequest struct {
 	// The new hours.
 	DefaultSchedule *DefaultSchedule `protobuf:"bytes,2,opt,name=default_schedule,json=defaultSchedule,proto3" json:"default_schedule,omitempty"`
 	// Makes a repeated request do nothing and return the schedule as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing: the answer is the schedule as it would be, with its preview, and no name where
+	// it would be new.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -528,6 +541,13 @@ func (x *CreateDefaultScheduleRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateDefaultScheduleRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 var File_meridian_availability_v1_schedule_service_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_schedule_service_proto_rawDesc = "" +
@@ -547,12 +567,13 @@ const file_meridian_availability_v1_schedule_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\tpageToken\"\xa8\x01\n" +
 	"\x1cListWorkingSchedulesResponse\x12[\n" +
 	"\x11working_schedules\x18\x01 \x03(\v2).meridian.availability.v1.WorkingScheduleB\x03\xe0A\x03R\x10workingSchedules\x12+\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xac\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xd6\x02\n" +
 	"\x1cCreateWorkingScheduleRequest\x12t\n" +
 	"\x06parent\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x1a\x12\x18meridian/WorkingSchedule\xbaH9r725^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)$R\x06parent\x12_\n" +
 	"\x10working_schedule\x18\x02 \x01(\v2).meridian.availability.v1.WorkingScheduleB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x0fworkingSchedule\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x91\x01\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\x91\x01\n" +
 	"\x19GetDefaultScheduleRequest\x12t\n" +
 	"\x04name\x18\x01 \x01(\tB`\xe0A\x02\xfaA\x1a\n" +
 	"\x18meridian/DefaultSchedule\xbaH=r;29^workspaces/[0-9a-f-]{36}/defaultSchedules/[0-9a-f-]{36}$R\x04name\"\xcd\x01\n" +
@@ -564,12 +585,13 @@ const file_meridian_availability_v1_schedule_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\tpageToken\"\xa8\x01\n" +
 	"\x1cListDefaultSchedulesResponse\x12[\n" +
 	"\x11default_schedules\x18\x01 \x03(\v2).meridian.availability.v1.DefaultScheduleB\x03\xe0A\x03R\x10defaultSchedules\x12+\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\x91\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xbb\x02\n" +
 	"\x1cCreateDefaultScheduleRequest\x12Y\n" +
 	"\x06parent\x18\x01 \x01(\tBA\xe0A\x02\xfaA\x1a\x12\x18meridian/DefaultSchedule\xbaH\x1er\x1c2\x1a^workspaces/[0-9a-f-]{36}$R\x06parent\x12_\n" +
 	"\x10default_schedule\x18\x02 \x01(\v2).meridian.availability.v1.DefaultScheduleB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x0fdefaultSchedule\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId2\x85\f\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly2\x85\f\n" +
 	"\x0fScheduleService\x12\xd5\x01\n" +
 	"\x14GetEffectiveSchedule\x125.meridian.availability.v1.GetEffectiveScheduleRequest\x1a+.meridian.availability.v1.EffectiveSchedule\"Y\xaa\xbb\x18\x17\x10\x02\x1a\x11availability.read(\x01\x82\xd3\xe4\x93\x025\x123/v1/{name=workspaces/*/members/*/effectiveSchedule}\x90\x02\x01\x12\xd0\x01\n" +
 	"\x12GetWorkingSchedule\x123.meridian.availability.v1.GetWorkingScheduleRequest\x1a).meridian.availability.v1.WorkingSchedule\"Z\xaa\xbb\x18\x17\x10\x02\x1a\x11availability.read(\x01\x82\xd3\xe4\x93\x026\x124/v1/{name=workspaces/*/members/*/workingSchedules/*}\x90\x02\x01\x12\xe1\x01\n" +

@@ -52,8 +52,8 @@ type ScheduleServiceClient interface {
 	// Sets a member's hours from a date on. What is before stays as it was; versions that would start later are cut away.
 	//
 	// Side effects: publishes `schedule.changed` and `working_time.changed`.
-	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an unknown zone, a window that is not to the
-	// minute or out of the day, or an `effective_date` in the past.
+	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an unknown zone or region, a window that is not
+	// to the minute, out of the day or overlaps another, or an `effective_date` in the past.
 	CreateWorkingSchedule(ctx context.Context, in *CreateWorkingScheduleRequest, opts ...grpc.CallOption) (*WorkingSchedule, error)
 	// Gets one version of the workspace's default hours.
 	//
@@ -67,7 +67,8 @@ type ScheduleServiceClient interface {
 	// Sets the workspace's default hours from a date on, for all who have set none. What is before stays as it was.
 	//
 	// Side effects: publishes `default_schedule.changed`.
-	// Errors: INVALID_ARGUMENT for a window that is not to the minute or out of the day, or an `effective_date` in the past.
+	// Errors: INVALID_ARGUMENT for an unknown region, a window that is not to the minute, out of the day or overlaps another, or
+	// an `effective_date` in the past.
 	CreateDefaultSchedule(ctx context.Context, in *CreateDefaultScheduleRequest, opts ...grpc.CallOption) (*DefaultSchedule, error)
 }
 
@@ -173,8 +174,8 @@ type ScheduleServiceServer interface {
 	// Sets a member's hours from a date on. What is before stays as it was; versions that would start later are cut away.
 	//
 	// Side effects: publishes `schedule.changed` and `working_time.changed`.
-	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an unknown zone, a window that is not to the
-	// minute or out of the day, or an `effective_date` in the past.
+	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an unknown zone or region, a window that is not
+	// to the minute, out of the day or overlaps another, or an `effective_date` in the past.
 	CreateWorkingSchedule(context.Context, *CreateWorkingScheduleRequest) (*WorkingSchedule, error)
 	// Gets one version of the workspace's default hours.
 	//
@@ -188,7 +189,8 @@ type ScheduleServiceServer interface {
 	// Sets the workspace's default hours from a date on, for all who have set none. What is before stays as it was.
 	//
 	// Side effects: publishes `default_schedule.changed`.
-	// Errors: INVALID_ARGUMENT for a window that is not to the minute or out of the day, or an `effective_date` in the past.
+	// Errors: INVALID_ARGUMENT for an unknown region, a window that is not to the minute, out of the day or overlaps another, or
+	// an `effective_date` in the past.
 	CreateDefaultSchedule(context.Context, *CreateDefaultScheduleRequest) (*DefaultSchedule, error)
 	mustEmbedUnimplementedScheduleServiceServer()
 }

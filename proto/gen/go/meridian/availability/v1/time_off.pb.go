@@ -25,7 +25,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Kind is why somebody is off. Only the member and administrators see it.
+// Kind is why somebody is off. Only the member, their manager and administrators see it.
 type TimeOff_Kind int32
 
 const (
@@ -96,6 +96,10 @@ const (
 	TimeOff_APPROVED TimeOff_State = 1
 	// It was taken back. Time that had already passed as time off stays so.
 	TimeOff_CANCELLED TimeOff_State = 2
+	// It waits for an approval, and does not count before that.
+	TimeOff_REQUESTED TimeOff_State = 3
+	// It was not approved, and never counts.
+	TimeOff_DECLINED TimeOff_State = 4
 )
 
 // Enum value maps for TimeOff_State.
@@ -104,11 +108,15 @@ var (
 		0: "STATE_UNSPECIFIED",
 		1: "APPROVED",
 		2: "CANCELLED",
+		3: "REQUESTED",
+		4: "DECLINED",
 	}
 	TimeOff_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
 		"APPROVED":          1,
 		"CANCELLED":         2,
+		"REQUESTED":         3,
+		"DECLINED":          4,
 	}
 )
 
@@ -146,7 +154,7 @@ type TimeOff struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The id in the name, a UUIDv7.
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
-	// Why. KIND_UNSPECIFIED for readers other than the member and administrators.
+	// Why. KIND_UNSPECIFIED for readers other than the member, their manager and administrators.
 	Kind TimeOff_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=meridian.availability.v1.TimeOff_Kind" json:"kind,omitempty"`
 	// The first day off, with `end_date`: whole local days in the member's zone. Either both dates or both times.
 	StartDate *date.Date `protobuf:"bytes,4,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
@@ -156,7 +164,7 @@ type TimeOff struct {
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// The instant it ends, itself not included.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// A private note, at most 2000 characters. Empty for readers other than the member and administrators.
+	// A private note, at most 2000 characters. Empty for readers other than the member, their manager and administrators.
 	Note string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
 	// Whether it counts.
 	State TimeOff_State `protobuf:"varint,9,opt,name=state,proto3,enum=meridian.availability.v1.TimeOff_State" json:"state,omitempty"`
@@ -165,7 +173,15 @@ type TimeOff struct {
 	// When it was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Who approved or declined it, where it waited for that.
+	DecidedBy string `protobuf:"bytes,13,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	// When that was. An approved one counts from then on.
+	DecideTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
+	// Why it was declined. Empty for readers other than the member, their manager and administrators.
+	DeclineReason string `protobuf:"bytes,15,opt,name=decline_reason,json=declineReason,proto3" json:"decline_reason,omitempty"`
+	// What the request would do, in answer to `validate_only` alone.
+	Preview       *Preview `protobuf:"bytes,16,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,11 +300,113 @@ func (x *TimeOff) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *TimeOff) GetDecidedBy() string {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return ""
+}
+
+func (x *TimeOff) GetDecideTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecideTime
+	}
+	return nil
+}
+
+func (x *TimeOff) GetDeclineReason() string {
+	if x != nil {
+		return x.DeclineReason
+	}
+	return ""
+}
+
+func (x *TimeOff) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
+// TimeOffPolicy is how a workspace gives time off.
+type TimeOffPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/timeOffPolicy`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The kinds of time off that need an approval, each once: by the member's manager or an ADMIN. None when never set. What an
+	// ADMIN takes for somebody needs none.
+	ApprovalKinds []TimeOff_Kind `protobuf:"varint,2,rep,packed,name=approval_kinds,json=approvalKinds,proto3,enum=meridian.availability.v1.TimeOff_Kind" json:"approval_kinds,omitempty"`
+	// Changes with every change.
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// When it last changed. Unset when it never was.
+	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeOffPolicy) Reset() {
+	*x = TimeOffPolicy{}
+	mi := &file_meridian_availability_v1_time_off_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeOffPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeOffPolicy) ProtoMessage() {}
+
+func (x *TimeOffPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_time_off_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeOffPolicy.ProtoReflect.Descriptor instead.
+func (*TimeOffPolicy) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_time_off_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *TimeOffPolicy) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TimeOffPolicy) GetApprovalKinds() []TimeOff_Kind {
+	if x != nil {
+		return x.ApprovalKinds
+	}
+	return nil
+}
+
+func (x *TimeOffPolicy) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *TimeOffPolicy) GetUpdateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdateTime
+	}
+	return nil
+}
+
 var File_meridian_availability_v1_time_off_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_time_off_proto_rawDesc = "" +
 	"\n" +
-	"'meridian/availability/v1/time_off.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\x80\a\n" +
+	"'meridian/availability/v1/time_off.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a&meridian/availability/v1/preview.proto\"\x85\t\n" +
 	"\aTimeOff\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12L\n" +
@@ -307,18 +425,35 @@ const file_meridian_availability_v1_time_off_proto_rawDesc = "" +
 	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"M\n" +
+	"updateTime\x126\n" +
+	"\n" +
+	"decided_by\x18\r \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
+	"\x0fmeridian/MemberR\tdecidedBy\x12@\n" +
+	"\vdecide_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"decideTime\x12*\n" +
+	"\x0edecline_reason\x18\x0f \x01(\tB\x03\xe0A\x03R\rdeclineReason\x12@\n" +
+	"\apreview\x18\x10 \x01(\v2!.meridian.availability.v1.PreviewB\x03\xe0A\x03R\apreview\"M\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bVACATION\x10\x01\x12\b\n" +
 	"\x04SICK\x10\x02\x12\f\n" +
 	"\bPARENTAL\x10\x03\x12\t\n" +
-	"\x05OTHER\x10\x04\";\n" +
+	"\x05OTHER\x10\x04\"X\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bAPPROVED\x10\x01\x12\r\n" +
-	"\tCANCELLED\x10\x02:e\xeaAb\n" +
-	"\x10meridian/TimeOff\x12;workspaces/{workspace}/members/{member}/timeOffs/{time_off}*\btimeOffs2\atimeOffB\x83\x02\n" +
+	"\tCANCELLED\x10\x02\x12\r\n" +
+	"\tREQUESTED\x10\x03\x12\f\n" +
+	"\bDECLINED\x10\x04:e\xeaAb\n" +
+	"\x10meridian/TimeOff\x12;workspaces/{workspace}/members/{member}/timeOffs/{time_off}*\btimeOffs2\atimeOff\"\x86\x03\n" +
+	"\rTimeOffPolicy\x12I\n" +
+	"\x04name\x18\x01 \x01(\tB5\xe0A\b\xbaH/\xd8\x01\x01r*2(^workspaces/[0-9a-f-]{36}/timeOffPolicy$R\x04name\x12e\n" +
+	"\x0eapproval_kinds\x18\x02 \x03(\x0e2&.meridian.availability.v1.TimeOff.KindB\x16\xe0A\x01\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\rapprovalKinds\x12\x1e\n" +
+	"\x04etag\x18\x03 \x01(\tB\n" +
+	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x12@\n" +
+	"\vupdate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"updateTime:a\xeaA^\n" +
+	"\x16meridian/TimeOffPolicy\x12$workspaces/{workspace}/timeOffPolicy*\x0ftimeOffPolicies2\rtimeOffPolicyB\x83\x02\n" +
 	"\x1ccom.meridian.availability.v1B\fTimeOffProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
 var (
@@ -334,28 +469,34 @@ func file_meridian_availability_v1_time_off_proto_rawDescGZIP() []byte {
 }
 
 var file_meridian_availability_v1_time_off_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_meridian_availability_v1_time_off_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_meridian_availability_v1_time_off_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_meridian_availability_v1_time_off_proto_goTypes = []any{
 	(TimeOff_Kind)(0),             // 0: meridian.availability.v1.TimeOff.Kind
 	(TimeOff_State)(0),            // 1: meridian.availability.v1.TimeOff.State
 	(*TimeOff)(nil),               // 2: meridian.availability.v1.TimeOff
-	(*date.Date)(nil),             // 3: google.type.Date
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*TimeOffPolicy)(nil),         // 3: meridian.availability.v1.TimeOffPolicy
+	(*date.Date)(nil),             // 4: google.type.Date
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Preview)(nil),               // 6: meridian.availability.v1.Preview
 }
 var file_meridian_availability_v1_time_off_proto_depIdxs = []int32{
-	0, // 0: meridian.availability.v1.TimeOff.kind:type_name -> meridian.availability.v1.TimeOff.Kind
-	3, // 1: meridian.availability.v1.TimeOff.start_date:type_name -> google.type.Date
-	3, // 2: meridian.availability.v1.TimeOff.end_date:type_name -> google.type.Date
-	4, // 3: meridian.availability.v1.TimeOff.start_time:type_name -> google.protobuf.Timestamp
-	4, // 4: meridian.availability.v1.TimeOff.end_time:type_name -> google.protobuf.Timestamp
-	1, // 5: meridian.availability.v1.TimeOff.state:type_name -> meridian.availability.v1.TimeOff.State
-	4, // 6: meridian.availability.v1.TimeOff.create_time:type_name -> google.protobuf.Timestamp
-	4, // 7: meridian.availability.v1.TimeOff.update_time:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	0,  // 0: meridian.availability.v1.TimeOff.kind:type_name -> meridian.availability.v1.TimeOff.Kind
+	4,  // 1: meridian.availability.v1.TimeOff.start_date:type_name -> google.type.Date
+	4,  // 2: meridian.availability.v1.TimeOff.end_date:type_name -> google.type.Date
+	5,  // 3: meridian.availability.v1.TimeOff.start_time:type_name -> google.protobuf.Timestamp
+	5,  // 4: meridian.availability.v1.TimeOff.end_time:type_name -> google.protobuf.Timestamp
+	1,  // 5: meridian.availability.v1.TimeOff.state:type_name -> meridian.availability.v1.TimeOff.State
+	5,  // 6: meridian.availability.v1.TimeOff.create_time:type_name -> google.protobuf.Timestamp
+	5,  // 7: meridian.availability.v1.TimeOff.update_time:type_name -> google.protobuf.Timestamp
+	5,  // 8: meridian.availability.v1.TimeOff.decide_time:type_name -> google.protobuf.Timestamp
+	6,  // 9: meridian.availability.v1.TimeOff.preview:type_name -> meridian.availability.v1.Preview
+	0,  // 10: meridian.availability.v1.TimeOffPolicy.approval_kinds:type_name -> meridian.availability.v1.TimeOff.Kind
+	5,  // 11: meridian.availability.v1.TimeOffPolicy.update_time:type_name -> google.protobuf.Timestamp
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_time_off_proto_init() }
@@ -363,13 +504,14 @@ func file_meridian_availability_v1_time_off_proto_init() {
 	if File_meridian_availability_v1_time_off_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_preview_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_time_off_proto_rawDesc), len(file_meridian_availability_v1_time_off_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

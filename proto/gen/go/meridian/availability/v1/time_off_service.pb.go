@@ -12,6 +12,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -197,7 +198,10 @@ type CreateTimeOffRequest struct {
 	// The time off.
 	TimeOff *TimeOff `protobuf:"bytes,2,opt,name=time_off,json=timeOff,proto3" json:"time_off,omitempty"`
 	// Makes a repeated request do nothing and return the time off as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing: the answer is the time off as it would be, with its preview, and no name where
+	// it would be new.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +257,13 @@ func (x *CreateTimeOffRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateTimeOffRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Request of CancelTimeOff.
 type CancelTimeOffRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -261,7 +272,10 @@ type CancelTimeOffRequest struct {
 	// The etag the caller has seen. ABORTED when the time off has changed since.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a repeated request do nothing and return the time off as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing: the answer is the time off as it would be, with its preview, and no name where
+	// it would be new.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -317,11 +331,384 @@ func (x *CancelTimeOffRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CancelTimeOffRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// Request of ApproveTimeOff.
+type ApproveTimeOffRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/members/{member}/timeOffs/{time_off}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The etag the caller has seen. ABORTED when the time off has changed since.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Makes a repeated request do nothing and return the time off as it now stands.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveTimeOffRequest) Reset() {
+	*x = ApproveTimeOffRequest{}
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveTimeOffRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveTimeOffRequest) ProtoMessage() {}
+
+func (x *ApproveTimeOffRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveTimeOffRequest.ProtoReflect.Descriptor instead.
+func (*ApproveTimeOffRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_time_off_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ApproveTimeOffRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ApproveTimeOffRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ApproveTimeOffRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Request of DeclineTimeOff.
+type DeclineTimeOffRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/members/{member}/timeOffs/{time_off}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The etag the caller has seen. ABORTED when the time off has changed since.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Why, 1 to 2000 characters.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes a repeated request do nothing and return the time off as it now stands.
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeclineTimeOffRequest) Reset() {
+	*x = DeclineTimeOffRequest{}
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeclineTimeOffRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeclineTimeOffRequest) ProtoMessage() {}
+
+func (x *DeclineTimeOffRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeclineTimeOffRequest.ProtoReflect.Descriptor instead.
+func (*DeclineTimeOffRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_time_off_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DeclineTimeOffRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DeclineTimeOffRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeclineTimeOffRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DeclineTimeOffRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Request of ListTimeOffRequests.
+type ListTimeOffRequestsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The workspace: `workspaces/{workspace}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// How many at most: 50 when 0, never more than 200.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The `next_page_token` of the page before, of a request that is otherwise the same.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTimeOffRequestsRequest) Reset() {
+	*x = ListTimeOffRequestsRequest{}
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTimeOffRequestsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTimeOffRequestsRequest) ProtoMessage() {}
+
+func (x *ListTimeOffRequestsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTimeOffRequestsRequest.ProtoReflect.Descriptor instead.
+func (*ListTimeOffRequestsRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_time_off_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListTimeOffRequestsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListTimeOffRequestsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListTimeOffRequestsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// Response of ListTimeOffRequests.
+type ListTimeOffRequestsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The times off of this page, all of them REQUESTED.
+	TimeOffs []*TimeOff `protobuf:"bytes,1,rep,name=time_offs,json=timeOffs,proto3" json:"time_offs,omitempty"`
+	// Gets the next page. Empty when there is none.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTimeOffRequestsResponse) Reset() {
+	*x = ListTimeOffRequestsResponse{}
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTimeOffRequestsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTimeOffRequestsResponse) ProtoMessage() {}
+
+func (x *ListTimeOffRequestsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTimeOffRequestsResponse.ProtoReflect.Descriptor instead.
+func (*ListTimeOffRequestsResponse) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_time_off_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListTimeOffRequestsResponse) GetTimeOffs() []*TimeOff {
+	if x != nil {
+		return x.TimeOffs
+	}
+	return nil
+}
+
+func (x *ListTimeOffRequestsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Request of GetTimeOffPolicy.
+type GetTimeOffPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/timeOffPolicy`.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTimeOffPolicyRequest) Reset() {
+	*x = GetTimeOffPolicyRequest{}
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTimeOffPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTimeOffPolicyRequest) ProtoMessage() {}
+
+func (x *GetTimeOffPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTimeOffPolicyRequest.ProtoReflect.Descriptor instead.
+func (*GetTimeOffPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_time_off_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetTimeOffPolicyRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// Request of UpdateTimeOffPolicy.
+type UpdateTimeOffPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy as it is to be, with the etag that the caller has seen, if any.
+	TimeOffPolicy *TimeOffPolicy `protobuf:"bytes,1,opt,name=time_off_policy,json=timeOffPolicy,proto3" json:"time_off_policy,omitempty"`
+	// What to change: `approval_kinds`. Empty means every field that is set.
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// Makes a repeated request do nothing and return the policy as it now stands.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateTimeOffPolicyRequest) Reset() {
+	*x = UpdateTimeOffPolicyRequest{}
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateTimeOffPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateTimeOffPolicyRequest) ProtoMessage() {}
+
+func (x *UpdateTimeOffPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_time_off_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateTimeOffPolicyRequest.ProtoReflect.Descriptor instead.
+func (*UpdateTimeOffPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_time_off_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UpdateTimeOffPolicyRequest) GetTimeOffPolicy() *TimeOffPolicy {
+	if x != nil {
+		return x.TimeOffPolicy
+	}
+	return nil
+}
+
+func (x *UpdateTimeOffPolicyRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateTimeOffPolicyRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 var File_meridian_availability_v1_time_off_service_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_time_off_service_proto_rawDesc = "" +
 	"\n" +
-	"/meridian/availability/v1/time_off_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a'meridian/availability/v1/time_off.proto\x1a meridian/options/v1/access.proto\"\x94\x01\n" +
+	"/meridian/availability/v1/time_off_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a'meridian/availability/v1/time_off.proto\x1a meridian/options/v1/access.proto\"\x94\x01\n" +
 	"\x11GetTimeOffRequest\x12\x7f\n" +
 	"\x04name\x18\x01 \x01(\tBk\xe0A\x02\xfaA\x12\n" +
 	"\x10meridian/TimeOff\xbaHPrN2L^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)/timeOffs/[0-9a-f-]{36}$R\x04name\"\xd8\x01\n" +
@@ -333,25 +720,66 @@ const file_meridian_availability_v1_time_off_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\tpageToken\"\x88\x01\n" +
 	"\x14ListTimeOffsResponse\x12C\n" +
 	"\ttime_offs\x18\x01 \x03(\v2!.meridian.availability.v1.TimeOffB\x03\xe0A\x03R\btimeOffs\x12+\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\x84\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xae\x02\n" +
 	"\x14CreateTimeOffRequest\x12l\n" +
 	"\x06parent\x18\x01 \x01(\tBT\xe0A\x02\xfaA\x12\x12\x10meridian/TimeOff\xbaH9r725^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)$R\x06parent\x12G\n" +
 	"\btime_off\x18\x02 \x01(\v2!.meridian.availability.v1.TimeOffB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\atimeOff\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xee\x01\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\x98\x02\n" +
 	"\x14CancelTimeOffRequest\x12\x7f\n" +
 	"\x04name\x18\x01 \x01(\tBk\xe0A\x02\xfaA\x12\n" +
 	"\x10meridian/TimeOff\xbaHPrN2L^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)/timeOffs/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
 	"\x04etag\x18\x02 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId2\x89\x06\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\xef\x01\n" +
+	"\x15ApproveTimeOffRequest\x12\x7f\n" +
+	"\x04name\x18\x01 \x01(\tBk\xe0A\x02\xfaA\x12\n" +
+	"\x10meridian/TimeOff\xbaHPrN2L^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)/timeOffs/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
+	"\x04etag\x18\x02 \x01(\tB\n" +
+	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x96\x02\n" +
+	"\x15DeclineTimeOffRequest\x12\x7f\n" +
+	"\x04name\x18\x01 \x01(\tBk\xe0A\x02\xfaA\x12\n" +
+	"\x10meridian/TimeOff\xbaHPrN2L^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)/timeOffs/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
+	"\x04etag\x18\x02 \x01(\tB\n" +
+	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x12%\n" +
+	"\x06reason\x18\x03 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\x06reason\x125\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xc6\x01\n" +
+	"\x1aListTimeOffRequestsRequest\x12S\n" +
+	"\x06parent\x18\x01 \x01(\tB;\xe0A\x02\xfaA\x14\n" +
+	"\x12meridian/Workspace\xbaH\x1er\x1c2\x1a^workspaces/[0-9a-f-]{36}$R\x06parent\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xe0A\x01\xbaH\x04\x1a\x02(\x00R\bpageSize\x12*\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\tpageToken\"\x8f\x01\n" +
+	"\x1bListTimeOffRequestsResponse\x12C\n" +
+	"\ttime_offs\x18\x01 \x03(\v2!.meridian.availability.v1.TimeOffB\x03\xe0A\x03R\btimeOffs\x12+\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"|\n" +
+	"\x17GetTimeOffPolicyRequest\x12a\n" +
+	"\x04name\x18\x01 \x01(\tBM\xe0A\x02\xfaA\x18\n" +
+	"\x16meridian/TimeOffPolicy\xbaH,r*2(^workspaces/[0-9a-f-]{36}/timeOffPolicy$R\x04name\"\xf1\x01\n" +
+	"\x1aUpdateTimeOffPolicyRequest\x12Z\n" +
+	"\x0ftime_off_policy\x18\x01 \x01(\v2'.meridian.availability.v1.TimeOffPolicyB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\rtimeOffPolicy\x12@\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x03\xe0A\x01R\n" +
+	"updateMask\x125\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId2\xfe\r\n" +
 	"\x0eTimeOffService\x12\xb0\x01\n" +
 	"\n" +
 	"GetTimeOff\x12+.meridian.availability.v1.GetTimeOffRequest\x1a!.meridian.availability.v1.TimeOff\"R\xaa\xbb\x18\x17\x10\x02\x1a\x11availability.read(\x01\x82\xd3\xe4\x93\x02.\x12,/v1/{name=workspaces/*/members/*/timeOffs/*}\x90\x02\x01\x12\xc1\x01\n" +
 	"\fListTimeOffs\x12-.meridian.availability.v1.ListTimeOffsRequest\x1a..meridian.availability.v1.ListTimeOffsResponse\"R\xaa\xbb\x18\x17\x10\x02\x1a\x11availability.read(\x01\x82\xd3\xe4\x93\x02.\x12,/v1/{parent=workspaces/*/members/*}/timeOffs\x90\x02\x01\x12\xbe\x01\n" +
 	"\rCreateTimeOff\x12..meridian.availability.v1.CreateTimeOffRequest\x1a!.meridian.availability.v1.TimeOff\"Z\xaa\xbb\x18\x18\x10\x03\x1a\x12availability.write(\x01\x82\xd3\xe4\x93\x028:\btime_off\",/v1/{parent=workspaces/*/members/*}/timeOffs\x12\xbe\x01\n" +
-	"\rCancelTimeOff\x12..meridian.availability.v1.CancelTimeOffRequest\x1a!.meridian.availability.v1.TimeOff\"Z\xaa\xbb\x18\x18\x10\x03\x1a\x12availability.write(\x01\x82\xd3\xe4\x93\x028:\x01*\"3/v1/{name=workspaces/*/members/*/timeOffs/*}:cancelB\x8a\x02\n" +
+	"\rCancelTimeOff\x12..meridian.availability.v1.CancelTimeOffRequest\x1a!.meridian.availability.v1.TimeOff\"Z\xaa\xbb\x18\x18\x10\x03\x1a\x12availability.write(\x01\x82\xd3\xe4\x93\x028:\x01*\"3/v1/{name=workspaces/*/members/*/timeOffs/*}:cancel\x12\xbf\x01\n" +
+	"\x0eApproveTimeOff\x12/.meridian.availability.v1.ApproveTimeOffRequest\x1a!.meridian.availability.v1.TimeOff\"Y\xaa\xbb\x18\x16\x10\x02\x1a\x12availability.write\x82\xd3\xe4\x93\x029:\x01*\"4/v1/{name=workspaces/*/members/*/timeOffs/*}:approve\x12\xbf\x01\n" +
+	"\x0eDeclineTimeOff\x12/.meridian.availability.v1.DeclineTimeOffRequest\x1a!.meridian.availability.v1.TimeOff\"Y\xaa\xbb\x18\x16\x10\x02\x1a\x12availability.write\x82\xd3\xe4\x93\x029:\x01*\"4/v1/{name=workspaces/*/members/*/timeOffs/*}:decline\x12\xd1\x01\n" +
+	"\x13ListTimeOffRequests\x124.meridian.availability.v1.ListTimeOffRequestsRequest\x1a5.meridian.availability.v1.ListTimeOffRequestsResponse\"M\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=workspaces/*}/timeOffRequests\x90\x02\x01\x12\xb9\x01\n" +
+	"\x10GetTimeOffPolicy\x121.meridian.availability.v1.GetTimeOffPolicyRequest\x1a'.meridian.availability.v1.TimeOffPolicy\"I\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x02'\x12%/v1/{name=workspaces/*/timeOffPolicy}\x90\x02\x01\x12\xde\x01\n" +
+	"\x13UpdateTimeOffPolicy\x124.meridian.availability.v1.UpdateTimeOffPolicyRequest\x1a'.meridian.availability.v1.TimeOffPolicy\"h\xaa\xbb\x18\x16\x10\x03\x1a\x12availability.write\x82\xd3\xe4\x93\x02H:\x0ftime_off_policy25/v1/{time_off_policy.name=workspaces/*/timeOffPolicy}B\x8a\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x13TimeOffServiceProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
 var (
@@ -366,31 +794,52 @@ func file_meridian_availability_v1_time_off_service_proto_rawDescGZIP() []byte {
 	return file_meridian_availability_v1_time_off_service_proto_rawDescData
 }
 
-var file_meridian_availability_v1_time_off_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_meridian_availability_v1_time_off_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_meridian_availability_v1_time_off_service_proto_goTypes = []any{
-	(*GetTimeOffRequest)(nil),    // 0: meridian.availability.v1.GetTimeOffRequest
-	(*ListTimeOffsRequest)(nil),  // 1: meridian.availability.v1.ListTimeOffsRequest
-	(*ListTimeOffsResponse)(nil), // 2: meridian.availability.v1.ListTimeOffsResponse
-	(*CreateTimeOffRequest)(nil), // 3: meridian.availability.v1.CreateTimeOffRequest
-	(*CancelTimeOffRequest)(nil), // 4: meridian.availability.v1.CancelTimeOffRequest
-	(*TimeOff)(nil),              // 5: meridian.availability.v1.TimeOff
+	(*GetTimeOffRequest)(nil),           // 0: meridian.availability.v1.GetTimeOffRequest
+	(*ListTimeOffsRequest)(nil),         // 1: meridian.availability.v1.ListTimeOffsRequest
+	(*ListTimeOffsResponse)(nil),        // 2: meridian.availability.v1.ListTimeOffsResponse
+	(*CreateTimeOffRequest)(nil),        // 3: meridian.availability.v1.CreateTimeOffRequest
+	(*CancelTimeOffRequest)(nil),        // 4: meridian.availability.v1.CancelTimeOffRequest
+	(*ApproveTimeOffRequest)(nil),       // 5: meridian.availability.v1.ApproveTimeOffRequest
+	(*DeclineTimeOffRequest)(nil),       // 6: meridian.availability.v1.DeclineTimeOffRequest
+	(*ListTimeOffRequestsRequest)(nil),  // 7: meridian.availability.v1.ListTimeOffRequestsRequest
+	(*ListTimeOffRequestsResponse)(nil), // 8: meridian.availability.v1.ListTimeOffRequestsResponse
+	(*GetTimeOffPolicyRequest)(nil),     // 9: meridian.availability.v1.GetTimeOffPolicyRequest
+	(*UpdateTimeOffPolicyRequest)(nil),  // 10: meridian.availability.v1.UpdateTimeOffPolicyRequest
+	(*TimeOff)(nil),                     // 11: meridian.availability.v1.TimeOff
+	(*TimeOffPolicy)(nil),               // 12: meridian.availability.v1.TimeOffPolicy
+	(*fieldmaskpb.FieldMask)(nil),       // 13: google.protobuf.FieldMask
 }
 var file_meridian_availability_v1_time_off_service_proto_depIdxs = []int32{
-	5, // 0: meridian.availability.v1.ListTimeOffsResponse.time_offs:type_name -> meridian.availability.v1.TimeOff
-	5, // 1: meridian.availability.v1.CreateTimeOffRequest.time_off:type_name -> meridian.availability.v1.TimeOff
-	0, // 2: meridian.availability.v1.TimeOffService.GetTimeOff:input_type -> meridian.availability.v1.GetTimeOffRequest
-	1, // 3: meridian.availability.v1.TimeOffService.ListTimeOffs:input_type -> meridian.availability.v1.ListTimeOffsRequest
-	3, // 4: meridian.availability.v1.TimeOffService.CreateTimeOff:input_type -> meridian.availability.v1.CreateTimeOffRequest
-	4, // 5: meridian.availability.v1.TimeOffService.CancelTimeOff:input_type -> meridian.availability.v1.CancelTimeOffRequest
-	5, // 6: meridian.availability.v1.TimeOffService.GetTimeOff:output_type -> meridian.availability.v1.TimeOff
-	2, // 7: meridian.availability.v1.TimeOffService.ListTimeOffs:output_type -> meridian.availability.v1.ListTimeOffsResponse
-	5, // 8: meridian.availability.v1.TimeOffService.CreateTimeOff:output_type -> meridian.availability.v1.TimeOff
-	5, // 9: meridian.availability.v1.TimeOffService.CancelTimeOff:output_type -> meridian.availability.v1.TimeOff
-	6, // [6:10] is the sub-list for method output_type
-	2, // [2:6] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	11, // 0: meridian.availability.v1.ListTimeOffsResponse.time_offs:type_name -> meridian.availability.v1.TimeOff
+	11, // 1: meridian.availability.v1.CreateTimeOffRequest.time_off:type_name -> meridian.availability.v1.TimeOff
+	11, // 2: meridian.availability.v1.ListTimeOffRequestsResponse.time_offs:type_name -> meridian.availability.v1.TimeOff
+	12, // 3: meridian.availability.v1.UpdateTimeOffPolicyRequest.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
+	13, // 4: meridian.availability.v1.UpdateTimeOffPolicyRequest.update_mask:type_name -> google.protobuf.FieldMask
+	0,  // 5: meridian.availability.v1.TimeOffService.GetTimeOff:input_type -> meridian.availability.v1.GetTimeOffRequest
+	1,  // 6: meridian.availability.v1.TimeOffService.ListTimeOffs:input_type -> meridian.availability.v1.ListTimeOffsRequest
+	3,  // 7: meridian.availability.v1.TimeOffService.CreateTimeOff:input_type -> meridian.availability.v1.CreateTimeOffRequest
+	4,  // 8: meridian.availability.v1.TimeOffService.CancelTimeOff:input_type -> meridian.availability.v1.CancelTimeOffRequest
+	5,  // 9: meridian.availability.v1.TimeOffService.ApproveTimeOff:input_type -> meridian.availability.v1.ApproveTimeOffRequest
+	6,  // 10: meridian.availability.v1.TimeOffService.DeclineTimeOff:input_type -> meridian.availability.v1.DeclineTimeOffRequest
+	7,  // 11: meridian.availability.v1.TimeOffService.ListTimeOffRequests:input_type -> meridian.availability.v1.ListTimeOffRequestsRequest
+	9,  // 12: meridian.availability.v1.TimeOffService.GetTimeOffPolicy:input_type -> meridian.availability.v1.GetTimeOffPolicyRequest
+	10, // 13: meridian.availability.v1.TimeOffService.UpdateTimeOffPolicy:input_type -> meridian.availability.v1.UpdateTimeOffPolicyRequest
+	11, // 14: meridian.availability.v1.TimeOffService.GetTimeOff:output_type -> meridian.availability.v1.TimeOff
+	2,  // 15: meridian.availability.v1.TimeOffService.ListTimeOffs:output_type -> meridian.availability.v1.ListTimeOffsResponse
+	11, // 16: meridian.availability.v1.TimeOffService.CreateTimeOff:output_type -> meridian.availability.v1.TimeOff
+	11, // 17: meridian.availability.v1.TimeOffService.CancelTimeOff:output_type -> meridian.availability.v1.TimeOff
+	11, // 18: meridian.availability.v1.TimeOffService.ApproveTimeOff:output_type -> meridian.availability.v1.TimeOff
+	11, // 19: meridian.availability.v1.TimeOffService.DeclineTimeOff:output_type -> meridian.availability.v1.TimeOff
+	8,  // 20: meridian.availability.v1.TimeOffService.ListTimeOffRequests:output_type -> meridian.availability.v1.ListTimeOffRequestsResponse
+	12, // 21: meridian.availability.v1.TimeOffService.GetTimeOffPolicy:output_type -> meridian.availability.v1.TimeOffPolicy
+	12, // 22: meridian.availability.v1.TimeOffService.UpdateTimeOffPolicy:output_type -> meridian.availability.v1.TimeOffPolicy
+	14, // [14:23] is the sub-list for method output_type
+	5,  // [5:14] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_time_off_service_proto_init() }
@@ -405,7 +854,7 @@ func file_meridian_availability_v1_time_off_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_time_off_service_proto_rawDesc), len(file_meridian_availability_v1_time_off_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,10 +19,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	TimeOffService_GetTimeOff_FullMethodName    = "/meridian.availability.v1.TimeOffService/GetTimeOff"
-	TimeOffService_ListTimeOffs_FullMethodName  = "/meridian.availability.v1.TimeOffService/ListTimeOffs"
-	TimeOffService_CreateTimeOff_FullMethodName = "/meridian.availability.v1.TimeOffService/CreateTimeOff"
-	TimeOffService_CancelTimeOff_FullMethodName = "/meridian.availability.v1.TimeOffService/CancelTimeOff"
+	TimeOffService_GetTimeOff_FullMethodName          = "/meridian.availability.v1.TimeOffService/GetTimeOff"
+	TimeOffService_ListTimeOffs_FullMethodName        = "/meridian.availability.v1.TimeOffService/ListTimeOffs"
+	TimeOffService_CreateTimeOff_FullMethodName       = "/meridian.availability.v1.TimeOffService/CreateTimeOff"
+	TimeOffService_CancelTimeOff_FullMethodName       = "/meridian.availability.v1.TimeOffService/CancelTimeOff"
+	TimeOffService_ApproveTimeOff_FullMethodName      = "/meridian.availability.v1.TimeOffService/ApproveTimeOff"
+	TimeOffService_DeclineTimeOff_FullMethodName      = "/meridian.availability.v1.TimeOffService/DeclineTimeOff"
+	TimeOffService_ListTimeOffRequests_FullMethodName = "/meridian.availability.v1.TimeOffService/ListTimeOffRequests"
+	TimeOffService_GetTimeOffPolicy_FullMethodName    = "/meridian.availability.v1.TimeOffService/GetTimeOffPolicy"
+	TimeOffService_UpdateTimeOffPolicy_FullMethodName = "/meridian.availability.v1.TimeOffService/UpdateTimeOffPolicy"
 )
 
 // TimeOffServiceClient is the client API for TimeOffService service.
@@ -34,26 +39,56 @@ const (
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
 type TimeOffServiceClient interface {
-	// Gets one time off. Its kind and note are for the member and administrators alone.
+	// Gets one time off. Its kind and note are for the member, their manager and administrators alone.
 	//
 	// Errors: NOT_FOUND.
 	GetTimeOff(ctx context.Context, in *GetTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
-	// Lists a member's times off, the newest first, cancelled ones too. Kinds and notes are for the member and
-	// administrators alone.
+	// Lists a member's times off, the newest first, cancelled and declined ones too. Kinds and notes are for the member,
+	// their manager and administrators alone.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a page token of another query.
 	ListTimeOffs(ctx context.Context, in *ListTimeOffsRequest, opts ...grpc.CallOption) (*ListTimeOffsResponse, error)
-	// Takes time off. It counts from now on: a start in the past changes nothing that has passed.
+	// Takes time off. It counts from now on: a start in the past changes nothing that has passed. Of a kind that needs an
+	// approval in the workspace it is a request, and counts from its approval on.
 	//
-	// Side effects: publishes `time_off.approved` to the member and `working_time.changed`.
+	// Side effects: publishes `time_off.approved` to the member and `working_time.changed`, or `time_off.requested`.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT where neither both dates nor both times are given,
 	// where the end is before the start or has passed, or where it is longer than 1096 days.
 	CreateTimeOff(ctx context.Context, in *CreateTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
-	// Takes a time off back. What of it has passed stays time off. A cancelled one stays as it is.
+	// Takes a time off back, or the request for it. What of it has passed stays time off. A cancelled one stays as it is.
 	//
-	// Side effects: publishes `time_off.cancelled` to the member and `working_time.changed`.
-	// Errors: NOT_FOUND; ABORTED for a stale etag; FAILED_PRECONDITION (TIME_OFF_PAST) when it is over.
+	// Side effects: publishes `time_off.cancelled` to the member, and `working_time.changed` where it counted.
+	// Errors: NOT_FOUND; ABORTED for a stale etag; FAILED_PRECONDITION (TIME_OFF_PAST) when it is over; (TIME_OFF_DECIDED)
+	// when it was declined.
 	CancelTimeOff(ctx context.Context, in *CancelTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
+	// Approves a request for time off: for the member's manager, and for administrators. It counts from now on. An approved
+	// one stays as it is.
+	//
+	// Side effects: publishes `time_off.approved` to the member and `working_time.changed`.
+	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_APPROVER); ABORTED for a stale etag; FAILED_PRECONDITION
+	// (TIME_OFF_DECIDED) when it was declined or cancelled, or (TIME_OFF_PAST) when it is over.
+	ApproveTimeOff(ctx context.Context, in *ApproveTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
+	// Declines a request for time off, with a reason: for the member's manager, and for administrators. A declined one stays
+	// as it is.
+	//
+	// Side effects: publishes `time_off.declined` to the member.
+	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_APPROVER); INVALID_ARGUMENT for a reason that says nothing; ABORTED for a
+	// stale etag; FAILED_PRECONDITION (TIME_OFF_DECIDED) when it was approved or cancelled.
+	DeclineTimeOff(ctx context.Context, in *DeclineTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
+	// Lists the requests that wait for the caller's approval, the newest first: of those whose manager they are, and for
+	// administrators of all.
+	//
+	// Errors: INVALID_ARGUMENT for a page token of another query.
+	ListTimeOffRequests(ctx context.Context, in *ListTimeOffRequestsRequest, opts ...grpc.CallOption) (*ListTimeOffRequestsResponse, error)
+	// Gets how the workspace gives time off.
+	//
+	// Errors: none of its own.
+	GetTimeOffPolicy(ctx context.Context, in *GetTimeOffPolicyRequest, opts ...grpc.CallOption) (*TimeOffPolicy, error)
+	// Changes how the workspace gives time off. What was asked for before stays as it is.
+	//
+	// Side effects: publishes `time_off_policy.changed`.
+	// Errors: INVALID_ARGUMENT for an unknown path of the mask; ABORTED for a stale etag.
+	UpdateTimeOffPolicy(ctx context.Context, in *UpdateTimeOffPolicyRequest, opts ...grpc.CallOption) (*TimeOffPolicy, error)
 }
 
 type timeOffServiceClient struct {
@@ -104,6 +139,56 @@ func (c *timeOffServiceClient) CancelTimeOff(ctx context.Context, in *CancelTime
 	return out, nil
 }
 
+func (c *timeOffServiceClient) ApproveTimeOff(ctx context.Context, in *ApproveTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TimeOff)
+	err := c.cc.Invoke(ctx, TimeOffService_ApproveTimeOff_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *timeOffServiceClient) DeclineTimeOff(ctx context.Context, in *DeclineTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TimeOff)
+	err := c.cc.Invoke(ctx, TimeOffService_DeclineTimeOff_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *timeOffServiceClient) ListTimeOffRequests(ctx context.Context, in *ListTimeOffRequestsRequest, opts ...grpc.CallOption) (*ListTimeOffRequestsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTimeOffRequestsResponse)
+	err := c.cc.Invoke(ctx, TimeOffService_ListTimeOffRequests_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *timeOffServiceClient) GetTimeOffPolicy(ctx context.Context, in *GetTimeOffPolicyRequest, opts ...grpc.CallOption) (*TimeOffPolicy, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TimeOffPolicy)
+	err := c.cc.Invoke(ctx, TimeOffService_GetTimeOffPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *timeOffServiceClient) UpdateTimeOffPolicy(ctx context.Context, in *UpdateTimeOffPolicyRequest, opts ...grpc.CallOption) (*TimeOffPolicy, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TimeOffPolicy)
+	err := c.cc.Invoke(ctx, TimeOffService_UpdateTimeOffPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // TimeOffServiceServer is the server API for TimeOffService service.
 // All implementations must embed UnimplementedTimeOffServiceServer
 // for forward compatibility.
@@ -113,26 +198,56 @@ func (c *timeOffServiceClient) CancelTimeOff(ctx context.Context, in *CancelTime
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
 type TimeOffServiceServer interface {
-	// Gets one time off. Its kind and note are for the member and administrators alone.
+	// Gets one time off. Its kind and note are for the member, their manager and administrators alone.
 	//
 	// Errors: NOT_FOUND.
 	GetTimeOff(context.Context, *GetTimeOffRequest) (*TimeOff, error)
-	// Lists a member's times off, the newest first, cancelled ones too. Kinds and notes are for the member and
-	// administrators alone.
+	// Lists a member's times off, the newest first, cancelled and declined ones too. Kinds and notes are for the member,
+	// their manager and administrators alone.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a page token of another query.
 	ListTimeOffs(context.Context, *ListTimeOffsRequest) (*ListTimeOffsResponse, error)
-	// Takes time off. It counts from now on: a start in the past changes nothing that has passed.
+	// Takes time off. It counts from now on: a start in the past changes nothing that has passed. Of a kind that needs an
+	// approval in the workspace it is a request, and counts from its approval on.
 	//
-	// Side effects: publishes `time_off.approved` to the member and `working_time.changed`.
+	// Side effects: publishes `time_off.approved` to the member and `working_time.changed`, or `time_off.requested`.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT where neither both dates nor both times are given,
 	// where the end is before the start or has passed, or where it is longer than 1096 days.
 	CreateTimeOff(context.Context, *CreateTimeOffRequest) (*TimeOff, error)
-	// Takes a time off back. What of it has passed stays time off. A cancelled one stays as it is.
+	// Takes a time off back, or the request for it. What of it has passed stays time off. A cancelled one stays as it is.
 	//
-	// Side effects: publishes `time_off.cancelled` to the member and `working_time.changed`.
-	// Errors: NOT_FOUND; ABORTED for a stale etag; FAILED_PRECONDITION (TIME_OFF_PAST) when it is over.
+	// Side effects: publishes `time_off.cancelled` to the member, and `working_time.changed` where it counted.
+	// Errors: NOT_FOUND; ABORTED for a stale etag; FAILED_PRECONDITION (TIME_OFF_PAST) when it is over; (TIME_OFF_DECIDED)
+	// when it was declined.
 	CancelTimeOff(context.Context, *CancelTimeOffRequest) (*TimeOff, error)
+	// Approves a request for time off: for the member's manager, and for administrators. It counts from now on. An approved
+	// one stays as it is.
+	//
+	// Side effects: publishes `time_off.approved` to the member and `working_time.changed`.
+	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_APPROVER); ABORTED for a stale etag; FAILED_PRECONDITION
+	// (TIME_OFF_DECIDED) when it was declined or cancelled, or (TIME_OFF_PAST) when it is over.
+	ApproveTimeOff(context.Context, *ApproveTimeOffRequest) (*TimeOff, error)
+	// Declines a request for time off, with a reason: for the member's manager, and for administrators. A declined one stays
+	// as it is.
+	//
+	// Side effects: publishes `time_off.declined` to the member.
+	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_APPROVER); INVALID_ARGUMENT for a reason that says nothing; ABORTED for a
+	// stale etag; FAILED_PRECONDITION (TIME_OFF_DECIDED) when it was approved or cancelled.
+	DeclineTimeOff(context.Context, *DeclineTimeOffRequest) (*TimeOff, error)
+	// Lists the requests that wait for the caller's approval, the newest first: of those whose manager they are, and for
+	// administrators of all.
+	//
+	// Errors: INVALID_ARGUMENT for a page token of another query.
+	ListTimeOffRequests(context.Context, *ListTimeOffRequestsRequest) (*ListTimeOffRequestsResponse, error)
+	// Gets how the workspace gives time off.
+	//
+	// Errors: none of its own.
+	GetTimeOffPolicy(context.Context, *GetTimeOffPolicyRequest) (*TimeOffPolicy, error)
+	// Changes how the workspace gives time off. What was asked for before stays as it is.
+	//
+	// Side effects: publishes `time_off_policy.changed`.
+	// Errors: INVALID_ARGUMENT for an unknown path of the mask; ABORTED for a stale etag.
+	UpdateTimeOffPolicy(context.Context, *UpdateTimeOffPolicyRequest) (*TimeOffPolicy, error)
 	mustEmbedUnimplementedTimeOffServiceServer()
 }
 
@@ -154,6 +269,21 @@ func (UnimplementedTimeOffServiceServer) CreateTimeOff(context.Context, *CreateT
 }
 func (UnimplementedTimeOffServiceServer) CancelTimeOff(context.Context, *CancelTimeOffRequest) (*TimeOff, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelTimeOff not implemented")
+}
+func (UnimplementedTimeOffServiceServer) ApproveTimeOff(context.Context, *ApproveTimeOffRequest) (*TimeOff, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveTimeOff not implemented")
+}
+func (UnimplementedTimeOffServiceServer) DeclineTimeOff(context.Context, *DeclineTimeOffRequest) (*TimeOff, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeclineTimeOff not implemented")
+}
+func (UnimplementedTimeOffServiceServer) ListTimeOffRequests(context.Context, *ListTimeOffRequestsRequest) (*ListTimeOffRequestsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTimeOffRequests not implemented")
+}
+func (UnimplementedTimeOffServiceServer) GetTimeOffPolicy(context.Context, *GetTimeOffPolicyRequest) (*TimeOffPolicy, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTimeOffPolicy not implemented")
+}
+func (UnimplementedTimeOffServiceServer) UpdateTimeOffPolicy(context.Context, *UpdateTimeOffPolicyRequest) (*TimeOffPolicy, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateTimeOffPolicy not implemented")
 }
 func (UnimplementedTimeOffServiceServer) mustEmbedUnimplementedTimeOffServiceServer() {}
 func (UnimplementedTimeOffServiceServer) testEmbeddedByValue()                        {}
@@ -248,6 +378,96 @@ func _TimeOffService_CancelTimeOff_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TimeOffService_ApproveTimeOff_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApproveTimeOffRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TimeOffServiceServer).ApproveTimeOff(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TimeOffService_ApproveTimeOff_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TimeOffServiceServer).ApproveTimeOff(ctx, req.(*ApproveTimeOffRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TimeOffService_DeclineTimeOff_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeclineTimeOffRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TimeOffServiceServer).DeclineTimeOff(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TimeOffService_DeclineTimeOff_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TimeOffServiceServer).DeclineTimeOff(ctx, req.(*DeclineTimeOffRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TimeOffService_ListTimeOffRequests_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTimeOffRequestsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TimeOffServiceServer).ListTimeOffRequests(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TimeOffService_ListTimeOffRequests_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TimeOffServiceServer).ListTimeOffRequests(ctx, req.(*ListTimeOffRequestsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TimeOffService_GetTimeOffPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTimeOffPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TimeOffServiceServer).GetTimeOffPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TimeOffService_GetTimeOffPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TimeOffServiceServer).GetTimeOffPolicy(ctx, req.(*GetTimeOffPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TimeOffService_UpdateTimeOffPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateTimeOffPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TimeOffServiceServer).UpdateTimeOffPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TimeOffService_UpdateTimeOffPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TimeOffServiceServer).UpdateTimeOffPolicy(ctx, req.(*UpdateTimeOffPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // TimeOffService_ServiceDesc is the grpc.ServiceDesc for TimeOffService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -270,6 +490,26 @@ var TimeOffService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelTimeOff",
 			Handler:    _TimeOffService_CancelTimeOff_Handler,
+		},
+		{
+			MethodName: "ApproveTimeOff",
+			Handler:    _TimeOffService_ApproveTimeOff_Handler,
+		},
+		{
+			MethodName: "DeclineTimeOff",
+			Handler:    _TimeOffService_DeclineTimeOff_Handler,
+		},
+		{
+			MethodName: "ListTimeOffRequests",
+			Handler:    _TimeOffService_ListTimeOffRequests_Handler,
+		},
+		{
+			MethodName: "GetTimeOffPolicy",
+			Handler:    _TimeOffService_GetTimeOffPolicy_Handler,
+		},
+		{
+			MethodName: "UpdateTimeOffPolicy",
+			Handler:    _TimeOffService_UpdateTimeOffPolicy_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
