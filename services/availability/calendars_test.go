@@ -435,3 +435,38 @@ func (w *world) within(by person, calendar string, until time.Time) []string {
 	}
 	return clipped(all, until.UTC())
 }
+
+// What is validated alone says what it would do, and does nothing.
+func TestCalendarsAreForeseen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, _, ben := w.team()
+	seen, err := w.calendars.CreateCalendar(ben.ctx, &availabilityv1.CreateCalendarRequest{
+		Parent: ben.name(), Calendar: &availabilityv1.Calendar{DisplayName: "Work", Content: file("DTSTART:20261201T153000Z\nDURATION:PT30M")}, ValidateOnly: true,
+	})
+	require.NoError(t, err)
+	require.Empty(t, seen.GetName())
+	require.Len(t, seen.GetPreview().GetChanges(), 1)
+	change := seen.GetPreview().GetChanges()[0]
+	require.Equal(t, at("2026-12-01T15:30:00Z"), change.GetStartTime().AsTime())
+	require.Equal(t, at("2026-12-01T16:00:00Z"), change.GetEndTime().AsTime())
+	require.Equal(t, availabilityv1.AvailabilityInterval_WORKING, change.GetBefore())
+	require.Equal(t, availabilityv1.AvailabilityInterval_UNINTERRUPTIBLE, change.GetAfter())
+	page, err := w.calendars.ListCalendars(ben.ctx, &availabilityv1.ListCalendarsRequest{Parent: ben.name()})
+	require.NoError(t, err)
+	require.Empty(t, page.GetCalendars())
+	made, err := w.upload(ben, ben, file("DTSTART:20261201T153000Z\nDURATION:PT30M"))
+	require.NoError(t, err)
+	require.Nil(t, made.GetPreview())
+	same, err := w.calendars.UpdateCalendar(ben.ctx, &availabilityv1.UpdateCalendarRequest{
+		Calendar: &availabilityv1.Calendar{Name: made.GetName(), Content: file("DTSTART:20261201T153000Z\nDURATION:PT30M")}, ValidateOnly: true,
+	})
+	require.NoError(t, err)
+	require.NotNil(t, same.GetPreview())
+	require.Empty(t, same.GetPreview().GetChanges())
+	gone, err := w.calendars.DeleteCalendar(ben.ctx, &availabilityv1.DeleteCalendarRequest{Name: made.GetName(), ValidateOnly: true})
+	require.NoError(t, err)
+	require.Len(t, gone.GetPreview().GetChanges(), 1)
+	require.Len(t, w.busy(ben, made.GetName()), 1)
+	require.Len(t, w.changes(), 1)
+}
