@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,6 +66,8 @@ type Deadline struct {
 	// Due is the instant; zero where Reason says why.
 	Due    time.Time
 	Reason Reason
+	// Delegate acts for the member in asks from the start of the window; uuid.Nil for nobody.
+	Delegate uuid.UUID
 }
 
 // Deadlines returns when the windows of members of one workspace end, in the order of the queries.
@@ -85,7 +88,11 @@ func (c *Client) Deadlines(ctx context.Context, ws uuid.UUID, queries []Query) (
 			return nil, fmt.Errorf("workingtime: asked for %d deadlines, got %d", len(part), len(answer.GetDeadlines()))
 		}
 		for _, d := range answer.GetDeadlines() {
-			found = append(found, Deadline{Due: instant(d.GetDueTime()), Reason: Reason(d.GetReason())})
+			delegate, err := idOf(d.GetDelegate())
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, Deadline{Due: instant(d.GetDueTime()), Reason: Reason(d.GetReason()), Delegate: delegate})
 		}
 	}
 	return found, nil
@@ -191,6 +198,18 @@ func FromProto(w *availabilityv1.ResponseWindow) window.Window {
 func workspace(ws uuid.UUID) string { return "workspaces/" + ws.String() }
 
 func member(ws, member uuid.UUID) string { return workspace(ws) + "/members/" + member.String() }
+
+// idOf is the id of a member's name; uuid.Nil for the empty one.
+func idOf(name string) (uuid.UUID, error) {
+	if name == "" {
+		return uuid.Nil, nil
+	}
+	id, err := uuid.Parse(name[strings.LastIndexByte(name, '/')+1:])
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("workingtime: %q is no member: %w", name, err)
+	}
+	return id, nil
+}
 
 func instant(t *timestamppb.Timestamp) time.Time {
 	if t == nil {

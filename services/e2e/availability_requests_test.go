@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,11 @@ func newTimeOff(t *testing.T, w *world, p principal) *availabilityv1.TimeOff {
 	return made
 }
 
+// able says whether a principal is a member of the workspace who may do what members may.
+func able(w *world, p principal) bool {
+	return strings.HasPrefix(p.member, w.workspace) && p.role >= optionsv1.Access_MEMBER && p.name != "revoked"
+}
+
 // newTimeOffRequest has a new member ask for a kind of time off that needs an approval, for the principal to decide if they
 // may decide at all: as the manager.
 func newTimeOffRequest(t *testing.T, w *world, p principal) string {
@@ -83,7 +89,7 @@ func newTimeOffRequest(t *testing.T, w *world, p principal) string {
 	made, err := client.CreateTimeOff(as(t.Context(), asking.token), &availabilityv1.CreateTimeOffRequest{Parent: asking.member, TimeOff: off})
 	require.NoError(t, err)
 	require.Equal(t, availabilityv1.TimeOff_REQUESTED, made.GetState())
-	if !strings.HasPrefix(p.member, w.workspace) || p.role < optionsv1.Access_MEMBER {
+	if !able(w, p) {
 		return made.GetName()
 	}
 	_, err = directoryv1.NewMemberServiceClient(w.conn).UpdateMember(as(t.Context(), w.owner.token), &directoryv1.UpdateMemberRequest{
@@ -97,18 +103,18 @@ func newTimeOffRequest(t *testing.T, w *world, p principal) string {
 	return made.GetName()
 }
 
-// aMeeting is a time to meet long after now.
+// aMeeting is a time to meet, each another one.
 func aMeeting(w *world) *availabilityv1.ChooseOverlapRequest {
 	start := clock.Machine().Now().Add(48 * time.Hour).Truncate(time.Hour)
 	return &availabilityv1.ChooseOverlapRequest{
-		Parent: w.workspace, Members: []string{w.owner.member}, StartTime: timestamppb.New(start), EndTime: timestamppb.New(start.Add(time.Hour)),
+		Parent: w.workspace, Members: []string{w.owner.member}, StartTime: timestamppb.New(start), EndTime: timestamppb.New(start.Add(time.Duration(1+rand.IntN(1<<20)) * time.Millisecond)),
 	}
 }
 
 // newChoice has the principal choose a time to meet, or the owner where the principal may not.
 func newChoice(t *testing.T, w *world, p principal) string {
 	t.Helper()
-	if !strings.HasPrefix(p.member, w.workspace) || p.role < optionsv1.Access_MEMBER {
+	if !able(w, p) {
 		p = w.owner
 	}
 	made, err := availabilityv1.NewAvailabilityServiceClient(w.conn).ChooseOverlap(as(t.Context(), p.token), aMeeting(w))

@@ -94,6 +94,17 @@ func freshRequests() map[string]request {
 		in.TimeOff.Note = random("Note ")
 		return in
 	}
+	policies := 0
+	all["UpdateTimeOffPolicy"] = func(_ *testing.T, w *world, _ principal) proto.Message {
+		policies++ // each time other kinds
+		policy := &availabilityv1.TimeOffPolicy{Name: w.workspace + "/timeOffPolicy"}
+		for kind := availabilityv1.TimeOff_VACATION; kind <= availabilityv1.TimeOff_OTHER; kind++ {
+			if (policies%15+1)>>(kind-1)&1 == 1 {
+				policy.ApprovalKinds = append(policy.ApprovalKinds, kind)
+			}
+		}
+		return &availabilityv1.UpdateTimeOffPolicyRequest{TimeOffPolicy: policy}
+	}
 	minute := int32(0)
 	all["CreateDefaultSchedule"] = func(_ *testing.T, w *world, _ principal) proto.Message {
 		minute++

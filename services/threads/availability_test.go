@@ -29,6 +29,7 @@ type availability struct {
 	down     bool
 	delay    map[uuid.UUID]time.Duration
 	reason   map[uuid.UUID]workingtime.Reason
+	delegate map[uuid.UUID]uuid.UUID
 	calls    int
 	queries  int
 	asking   chan struct{} // when set, told of each question before it is answered
@@ -36,7 +37,9 @@ type availability struct {
 }
 
 func newAvailability() *availability {
-	return &availability{delay: map[uuid.UUID]time.Duration{}, reason: map[uuid.UUID]workingtime.Reason{}}
+	return &availability{
+		delay: map[uuid.UUID]time.Duration{}, reason: map[uuid.UUID]workingtime.Reason{}, delegate: map[uuid.UUID]uuid.UUID{},
+	}
 }
 
 func (a *availability) set(change func(a *availability)) {
@@ -107,13 +110,13 @@ func (a *availability) ComputeDeadlines(
 
 func (a *availability) deadline(q workingtime.Query) workingtime.Deadline {
 	if reason := a.reason[q.Member]; reason != workingtime.Known {
-		return workingtime.Deadline{Reason: reason}
+		return workingtime.Deadline{Reason: reason, Delegate: a.delegate[q.Member]}
 	}
 	length := q.Window.Time
 	if q.Window.Unit == window.WorkingDays {
 		length = time.Duration(q.Window.Days) * 24 * time.Hour
 	}
-	return workingtime.Deadline{Due: q.From.Add(length + a.delay[q.Member])}
+	return workingtime.Deadline{Due: q.From.Add(length + a.delay[q.Member]), Delegate: a.delegate[q.Member]}
 }
 
 // working runs the service's workers; settle returns when all that is due by the clock is done, or failed.

@@ -24,10 +24,14 @@ import (
 
 // AvailabilityCmd groups the commands about who works when.
 type AvailabilityCmd struct {
-	Show   AvailabilityShowCmd   `cmd:"" default:"withargs" help:"Show a member's hours and their coming days."`
-	Set    AvailabilitySetCmd    `cmd:"" help:"Set a member's weekly hours, from today or a later day on."`
-	Off    AvailabilityOffCmd    `cmd:"" help:"Take time off."`
-	Expect AvailabilityExpectCmd `cmd:"" help:"Before you send something: when will they see it, and when is an answer due?"`
+	Show     AvailabilityShowCmd     `cmd:"" default:"withargs" help:"Show a member's hours and their coming days."`
+	Set      AvailabilitySetCmd      `cmd:"" help:"Set a member's weekly hours, from today or a later day on."`
+	Off      AvailabilityOffCmd      `cmd:"" help:"Take time off."`
+	Delegate AvailabilityDelegateCmd `cmd:"" help:"Have somebody act for a member."`
+	Requests AvailabilityRequestsCmd `cmd:"" help:"List the requests for time off that wait for your approval."`
+	Approve  AvailabilityApproveCmd  `cmd:"" help:"Approve a request for time off."`
+	Decline  AvailabilityDeclineCmd  `cmd:"" help:"Decline a request for time off."`
+	Expect   AvailabilityExpectCmd   `cmd:"" help:"Before you send something: when will they see it, and when is an answer due?"`
 }
 
 // AvailabilityShowCmd shows a member's working time.

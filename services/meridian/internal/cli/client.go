@@ -48,6 +48,7 @@ type session struct {
 
 	schedules    availabilityv1.ScheduleServiceClient
 	timeOffs     availabilityv1.TimeOffServiceClient
+	delegations  availabilityv1.DelegationServiceClient
 	availability availabilityv1.AvailabilityServiceClient
 	projects     tasksv1.ProjectServiceClient
 	tasks        tasksv1.TaskServiceClient
@@ -94,6 +95,7 @@ func sessionOn(conn *restconn.Conn, out output) *session {
 
 		schedules:    availabilityv1.NewScheduleServiceClient(conn),
 		timeOffs:     availabilityv1.NewTimeOffServiceClient(conn),
+		delegations:  availabilityv1.NewDelegationServiceClient(conn),
 		availability: availabilityv1.NewAvailabilityServiceClient(conn),
 		projects:     tasksv1.NewProjectServiceClient(conn),
 		tasks:        tasksv1.NewTaskServiceClient(conn),

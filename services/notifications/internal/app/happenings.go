@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -72,7 +73,14 @@ func (a *App) OnAskOpened(ctx context.Context, ask domain.Asking) error {
 	return a.asking(ctx, ask, nil, ask.Opened)
 }
 
-// OnAskChanged follows how an ask stands, where that concerns nobody anew: its due times became known, or it was withdrawn.
+// OnAskDueChanged follows when an ask is due of members, and notifies those who act for them.
+func (a *App) OnAskDueChanged(ctx context.Context, ask domain.Asking, members []uuid.UUID) error {
+	return a.asking(ctx, ask, slices.Collect(maps.Keys(ask.Acting)), func(names domain.Names) []domain.Notification {
+		return ask.Delegated(members, names)
+	})
+}
+
+// OnAskChanged follows how an ask stands, where that concerns nobody anew: it was withdrawn.
 func (a *App) OnAskChanged(ctx context.Context, ask domain.Asking) error {
 	return a.asking(ctx, ask, nil, func(domain.Names) []domain.Notification { return nil })
 }

@@ -55,6 +55,8 @@ type Asking struct {
 	Waits []Wait
 	// OfTeam are those who are asked as one of a team.
 	OfTeam []uuid.UUID
+	// Acting are those who act for who was asked, by whom they act for.
+	Acting map[uuid.UUID]uuid.UUID
 }
 
 // wanted says what an asker wants.
@@ -84,6 +86,21 @@ func (a Asking) Opened(names Names) []Notification {
 	var all []Notification
 	for _, w := range a.Waits {
 		all = append(all, a.asked(w.Member, names))
+	}
+	return all
+}
+
+// Delegated notifies those who act for members of whom the ask waits, once for each of these.
+func (a Asking) Delegated(members []uuid.UUID, names Names) []Notification {
+	var all []Notification
+	for _, member := range members {
+		delegate, ok := a.Acting[member]
+		if !ok || delegate == a.Asker {
+			continue
+		}
+		n := a.draft(delegate, Asked, a.Urgency, "You act for "+names.of(member)+": "+a.wanted(names.of(a.Asker)))
+		n.Actor, n.Occasion, n.UrgentReason = a.Asker, member.String(), a.UrgentReason
+		all = append(all, n)
 	}
 	return all
 }

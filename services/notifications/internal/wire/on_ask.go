@@ -102,22 +102,26 @@ func onAskOverdue(a *app.App) func(context.Context, eventbus.Event[*threadsv1.As
 
 func onAskDueChanged(a *app.App) func(context.Context, eventbus.Event[*threadsv1.AskDueChanged]) error {
 	return func(ctx context.Context, e eventbus.Event[*threadsv1.AskDueChanged]) error {
-		return askChanged(ctx, a, e.Meta, e.Payload)
+		ask, err := asking(e.Meta, e.Payload, "")
+		if err != nil {
+			return err
+		}
+		members, err := idsOf("members", e.Payload.GetMembers())
+		if err != nil {
+			return err
+		}
+		return a.OnAskDueChanged(ctx, ask, members)
 	}
 }
 
 func onAskWithdrawn(a *app.App) func(context.Context, eventbus.Event[*threadsv1.AskWithdrawn]) error {
 	return func(ctx context.Context, e eventbus.Event[*threadsv1.AskWithdrawn]) error {
-		return askChanged(ctx, a, e.Meta, e.Payload)
+		ask, err := asking(e.Meta, e.Payload, "")
+		if err != nil {
+			return err
+		}
+		return a.OnAskChanged(ctx, ask)
 	}
-}
-
-func askChanged(ctx context.Context, a *app.App, meta eventbus.Meta, e askEvent) error {
-	ask, err := asking(meta, e, "")
-	if err != nil {
-		return err
-	}
-	return a.OnAskChanged(ctx, ask)
 }
 
 // askEvent is what events of an ask have in common.
@@ -139,14 +143,46 @@ func asking(meta eventbus.Meta, e askEvent, text string) (domain.Asking, error) 
 	if out.Asker, err = idOf("ask.asker", ask.GetAsker()); err != nil {
 		return out, err
 	}
+	asked := map[uuid.UUID]bool{}
 	for _, r := range ask.GetRecipients() {
 		w, err := waitOf(r)
 		if err != nil {
 			return out, err
 		}
+		asked[w.Member] = true
 		out.Waits = append(out.Waits, w)
 		if r.GetOfTeam() {
 			out.OfTeam = append(out.OfTeam, w.Member)
+		}
+	}
+	return acted(out, ask.GetRecipients(), asked)
+}
+
+// acted adds those who act for who was asked: the ask waits for them too, unless they are asked themselves, as long as it
+// waits for one for whom they act.
+func acted(out domain.Asking, recipients []*threadsv1.AskRecipient, asked map[uuid.UUID]bool) (domain.Asking, error) {
+	out.Acting = map[uuid.UUID]uuid.UUID{}
+	at := map[uuid.UUID]int{}
+	for i, r := range recipients {
+		delegate, err := optionalID("ask.recipients.delegate", r.GetDelegate())
+		if err != nil {
+			return out, err
+		}
+		if delegate == uuid.Nil || asked[delegate] {
+			continue
+		}
+		w := out.Waits[i]
+		if w.Waiting {
+			out.Acting[w.Member] = delegate
+		}
+		w.Member = delegate
+		known, met := at[delegate]
+		switch {
+		case !met:
+			at[delegate] = len(out.Waits)
+			out.Waits = append(out.Waits, w)
+		case w.Waiting && !out.Waits[known].Waiting:
+			out.Waits[known] = w
 		}
 	}
 	return out, nil

@@ -102,6 +102,7 @@ func (a *App) ComputeDues(ctx context.Context, pending PendingDues) error {
 	for _, row := range pending.Rows {
 		due := domain.ComputedDue{
 			Member: row.Member, Round: row.Round, Due: micros(deadlines[0].Due), Reason: domain.DueReason(deadlines[0].Reason),
+			Delegate: deadlines[0].Delegate,
 		}
 		deadlines = deadlines[1:]
 		if !row.Window.ThreeQuarters().None() {

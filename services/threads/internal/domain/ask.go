@@ -125,6 +125,8 @@ type Recipient struct {
 	// while it is not known.
 	Due, Remind time.Time
 	Reason      DueReason
+	// Delegate acts for them in asks, as it was when the due time was computed; uuid.Nil for nobody.
+	Delegate uuid.UUID
 	// Told says that their being overdue was published.
 	Told bool
 	// Answer is the sequence of the message that answered it, 0 for none; AnsweredBy who answered.

@@ -22,15 +22,25 @@ func (a *Ask) CheckWaits(by uuid.UUID) error {
 	return err
 }
 
+// waiting is the one whom the ask waits for when somebody acts: themselves, or one for whom they act.
 func (a *Ask) waiting(by uuid.UUID) (*Recipient, error) {
 	r := a.recipient(by)
-	if r == nil {
-		return nil, notAsked("only those who are asked may do this", a)
+	if r != nil && r.Waits() {
+		return r, nil
 	}
-	if !r.Waits() {
-		return nil, unmet(ReasonAskSettled, preconditionAsk, a.Name(), "the ask no longer waits for this member")
+	asked := r != nil
+	for i := range a.Recipients {
+		if other := &a.Recipients[i]; other.Delegate == by {
+			if other.Waits() {
+				return other, nil
+			}
+			asked = true
+		}
 	}
-	return r, nil
+	if !asked {
+		return nil, notAsked("only those who are asked, and who act for them, may do this", a)
+	}
+	return nil, unmet(ReasonAskSettled, preconditionAsk, a.Name(), "the ask no longer waits for this member")
 }
 
 func (a *Ask) recipient(member uuid.UUID) *Recipient {
@@ -45,7 +55,8 @@ func notAsked(rule string, a *Ask) error {
 	return fault.New(fault.Denied, ReasonNotAsked, "%s", rule).With("name", a.Name())
 }
 
-// Answer answers the ask for a person, and where one of the team answers for all, for the rest of the team.
+// Answer answers the ask for a person and for all for whom they act, and where one of the team answers for all, for the rest
+// of the team.
 func (a *Ask) Answer(by uuid.UUID, answer AskAnswer, now time.Time) ([]Event, error) {
 	r, err := a.waiting(by)
 	if err != nil {
@@ -53,10 +64,10 @@ func (a *Ask) Answer(by uuid.UUID, answer AskAnswer, now time.Time) ([]Event, er
 	}
 	r.settle(Answered, now)
 	r.AnsweredBy, r.Answer, r.Comment = by, answer.Message, answer.Comment
-	settled := []uuid.UUID{by}
+	settled := []uuid.UUID{r.Member}
 	for i := range a.Recipients {
 		other := &a.Recipients[i]
-		if r.OfTeam && !a.Everyone && other.OfTeam && other.Waits() {
+		if other.Waits() && (other.Delegate == by || r.OfTeam && !a.Everyone && other.OfTeam) {
 			other.settle(Answered, now)
 			other.AnsweredBy, other.Answer = by, answer.Message
 			settled = append(settled, other.Member)
@@ -98,7 +109,7 @@ func (a *Ask) Reassign(by uuid.UUID, h Handover, now time.Time) ([]Event, error)
 	case h.ThreadState == Archived:
 		t := Thread{Workspace: a.Workspace, ID: a.Thread}
 		return nil, t.archived()
-	case h.To == by:
+	case h.To == r.Member:
 		return nil, fault.InvalidField("member", "must be another member")
 	case h.To == a.Asker:
 		return nil, fault.InvalidField("member", "must not be the one who asks")

@@ -12,6 +12,8 @@ type ComputedDue struct {
 	Round       int64
 	Due, Remind time.Time
 	Reason      DueReason
+	// Delegate acts for them; uuid.Nil for nobody.
+	Delegate uuid.UUID
 }
 
 // Schedule takes over computed due times of those the ask waits for. What was asked for again meanwhile is dropped: its
@@ -29,10 +31,13 @@ func (a *Ask) Schedule(dues []ComputedDue, now time.Time) (taken bool, events []
 			continue
 		}
 		r.Pending, r.Touched, taken = false, true, true
-		if r.Due.Equal(d.Due) && r.Remind.Equal(d.Remind) && r.Reason == d.Reason {
+		if d.Delegate == a.Asker {
+			d.Delegate = uuid.Nil // who asks does not answer it
+		}
+		if r.Due.Equal(d.Due) && r.Remind.Equal(d.Remind) && r.Reason == d.Reason && r.Delegate == d.Delegate {
 			continue
 		}
-		r.Due, r.Remind, r.Reason, r.UpdateTime = d.Due, d.Remind, d.Reason, now
+		r.Due, r.Remind, r.Reason, r.Delegate, r.UpdateTime = d.Due, d.Remind, d.Reason, d.Delegate, now
 		if !r.late(now) {
 			r.Told = false
 		}

@@ -36,6 +36,7 @@ func recipient(a domain.Ask, r domain.Recipient) *threadsv1.AskRecipient {
 		DueTime: Time(r.Due), RemindTime: Time(r.Remind), DueReason: availabilityv1.Deadline_Reason(r.Reason),
 		AnswerMessage: domain.MessageName(a.Workspace, a.Thread, r.Answer), Comment: r.Comment,
 		AnsweredBy:     domain.MemberName(a.Workspace, r.AnsweredBy),
+		Delegate:       domain.MemberName(a.Workspace, r.Delegate),
 		ReassignedTo:   domain.MemberName(a.Workspace, r.To),
 		ReassignedFrom: domain.MemberName(a.Workspace, r.From), OfTeam: r.OfTeam, UpdateTime: Time(r.UpdateTime),
 	}

@@ -99,7 +99,7 @@ func askPage(ctx context.Context, q *db.Queries, ws uuid.UUID, rows []db.Ask) (a
 // sizeOf and sizeOfRecipient are about what an ask and one of those asked take in an answer.
 func sizeOf(row db.Ask) int { return 700 + 95*len(row.MemberIds) + len(row.WithdrawReason) }
 
-func sizeOfRecipient(row db.AskRecipient) int { return 450 + len(row.Comment) }
+func sizeOfRecipient(row db.AskRecipient) int { return 545 + len(row.Comment) }
 
 func askOf(row db.Ask) (domain.Ask, error) {
 	length, err := window.Parse(row.ResponseWindow)
@@ -119,7 +119,7 @@ func recipientOf(row db.AskRecipient) domain.Recipient {
 	return domain.Recipient{
 		Member: row.MemberID, State: domain.RecipientState(row.State), OfTeam: row.OfTeam, Start: row.StartTime.UTC(),
 		Pending: row.DuePending, Round: row.DueRound, Due: value(row.DueTime).UTC(), Remind: value(row.RemindTime).UTC(),
-		Reason: domain.DueReason(row.DueReason), Told: row.OverdueTold, Answer: row.AnswerSequence,
+		Reason: domain.DueReason(row.DueReason), Delegate: value(row.DelegateID), Told: row.OverdueTold, Answer: row.AnswerSequence,
 		AnsweredBy: value(row.AnsweredByID), Comment: row.Comment, To: value(row.ReassignedToID),
 		From: value(row.ReassignedFromID), UpdateTime: row.UpdateTime.UTC(),
 	}

@@ -209,6 +209,7 @@ func (t *tx) putRecipients(ctx context.Context, asks []domain.Ask) error {
 			rows.DueTimes = append(rows.DueTimes, timeOr(r.Due))
 			rows.RemindTimes = append(rows.RemindTimes, timeOr(r.Remind))
 			rows.DueReasons = append(rows.DueReasons, int16(r.Reason))
+			rows.DelegateIds = append(rows.DelegateIds, r.Delegate)
 			rows.OverdueTolds = append(rows.OverdueTolds, r.Told)
 			rows.AnswerSequences = append(rows.AnswerSequences, r.Answer)
 			rows.Comments = append(rows.Comments, r.Comment)

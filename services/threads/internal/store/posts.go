@@ -73,7 +73,8 @@ const (
 			           SELECT FROM asks k
 			           JOIN ask_recipients r ON r.workspace_id = k.workspace_id AND r.ask_id = k.ask_id
 			           WHERE k.workspace_id = $1 AND k.thread_id = a.thread_id AND k.sequence = a.reply_to
-			             AND k.kind = 'REPLY' AND k.state = 'OPEN' AND r.member_id = a.member_id AND r.state = 'OPEN'))
+			             AND k.kind = 'REPLY' AND k.state = 'OPEN' AND r.state = 'OPEN'
+			             AND (r.member_id = a.member_id OR r.delegate_id = a.member_id)))
 			WINDOW w AS (PARTITION BY a.thread_id ORDER BY a.place)
 		), claimed AS (
 			INSERT INTO replay (workspace_id, principal, method, request_id, hash, resource)

@@ -53,7 +53,9 @@ func (s *Store) AskSources(ctx context.Context, ws uuid.UUID, checks map[int]app
 			Settled: domain.SettledWords(domain.AskState(row.State), domain.RecipientState(row.RecipientState), row.ByAnother),
 		}
 		if domain.RecipientState(row.RecipientState) == domain.Waiting {
-			source.Waiting, source.Due = true, value(row.DueTime).UTC()
+			if source.Waiting = true; !row.DueTime.Equal(never) {
+				source.Due = row.DueTime.UTC()
+			}
 		}
 		sources[int(row.Place)] = source
 	}

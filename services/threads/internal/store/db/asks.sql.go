@@ -91,7 +91,7 @@ func (q *Queries) AskFor(ctx context.Context, arg AskForParams) (AskForRow, erro
 }
 
 const askRecipients = `-- name: AskRecipients :many
-SELECT r.workspace_id, r.ask_id, r.member_id, r.create_time, r.place, r.state, r.of_team, r.start_time, r.due_pending, r.due_round, r.due_time, r.remind_time, r.due_reason, r.overdue_told, r.lease_time, r.answer_sequence, r.comment, r.answered_by_id, r.reassigned_to_id, r.reassigned_from_id, r.update_time
+SELECT r.workspace_id, r.ask_id, r.member_id, r.create_time, r.place, r.state, r.of_team, r.start_time, r.due_pending, r.due_round, r.due_time, r.remind_time, r.due_reason, r.overdue_told, r.lease_time, r.answer_sequence, r.comment, r.answered_by_id, r.reassigned_to_id, r.reassigned_from_id, r.update_time, r.delegate_id
 FROM (SELECT unnest($1::uuid[]) AS ask_id, unnest($2::integer[]) AS place) n
 JOIN ask_recipients r ON r.workspace_id = $3 AND r.ask_id = n.ask_id
 ORDER BY n.place, r.place
@@ -146,6 +146,7 @@ func (q *Queries) AskRecipients(ctx context.Context, arg AskRecipientsParams) ([
 			&i.AskRecipient.ReassignedToID,
 			&i.AskRecipient.ReassignedFromID,
 			&i.AskRecipient.UpdateTime,
+			&i.AskRecipient.DelegateID,
 		); err != nil {
 			return nil, err
 		}
@@ -459,8 +460,8 @@ FROM asks a
 WHERE a.workspace_id = $1 AND a.thread_id = $2 AND a.sequence = $3 AND a.kind = 'REPLY'
   AND a.state = 'OPEN'
   AND EXISTS (SELECT FROM ask_recipients r
-              WHERE r.workspace_id = a.workspace_id AND r.ask_id = a.ask_id AND r.member_id = $4
-                AND r.state = 'OPEN')
+              WHERE r.workspace_id = a.workspace_id AND r.ask_id = a.ask_id AND r.state = 'OPEN'
+                AND (r.member_id = $4 OR r.delegate_id = $4))
 ORDER BY a.ask_id
 FOR UPDATE OF a
 `
@@ -476,7 +477,7 @@ type LockRepliedAsksRow struct {
 	Ask Ask
 }
 
-// Locks the open REPLY asks of a message that wait for a member. Whether they still do is read again under the lock.
+// Locks the open REPLY asks of a message that wait for a member, or for one for whom they act. Whether they still do is read again under the lock.
 func (q *Queries) LockRepliedAsks(ctx context.Context, arg LockRepliedAsksParams) ([]LockRepliedAsksRow, error) {
 	rows, err := q.db.Query(ctx, lockRepliedAsks,
 		arg.WorkspaceID,
@@ -577,7 +578,7 @@ func (q *Queries) MarkWorkspaceDues(ctx context.Context, workspaceID uuid.UUID) 
 }
 
 const messageAsks = `-- name: MessageAsks :many
-SELECT n.place::integer AS message, a.workspace_id, a.ask_id, a.thread_id, a.sequence, a.space_id, a.asker_id, a.kind, a.member_ids, a.team_id, a.everyone, a.response_window, a.urgency, a.state, a.withdraw_reason, a.version, a.create_time, a.update_time, r.workspace_id, r.ask_id, r.member_id, r.create_time, r.place, r.state, r.of_team, r.start_time, r.due_pending, r.due_round, r.due_time, r.remind_time, r.due_reason, r.overdue_told, r.lease_time, r.answer_sequence, r.comment, r.answered_by_id, r.reassigned_to_id, r.reassigned_from_id, r.update_time
+SELECT n.place::integer AS message, a.workspace_id, a.ask_id, a.thread_id, a.sequence, a.space_id, a.asker_id, a.kind, a.member_ids, a.team_id, a.everyone, a.response_window, a.urgency, a.state, a.withdraw_reason, a.version, a.create_time, a.update_time, r.workspace_id, r.ask_id, r.member_id, r.create_time, r.place, r.state, r.of_team, r.start_time, r.due_pending, r.due_round, r.due_time, r.remind_time, r.due_reason, r.overdue_told, r.lease_time, r.answer_sequence, r.comment, r.answered_by_id, r.reassigned_to_id, r.reassigned_from_id, r.update_time, r.delegate_id
 FROM (SELECT unnest($1::uuid[]) AS thread_id, unnest($2::bigint[]) AS sequence,
              unnest($3::integer[]) AS place) n
 JOIN asks a ON a.workspace_id = $4 AND a.thread_id = n.thread_id AND a.sequence = n.sequence
@@ -656,6 +657,7 @@ func (q *Queries) MessageAsks(ctx context.Context, arg MessageAsksParams) ([]Mes
 			&i.AskRecipient.ReassignedToID,
 			&i.AskRecipient.ReassignedFromID,
 			&i.AskRecipient.UpdateTime,
+			&i.AskRecipient.DelegateID,
 		); err != nil {
 			return nil, err
 		}
@@ -696,11 +698,11 @@ func (q *Queries) NextPendingDue(ctx context.Context) (time.Time, error) {
 const putAskRecipients = `-- name: PutAskRecipients :exec
 INSERT INTO ask_recipients AS old (
     workspace_id, ask_id, member_id, create_time, place, state, of_team, start_time, due_pending, due_round, due_time,
-    remind_time, due_reason, overdue_told, answer_sequence, comment, answered_by_id, reassigned_to_id, reassigned_from_id,
-    update_time)
+    remind_time, due_reason, delegate_id, overdue_told, answer_sequence, comment, answered_by_id, reassigned_to_id,
+    reassigned_from_id, update_time)
 SELECT $1, n.ask_id, n.member_id, n.create_time, n.place, n.state, n.of_team, n.start_time, n.due_pending,
-       n.due_round, nullif(n.due_time, 'epoch'), nullif(n.remind_time, 'epoch'), n.due_reason, n.overdue_told,
-       n.answer_sequence, n.comment, nullif(n.answered_by_id, '00000000-0000-0000-0000-000000000000'),
+       n.due_round, nullif(n.due_time, 'epoch'), nullif(n.remind_time, 'epoch'), n.due_reason,
+       nullif(n.delegate_id, '00000000-0000-0000-0000-000000000000'), n.overdue_told, n.answer_sequence, n.comment, nullif(n.answered_by_id, '00000000-0000-0000-0000-000000000000'),
        nullif(n.reassigned_to_id, '00000000-0000-0000-0000-000000000000'),
        nullif(n.reassigned_from_id, '00000000-0000-0000-0000-000000000000'), n.update_time
 FROM (SELECT unnest($2::uuid[]) AS ask_id, unnest($3::uuid[]) AS member_id,
@@ -709,17 +711,19 @@ FROM (SELECT unnest($2::uuid[]) AS ask_id, unnest($3::uuid[]) AS member_id,
              unnest($8::timestamptz[]) AS start_time, unnest($9::boolean[]) AS due_pending,
              unnest($10::bigint[]) AS due_round, unnest($11::timestamptz[]) AS due_time,
              unnest($12::timestamptz[]) AS remind_time, unnest($13::smallint[]) AS due_reason,
-             unnest($14::boolean[]) AS overdue_told, unnest($15::bigint[]) AS answer_sequence,
-             unnest($16::text[]) AS comment, unnest($17::uuid[]) AS answered_by_id,
-             unnest($18::uuid[]) AS reassigned_to_id,
-             unnest($19::uuid[]) AS reassigned_from_id,
-             unnest($20::timestamptz[]) AS update_time) n
+             unnest($14::uuid[]) AS delegate_id,
+             unnest($15::boolean[]) AS overdue_told, unnest($16::bigint[]) AS answer_sequence,
+             unnest($17::text[]) AS comment, unnest($18::uuid[]) AS answered_by_id,
+             unnest($19::uuid[]) AS reassigned_to_id,
+             unnest($20::uuid[]) AS reassigned_from_id,
+             unnest($21::timestamptz[]) AS update_time) n
 ORDER BY n.ask_id, n.member_id
 ON CONFLICT (workspace_id, ask_id, member_id) DO UPDATE
 SET state = excluded.state, of_team = excluded.of_team, start_time = excluded.start_time,
     due_pending = excluded.state = 'OPEN' AND (excluded.due_pending OR old.due_round > excluded.due_round),
     due_round = greatest(old.due_round, excluded.due_round), due_time = excluded.due_time,
-    remind_time = excluded.remind_time, due_reason = excluded.due_reason, overdue_told = excluded.overdue_told,
+    remind_time = excluded.remind_time, due_reason = excluded.due_reason, delegate_id = excluded.delegate_id,
+    overdue_told = excluded.overdue_told,
     lease_time = 'epoch', answer_sequence = excluded.answer_sequence, comment = excluded.comment,
     answered_by_id = excluded.answered_by_id, reassigned_to_id = excluded.reassigned_to_id,
     reassigned_from_id = excluded.reassigned_from_id, update_time = excluded.update_time
@@ -739,6 +743,7 @@ type PutAskRecipientsParams struct {
 	DueTimes          []time.Time
 	RemindTimes       []time.Time
 	DueReasons        []int16
+	DelegateIds       []uuid.UUID
 	OverdueTolds      []bool
 	AnswerSequences   []int64
 	Comments          []string
@@ -765,6 +770,7 @@ func (q *Queries) PutAskRecipients(ctx context.Context, arg PutAskRecipientsPara
 		arg.DueTimes,
 		arg.RemindTimes,
 		arg.DueReasons,
+		arg.DelegateIds,
 		arg.OverdueTolds,
 		arg.AnswerSequences,
 		arg.Comments,

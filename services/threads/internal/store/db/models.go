@@ -52,6 +52,7 @@ type AskRecipient struct {
 	ReassignedToID   *uuid.UUID
 	ReassignedFromID *uuid.UUID
 	UpdateTime       time.Time
+	DelegateID       *uuid.UUID
 }
 
 type ImportedConversation struct {

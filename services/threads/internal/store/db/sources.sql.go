@@ -25,13 +25,19 @@ WITH wanted AS MATERIALIZED (
 )
 SELECT w.place::integer AS place, t.title, left(m.body, 2048)::text AS excerpt,
        (coalesce(s.last_read_sequence, 0) >= w.sequence)::boolean AS read, w.state,
-       coalesce(p.state, '')::text AS recipient_state, p.due_time,
-       coalesce(p.answered_by_id <> w.member_id, false)::boolean AS by_another
+       coalesce(p.state, d.state, '')::text AS recipient_state, coalesce(p.due_time, d.due_time, 'epoch')::timestamptz AS due_time,
+       coalesce(p.answered_by_id <> w.member_id, d.answered_by_id <> w.member_id, false)::boolean AS by_another
 FROM wanted w
 JOIN rights r ON r.member_id = w.member_id AND r.space_id = w.space_id
 JOIN threads t ON t.workspace_id = $1 AND t.thread_id = w.thread_id
 JOIN messages m ON m.workspace_id = $1 AND m.thread_id = w.thread_id AND m.sequence = w.sequence
 LEFT JOIN ask_recipients p ON p.workspace_id = $1 AND p.ask_id = w.ask_id AND p.member_id = w.member_id
+LEFT JOIN LATERAL (
+    SELECT x.state, x.due_time, x.answered_by_id FROM ask_recipients x
+    WHERE x.workspace_id = $1 AND x.ask_id = w.ask_id AND x.delegate_id = w.member_id AND p.member_id IS NULL
+    ORDER BY x.state <> 'OPEN'
+    LIMIT 1
+) d ON true
 LEFT JOIN read_states s ON s.workspace_id = $1 AND s.member_id = w.member_id AND s.thread_id = w.thread_id
 WHERE m.delete_time IS NULL
 `
@@ -50,11 +56,12 @@ type AskSourcesRow struct {
 	Read           bool
 	State          string
 	RecipientState string
-	DueTime        *time.Time
+	DueTime        time.Time
 	ByAnother      bool
 }
 
-// How asks stand for members, by the places of the checks: those whose message is there and may be read.
+// How asks stand for members, by the places of the checks: those whose message is there and may be read. For one who is not
+// asked themselves it stands as for somebody for whom they act, whom it waits for if there is one.
 func (q *Queries) AskSources(ctx context.Context, arg AskSourcesParams) ([]AskSourcesRow, error) {
 	rows, err := q.db.Query(ctx, askSources,
 		arg.WorkspaceID,

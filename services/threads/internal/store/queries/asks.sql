@@ -42,14 +42,14 @@ WHERE a.workspace_id = @workspace_id AND a.ask_id = @ask_id
 FOR UPDATE OF a;
 
 -- name: LockRepliedAsks :many
--- Locks the open REPLY asks of a message that wait for a member. Whether they still do is read again under the lock.
+-- Locks the open REPLY asks of a message that wait for a member, or for one for whom they act. Whether they still do is read again under the lock.
 SELECT sqlc.embed(a)
 FROM asks a
 WHERE a.workspace_id = @workspace_id AND a.thread_id = @thread_id AND a.sequence = @sequence AND a.kind = 'REPLY'
   AND a.state = 'OPEN'
   AND EXISTS (SELECT FROM ask_recipients r
-              WHERE r.workspace_id = a.workspace_id AND r.ask_id = a.ask_id AND r.member_id = @member_id
-                AND r.state = 'OPEN')
+              WHERE r.workspace_id = a.workspace_id AND r.ask_id = a.ask_id AND r.state = 'OPEN'
+                AND (r.member_id = @member_id OR r.delegate_id = @member_id))
 ORDER BY a.ask_id
 FOR UPDATE OF a;
 
@@ -99,11 +99,11 @@ WHERE workspace_id = @workspace_id AND ask_id = @ask_id;
 -- stand for none: ids of zeros, times of the epoch.
 INSERT INTO ask_recipients AS old (
     workspace_id, ask_id, member_id, create_time, place, state, of_team, start_time, due_pending, due_round, due_time,
-    remind_time, due_reason, overdue_told, answer_sequence, comment, answered_by_id, reassigned_to_id, reassigned_from_id,
-    update_time)
+    remind_time, due_reason, delegate_id, overdue_told, answer_sequence, comment, answered_by_id, reassigned_to_id,
+    reassigned_from_id, update_time)
 SELECT @workspace_id, n.ask_id, n.member_id, n.create_time, n.place, n.state, n.of_team, n.start_time, n.due_pending,
-       n.due_round, nullif(n.due_time, 'epoch'), nullif(n.remind_time, 'epoch'), n.due_reason, n.overdue_told,
-       n.answer_sequence, n.comment, nullif(n.answered_by_id, '00000000-0000-0000-0000-000000000000'),
+       n.due_round, nullif(n.due_time, 'epoch'), nullif(n.remind_time, 'epoch'), n.due_reason,
+       nullif(n.delegate_id, '00000000-0000-0000-0000-000000000000'), n.overdue_told, n.answer_sequence, n.comment, nullif(n.answered_by_id, '00000000-0000-0000-0000-000000000000'),
        nullif(n.reassigned_to_id, '00000000-0000-0000-0000-000000000000'),
        nullif(n.reassigned_from_id, '00000000-0000-0000-0000-000000000000'), n.update_time
 FROM (SELECT unnest(@ask_ids::uuid[]) AS ask_id, unnest(@member_ids::uuid[]) AS member_id,
@@ -112,6 +112,7 @@ FROM (SELECT unnest(@ask_ids::uuid[]) AS ask_id, unnest(@member_ids::uuid[]) AS 
              unnest(@start_times::timestamptz[]) AS start_time, unnest(@due_pendings::boolean[]) AS due_pending,
              unnest(@due_rounds::bigint[]) AS due_round, unnest(@due_times::timestamptz[]) AS due_time,
              unnest(@remind_times::timestamptz[]) AS remind_time, unnest(@due_reasons::smallint[]) AS due_reason,
+             unnest(@delegate_ids::uuid[]) AS delegate_id,
              unnest(@overdue_tolds::boolean[]) AS overdue_told, unnest(@answer_sequences::bigint[]) AS answer_sequence,
              unnest(@comments::text[]) AS comment, unnest(@answered_by_ids::uuid[]) AS answered_by_id,
              unnest(@reassigned_to_ids::uuid[]) AS reassigned_to_id,
@@ -122,7 +123,8 @@ ON CONFLICT (workspace_id, ask_id, member_id) DO UPDATE
 SET state = excluded.state, of_team = excluded.of_team, start_time = excluded.start_time,
     due_pending = excluded.state = 'OPEN' AND (excluded.due_pending OR old.due_round > excluded.due_round),
     due_round = greatest(old.due_round, excluded.due_round), due_time = excluded.due_time,
-    remind_time = excluded.remind_time, due_reason = excluded.due_reason, overdue_told = excluded.overdue_told,
+    remind_time = excluded.remind_time, due_reason = excluded.due_reason, delegate_id = excluded.delegate_id,
+    overdue_told = excluded.overdue_told,
     lease_time = 'epoch', answer_sequence = excluded.answer_sequence, comment = excluded.comment,
     answered_by_id = excluded.answered_by_id, reassigned_to_id = excluded.reassigned_to_id,
     reassigned_from_id = excluded.reassigned_from_id, update_time = excluded.update_time;

@@ -440,7 +440,7 @@ type AskRecipient struct {
 	AnswerMessage string `protobuf:"bytes,6,opt,name=answer_message,json=answerMessage,proto3" json:"answer_message,omitempty"`
 	// What was said with the answer, or why it was declined.
 	Comment string `protobuf:"bytes,7,opt,name=comment,proto3" json:"comment,omitempty"`
-	// Who answered: another where the first of a team answers for all.
+	// Who answered: another where the first of a team answers for all, or where a delegate does.
 	AnsweredBy string `protobuf:"bytes,8,opt,name=answered_by,json=answeredBy,proto3" json:"answered_by,omitempty"`
 	// Whom they handed it to.
 	ReassignedTo string `protobuf:"bytes,9,opt,name=reassigned_to,json=reassignedTo,proto3" json:"reassigned_to,omitempty"`
@@ -449,7 +449,10 @@ type AskRecipient struct {
 	// Whether they are asked as one of the team.
 	OfTeam bool `protobuf:"varint,11,opt,name=of_team,json=ofTeam,proto3" json:"of_team,omitempty"`
 	// When it last changed for them.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Who acts for them in asks (meridian.availability.v1.Delegation), as it was when their window began: they may answer,
+	// decline and hand on in their place. Known with the due time; empty for nobody.
+	Delegate      string `protobuf:"bytes,13,opt,name=delegate,proto3" json:"delegate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -568,6 +571,13 @@ func (x *AskRecipient) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *AskRecipient) GetDelegate() string {
+	if x != nil {
+		return x.Delegate
+	}
+	return ""
+}
+
 var File_meridian_threads_v1_ask_proto protoreflect.FileDescriptor
 
 const file_meridian_threads_v1_ask_proto_rawDesc = "" +
@@ -617,7 +627,7 @@ const file_meridian_threads_v1_ask_proto_rawDesc = "" +
 	"\x04OPEN\x10\x01\x12\v\n" +
 	"\aSETTLED\x10\x02\x12\r\n" +
 	"\tWITHDRAWN\x10\x03:?\xeaA<\n" +
-	"\fmeridian/Ask\x12!workspaces/{workspace}/asks/{ask}*\x04asks2\x03ask\"\xbc\x06\n" +
+	"\fmeridian/Ask\x12!workspaces/{workspace}/asks/{ask}*\x04asks2\x03ask\"\xf1\x06\n" +
 	"\fAskRecipient\x12/\n" +
 	"\x06member\x18\x01 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
 	"\x0fmeridian/MemberR\x06member\x12B\n" +
@@ -640,7 +650,9 @@ const file_meridian_threads_v1_ask_proto_rawDesc = "" +
 	"\x0fmeridian/MemberR\x0ereassignedFrom\x12\x1c\n" +
 	"\aof_team\x18\v \x01(\bB\x03\xe0A\x03R\x06ofTeam\x12@\n" +
 	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"p\n" +
+	"updateTime\x123\n" +
+	"\bdelegate\x18\r \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
+	"\x0fmeridian/MemberR\bdelegate\"p\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04OPEN\x10\x01\x12\f\n" +

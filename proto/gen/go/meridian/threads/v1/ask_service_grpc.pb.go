@@ -47,7 +47,8 @@ type AskServiceClient interface {
 	// Errors: INVALID_ARGUMENT for an unknown field of `filter` (with its position) and for a page token of another query.
 	ListAsks(ctx context.Context, in *ListAsksRequest, opts ...grpc.CallOption) (*ListAsksResponse, error)
 	// Answers an ask without a message: reviewed, approved, acknowledged, or replied elsewhere. Where the caller is asked as
-	// one of a team whose first answers for all, it is answered for all of them.
+	// one of a team whose first answers for all, it is answered for all of them; and a delegate answers for all for whom they
+	// act.
 	//
 	// Side effects: publishes `ask.answered`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED).
@@ -163,7 +164,8 @@ type AskServiceServer interface {
 	// Errors: INVALID_ARGUMENT for an unknown field of `filter` (with its position) and for a page token of another query.
 	ListAsks(context.Context, *ListAsksRequest) (*ListAsksResponse, error)
 	// Answers an ask without a message: reviewed, approved, acknowledged, or replied elsewhere. Where the caller is asked as
-	// one of a team whose first answers for all, it is answered for all of them.
+	// one of a team whose first answers for all, it is answered for all of them; and a delegate answers for all for whom they
+	// act.
 	//
 	// Side effects: publishes `ask.answered`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_ASKED); ABORTED for a stale etag; FAILED_PRECONDITION (ASK_SETTLED).
