@@ -214,5 +214,5 @@ func (a *App) FreeBusy(ctx context.Context, ws, member uuid.UUID, start, end tim
 	if !ok {
 		return nil, fault.NotFoundName(domain.MemberName(ws, member))
 	}
-	return domain.FreeBusy(member.String(), []domain.Person{person}, worktime.Interval{Start: start, End: end}, a.now())
+	return domain.FreeBusy(member.String(), []domain.Person{person}, worktime.Interval{Start: start, End: end}, a.now().Truncate(24*time.Hour))
 }

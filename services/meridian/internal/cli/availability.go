@@ -24,14 +24,17 @@ import (
 
 // AvailabilityCmd groups the commands about who works when.
 type AvailabilityCmd struct {
-	Show     AvailabilityShowCmd     `cmd:"" default:"withargs" help:"Show a member's hours and their coming days."`
-	Set      AvailabilitySetCmd      `cmd:"" help:"Set a member's weekly hours, from today or a later day on."`
-	Off      AvailabilityOffCmd      `cmd:"" help:"Take time off."`
-	Delegate AvailabilityDelegateCmd `cmd:"" help:"Have somebody act for a member."`
-	Requests AvailabilityRequestsCmd `cmd:"" help:"List the requests for time off that wait for your approval."`
-	Approve  AvailabilityApproveCmd  `cmd:"" help:"Approve a request for time off."`
-	Decline  AvailabilityDeclineCmd  `cmd:"" help:"Decline a request for time off."`
-	Expect   AvailabilityExpectCmd   `cmd:"" help:"Before you send something: when will they see it, and when is an answer due?"`
+	Show      AvailabilityShowCmd      `cmd:"" default:"withargs" help:"Show a member's hours and their coming days."`
+	Set       AvailabilitySetCmd       `cmd:"" help:"Set a member's weekly hours, from today or a later day on."`
+	Off       AvailabilityOffCmd       `cmd:"" help:"Take time off."`
+	Delegate  AvailabilityDelegateCmd  `cmd:"" help:"Have somebody act for a member."`
+	Requests  AvailabilityRequestsCmd  `cmd:"" help:"List the requests for time off that wait for your approval."`
+	Approve   AvailabilityApproveCmd   `cmd:"" help:"Approve a request for time off."`
+	Decline   AvailabilityDeclineCmd   `cmd:"" help:"Decline a request for time off."`
+	Import    AvailabilityImportCmd    `cmd:"" help:"Import a calendar, from a file or a URL: while it is busy, its member is not interrupted."`
+	Calendars AvailabilityCalendarsCmd `cmd:"" help:"List a member's imported calendars, and how they stand."`
+	Feed      AvailabilityFeedCmd      `cmd:"" help:"Make a URL that calendars of other products can subscribe to."`
+	Expect    AvailabilityExpectCmd    `cmd:"" help:"Before you send something: when will they see it, and when is an answer due?"`
 }
 
 // AvailabilityShowCmd shows a member's working time.

@@ -48,6 +48,8 @@ type session struct {
 
 	schedules    availabilityv1.ScheduleServiceClient
 	timeOffs     availabilityv1.TimeOffServiceClient
+	calendars    availabilityv1.CalendarServiceClient
+	feeds        availabilityv1.CalendarFeedServiceClient
 	delegations  availabilityv1.DelegationServiceClient
 	availability availabilityv1.AvailabilityServiceClient
 	projects     tasksv1.ProjectServiceClient
@@ -96,6 +98,8 @@ func sessionOn(conn *restconn.Conn, out output) *session {
 		schedules:    availabilityv1.NewScheduleServiceClient(conn),
 		timeOffs:     availabilityv1.NewTimeOffServiceClient(conn),
 		delegations:  availabilityv1.NewDelegationServiceClient(conn),
+		calendars:    availabilityv1.NewCalendarServiceClient(conn),
+		feeds:        availabilityv1.NewCalendarFeedServiceClient(conn),
 		availability: availabilityv1.NewAvailabilityServiceClient(conn),
 		projects:     tasksv1.NewProjectServiceClient(conn),
 		tasks:        tasksv1.NewTaskServiceClient(conn),
