@@ -100,10 +100,12 @@ func (c *Client) Deadlines(ctx context.Context, ws uuid.UUID, queries []Query) (
 
 // Reach is when a member can be reached.
 type Reach struct {
-	// Working says whether they work at the instant asked for.
+	// Working says whether they work at the instant asked for, uninterruptible or not.
 	Working bool
-	// At is from when they can be reached, Until the end of the working interval that holds it; zero where Reason says why.
+	// At is from when they can be reached below HIGH, Until the end of the time that holds it; zero where Reason says why.
 	At, Until time.Time
+	// Work is when they next work, uninterruptible or not: from when they can be reached with HIGH; zero for never within 90 days.
+	Work time.Time
 	// DayStart is the start of their next working day after the instant asked for, DayDate its local date as 2026-12-01;
 	// zero where there is none within 90 days.
 	DayStart time.Time
@@ -115,8 +117,8 @@ type Reach struct {
 	Reason  Reason
 }
 
-// Reaches returns when members of one workspace can be reached from an instant on, below URGENT, in the order of the
-// members.
+// Reaches returns when members of one workspace can be reached from an instant on, below HIGH and with it, in the order of
+// the members.
 func (c *Client) Reaches(ctx context.Context, ws uuid.UUID, members []uuid.UUID, at time.Time) ([]Reach, error) {
 	found := make([]Reach, 0, len(members))
 	for part := range slices.Chunk(members, most) {
@@ -144,6 +146,9 @@ func reach(r *availabilityv1.Reachability) Reach {
 	out := Reach{
 		Working: r.GetWorking(), At: instant(r.GetReachableTime()), Until: instant(r.GetUntilTime()),
 		DayStart: instant(r.GetDayStartTime()), Zone: r.GetTimeZone(), Version: r.GetVersion(), Reason: Reason(r.GetReason()),
+	}
+	if out.Work = instant(r.GetNextWorkingTime()); out.Work.IsZero() {
+		out.Work = out.At // of a service that has no focus blocks yet
 	}
 	if d := r.GetDayDate(); d != nil {
 		out.DayDate = fmt.Sprintf("%04d-%02d-%02d", d.GetYear(), d.GetMonth(), d.GetDay())

@@ -160,7 +160,7 @@ func TestReachesComeInTheOrderOfTheMembers(t *testing.T) {
 	require.Len(t, got, 1002)
 	for i, r := range got {
 		require.Equal(t, workingtime.Reach{
-			Working: true, At: noon, Until: noon.Add(time.Hour), DayStart: noon.Add(20 * time.Hour), DayDate: "2026-12-02",
+			Working: true, At: noon, Until: noon.Add(time.Hour), Work: noon, DayStart: noon.Add(20 * time.Hour), DayDate: "2026-12-02",
 			Zone: "Asia/Kathmandu", Version: int64(i % 1000),
 		}, r)
 	}

@@ -1,5 +1,6 @@
 // Package availability answers who works when, when they next do, and when something is due for them. It keeps members'
-// weekly hours, times off and imported calendars, and is the only service of Meridian that does the arithmetic of calendars.
+// weekly hours, what lies over them (travels, dates with other hours, focus blocks), times off and imported calendars, and is
+// the only service of Meridian that does the arithmetic of calendars.
 //
 // It owns the schema `availability` and publishes the events of meridian.availability.v1. It calls the directory, and that
 // only before it says that a member is not there, and fetches members' calendars from where they say.

@@ -80,6 +80,7 @@ func measurements() []measurement {
 		{"memory", (*part.Bench).Memory},
 		{"overload", (*part.Bench).Overload},
 		{"revocation", (*part.Bench).Revocation},
+		{"calendar", (*part.Bench).Calendar},
 	}
 }
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -34,6 +35,8 @@ type world struct {
 	team       string
 	owner      principal
 	principals []principal
+	// dates counts those that were given out.
+	dates *atomic.Int64
 }
 
 // as is a context that calls with a token; an empty one calls without.
@@ -50,7 +53,7 @@ func newWorld(t *testing.T, conn *grpc.ClientConn, ownerToken, strangerToken str
 	ctx := as(t.Context(), ownerToken)
 	listed, err := directoryv1.NewWorkspaceServiceClient(conn).ListWorkspaces(ctx, &directoryv1.ListWorkspacesRequest{})
 	require.NoError(t, err)
-	w := &world{conn: conn, workspace: listed.GetWorkspaces()[0].GetName()}
+	w := &world{conn: conn, workspace: listed.GetWorkspaces()[0].GetName(), dates: &atomic.Int64{}}
 	me, err := directoryv1.NewMemberServiceClient(conn).GetMember(ctx, &directoryv1.GetMemberRequest{Name: w.workspace + "/members/me"})
 	require.NoError(t, err)
 	w.owner = principal{"owner", ownerToken, me.GetName(), optionsv1.Access_OWNER, optionsv1.Access_MANAGER}

@@ -26,7 +26,7 @@ type asleep struct{}
 func (asleep) Reaches(_ context.Context, _ uuid.UUID, members []uuid.UUID, at time.Time) (map[uuid.UUID]domain.Reach, error) {
 	found := make(map[uuid.UUID]domain.Reach, len(members))
 	for _, m := range members {
-		found[m] = domain.Reach{Known: true, At: at.Add(8 * time.Hour), Until: at.Add(16 * time.Hour), Local: time.UTC, Version: 1}
+		found[m] = domain.Reach{Known: true, At: at.Add(8 * time.Hour), Until: at.Add(16 * time.Hour), Work: at.Add(8 * time.Hour), Local: time.UTC, Version: 1}
 	}
 	return found, nil
 }

@@ -64,6 +64,33 @@ func TestBensNight(t *testing.T) {
 	require.Len(t, w.attempts(), 5)
 }
 
+// A focus block at the day's start: HIGH goes through it, NORMAL waits for its end, and so does what comes meanwhile.
+func TestAFocusBlock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	w.office.concentrate(n.ben.Member, local(chicago, 1, 9, 0), local(chicago, 1, 11, 0))
+	w.thread(n.ws, n.space).mention(n.ana, normal, n.ben.name())
+	w.thread(n.ws, n.space).mention(n.ana, high, n.ben.name())
+	w.settle()
+	require.Equal(t, local(chicago, 1, 11, 0), inApp(w.list(n.ben, "urgency = NORMAL")[0]).GetDeliverTime().AsTime())
+	w.to(local(chicago, 1, 9, 30))
+	signals := w.delivered(n.ben)
+	require.Len(t, signals, 1, "HIGH alone")
+	require.Equal(t, local(chicago, 1, 9, 0), signals[0].at)
+	w.thread(n.ws, n.space).mention(n.ana, normal, n.ben.name())
+	w.thread(n.ws, n.space).mention(n.ana, high, n.ben.name())
+	w.to(local(chicago, 1, 10, 59))
+	require.Len(t, w.delivered(n.ben), 2, "HIGH at once, NORMAL not yet")
+	w.to(local(chicago, 1, 11, 0))
+	signals = w.delivered(n.ben)
+	require.Len(t, signals, 4)
+	for _, e := range signals[2:] {
+		require.Equal(t, local(chicago, 1, 11, 0), e.at)
+	}
+	w.audit()
+}
+
 // What follows within the collapse window is gathered, and told together when it ends.
 func TestCollapse(t *testing.T) {
 	t.Parallel()

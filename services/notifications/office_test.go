@@ -31,9 +31,11 @@ type span struct{ from, to time.Time }
 
 // roster is what the office knows of one member.
 type roster struct {
-	zone    *time.Location
-	hours   hours
-	off     []span
+	zone  *time.Location
+	hours hours
+	off   []span
+	// focus are the times in which they take no interruptions below HIGH, each within a day's hours.
+	focus   []span
 	version int64
 }
 
@@ -73,6 +75,13 @@ func (o *office) leave(member uuid.UUID, from, to time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.rosters[member].off = append(o.rosters[member].off, span{from, to})
+	o.rosters[member].version++
+}
+
+func (o *office) concentrate(member uuid.UUID, from, to time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rosters[member].focus = append(o.rosters[member].focus, span{from, to})
 	o.rosters[member].version++
 }
 
@@ -169,6 +178,12 @@ func (r *roster) reach(at time.Time) domain.Reach {
 			out.At, out.Until = s.from, s.to
 			if !s.from.After(at) {
 				out.At, out.Working = at, true
+			}
+			out.Work = out.At
+			for _, f := range r.focus {
+				if !f.from.After(out.At) && f.to.After(out.At) {
+					out.At = f.to
+				}
 			}
 		}
 		if dates[i] != previous && s.from.After(at) && out.DayStart.IsZero() {

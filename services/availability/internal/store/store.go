@@ -1,4 +1,4 @@
-// Package store keeps hours and times off in Postgres.
+// Package store keeps hours, the layers over them and times off in Postgres.
 //
 // Every statement runs with its workspace set for row-level security and carries it as well. What is known of many members
 // is read in a fixed number of statements. Lists are keysets, never offsets.

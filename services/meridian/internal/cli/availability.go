@@ -24,17 +24,24 @@ import (
 
 // AvailabilityCmd groups the commands about who works when.
 type AvailabilityCmd struct {
-	Show      AvailabilityShowCmd      `cmd:"" default:"withargs" help:"Show a member's hours and their coming days."`
-	Set       AvailabilitySetCmd       `cmd:"" help:"Set a member's weekly hours, from today or a later day on."`
-	Off       AvailabilityOffCmd       `cmd:"" help:"Take time off."`
-	Delegate  AvailabilityDelegateCmd  `cmd:"" help:"Have somebody act for a member."`
-	Requests  AvailabilityRequestsCmd  `cmd:"" help:"List the requests for time off that wait for your approval."`
-	Approve   AvailabilityApproveCmd   `cmd:"" help:"Approve a request for time off."`
-	Decline   AvailabilityDeclineCmd   `cmd:"" help:"Decline a request for time off."`
+	Show     AvailabilityShowCmd     `cmd:"" default:"withargs" help:"Show a member's hours and their coming days."`
+	Set      AvailabilitySetCmd      `cmd:"" help:"Set a member's weekly hours, from today or a later day on."`
+	Off      AvailabilityOffCmd      `cmd:"" help:"Take time off."`
+	Delegate AvailabilityDelegateCmd `cmd:"" help:"Have somebody act for a member."`
+	Requests AvailabilityRequestsCmd `cmd:"" help:"List the requests for time off that wait for your approval."`
+	Approve  AvailabilityApproveCmd  `cmd:"" help:"Approve a request for time off."`
+	Decline  AvailabilityDeclineCmd  `cmd:"" help:"Decline a request for time off."`
+	Expect   AvailabilityExpectCmd   `cmd:"" help:"Before you send something: when will they see it, and when is an answer due?"`
+
+	Travel   AvailabilityTravelCmd   `cmd:"" help:"Be in another zone for some days: the hours stay, local to it."`
+	Day      AvailabilityDayCmd      `cmd:"" help:"Set the hours of one date, a holiday too."`
+	Focus    AvailabilityFocusCmd    `cmd:"" help:"Take no interruptions below HIGH, every week."`
+	Drop     AvailabilityDropCmd     `cmd:"" help:"Take a travel, the hours of a date or a focus block back."`
+	Holidays AvailabilityHolidaysCmd `cmd:"" help:"List the regions whose public holidays are known, or the holidays of one."`
+
 	Import    AvailabilityImportCmd    `cmd:"" help:"Import a calendar, from a file or a URL: while it is busy, its member is not interrupted."`
 	Calendars AvailabilityCalendarsCmd `cmd:"" help:"List a member's imported calendars, and how they stand."`
 	Feed      AvailabilityFeedCmd      `cmd:"" help:"Make a URL that calendars of other products can subscribe to."`
-	Expect    AvailabilityExpectCmd    `cmd:"" help:"Before you send something: when will they see it, and when is an answer due?"`
 }
 
 // AvailabilityShowCmd shows a member's working time.
@@ -77,7 +84,7 @@ func (c *AvailabilityShowCmd) Run(ctx context.Context, client *Client, streams S
 			if i.GetKind() == availabilityv1.AvailabilityInterval_OFF {
 				continue
 			}
-			row(w, inZone(i.GetStartTime(), schedule.GetTimeZone()), inZone(i.GetEndTime(), schedule.GetTimeZone()), i.GetKind().String())
+			row(w, inZone(i.GetStartTime(), schedule.GetTimeZone()), inZone(i.GetEndTime(), schedule.GetTimeZone()), i.GetKind().String(), i.GetDisplayName())
 		}
 	})
 }
@@ -93,10 +100,12 @@ func (s *session) now(ctx context.Context, member string) (time.Time, error) {
 
 // AvailabilitySetCmd sets weekly hours.
 type AvailabilitySetCmd struct {
-	Member string   `arg:"" help:"The member (name, id, address or handle), or me."`
-	Zone   string   `required:"" help:"The IANA zone, such as America/Chicago."`
-	Hours  []string `arg:"" optional:"" help:"Windows such as 'Mon-Fri 09:00-17:00' or 'Sat,Sun 22:00-06:00'. None: no working time."`
-	From   string   `help:"The first local day, such as 2026-12-01." placeholder:"DATE"`
+	Member   string   `arg:"" help:"The member (name, id, address or handle), or me."`
+	Zone     string   `required:"" help:"The IANA zone, such as America/Chicago."`
+	Hours    []string `arg:"" optional:"" help:"Windows such as 'Mon-Fri 09:00-17:00' or 'Sat,Sun 22:00-06:00'. None: no working time."`
+	From     string   `help:"The first local day, such as 2026-12-01." placeholder:"DATE"`
+	Holidays string   `help:"The region whose public holidays are not worked, such as DE-BE." placeholder:"REGION"`
+	Preview  bool     `help:"Only show what it would change."`
 }
 
 // Run sets the hours.
@@ -109,7 +118,7 @@ func (c *AvailabilitySetCmd) Run(ctx context.Context, client *Client, streams St
 	if err != nil {
 		return err
 	}
-	schedule := &availabilityv1.WorkingSchedule{TimeZone: c.Zone}
+	schedule := &availabilityv1.WorkingSchedule{TimeZone: c.Zone, HolidayRegion: c.Holidays}
 	for _, text := range c.Hours {
 		window, err := hoursFrom(text)
 		if err != nil {
@@ -123,13 +132,14 @@ func (c *AvailabilitySetCmd) Run(ctx context.Context, client *Client, streams St
 		}
 	}
 	made, err := s.schedules.CreateWorkingSchedule(ctx, &availabilityv1.CreateWorkingScheduleRequest{
-		Parent: member, WorkingSchedule: schedule, RequestId: uuid.NewString(),
+		Parent: member, WorkingSchedule: schedule, RequestId: uuid.NewString(), ValidateOnly: c.Preview,
 	})
 	if err != nil {
 		return err
 	}
 	return s.print(made, func(w io.Writer) {
 		row(w, made.GetTimeZone(), hoursWords(made.GetWindows()), "from "+inZone(made.GetStartTime(), made.GetTimeZone()))
+		s.foreseen(ctx, w, member, made.GetPreview())
 	})
 }
 
@@ -140,6 +150,8 @@ type AvailabilityOffCmd struct {
 	Last   string `arg:"" help:"The last day off, itself included."`
 	Kind   string `help:"VACATION, SICK, PARENTAL or OTHER." enum:"VACATION,SICK,PARENTAL,OTHER" default:"VACATION"`
 	Note   string `help:"A private note."`
+
+	Preview bool `help:"Only show what it would change."`
 }
 
 // Run takes time off.
@@ -159,11 +171,16 @@ func (c *AvailabilityOffCmd) Run(ctx context.Context, client *Client, streams St
 	if off.EndDate, err = dateFrom("the last day", c.Last); err != nil {
 		return err
 	}
-	made, err := s.timeOffs.CreateTimeOff(ctx, &availabilityv1.CreateTimeOffRequest{Parent: member, TimeOff: off, RequestId: uuid.NewString()})
+	made, err := s.timeOffs.CreateTimeOff(ctx, &availabilityv1.CreateTimeOffRequest{
+		Parent: member, TimeOff: off, RequestId: uuid.NewString(), ValidateOnly: c.Preview,
+	})
 	if err != nil {
 		return err
 	}
-	return s.print(made, func(w io.Writer) { row(w, id(made.GetName()), made.GetState().String(), c.First, c.Last) })
+	return s.print(made, func(w io.Writer) {
+		row(w, id(made.GetName()), made.GetState().String(), c.First, c.Last)
+		s.foreseen(ctx, w, member, made.GetPreview())
+	})
 }
 
 // AvailabilityExpectCmd tells a sender what to expect.

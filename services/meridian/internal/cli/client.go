@@ -51,6 +51,10 @@ type session struct {
 	calendars    availabilityv1.CalendarServiceClient
 	feeds        availabilityv1.CalendarFeedServiceClient
 	delegations  availabilityv1.DelegationServiceClient
+	travels      availabilityv1.TravelServiceClient
+	overrides    availabilityv1.DateOverrideServiceClient
+	focuses      availabilityv1.FocusBlockServiceClient
+	holidays     availabilityv1.HolidayServiceClient
 	availability availabilityv1.AvailabilityServiceClient
 	projects     tasksv1.ProjectServiceClient
 	tasks        tasksv1.TaskServiceClient
@@ -100,6 +104,10 @@ func sessionOn(conn *restconn.Conn, out output) *session {
 		delegations:  availabilityv1.NewDelegationServiceClient(conn),
 		calendars:    availabilityv1.NewCalendarServiceClient(conn),
 		feeds:        availabilityv1.NewCalendarFeedServiceClient(conn),
+		travels:      availabilityv1.NewTravelServiceClient(conn),
+		overrides:    availabilityv1.NewDateOverrideServiceClient(conn),
+		focuses:      availabilityv1.NewFocusBlockServiceClient(conn),
+		holidays:     availabilityv1.NewHolidayServiceClient(conn),
 		availability: availabilityv1.NewAvailabilityServiceClient(conn),
 		projects:     tasksv1.NewProjectServiceClient(conn),
 		tasks:        tasksv1.NewTaskServiceClient(conn),

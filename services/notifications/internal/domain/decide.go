@@ -124,22 +124,40 @@ func (s Situation) urgent(c Channel, allowed bool) Verdict {
 	return Verdict{Decision: Now, DeliverTime: s.Now, Explanation: "URGENT breaks the glass: it is sent at once, always." + s.itIs()}
 }
 
-// interrupt goes at once in working time, and else waits for it.
+// interrupt goes at once in working time, below HIGH outside focus blocks, and else waits for it.
 func (s Situation) interrupt(c Channel) Verdict {
-	r := s.Reach
-	if v, open := s.unknown(r.At); open {
+	r, at := s.Reach, s.Reach.At
+	if s.Urgency == High {
+		at = r.Work
+	}
+	if v, open := s.unknown(at); open {
 		return v
 	}
-	if !r.Working {
-		return Verdict{Decision: Held, DeliverTime: r.At, Explanation: "It is " + s.local(s.Now) + " for " + s.who() + " (" + s.zone() +
-			"), outside working time. It is held until " + s.who() + " next works: " + s.dayAndTime(r.At) + "."}
+	if !r.Working || at.After(s.Now) {
+		return Verdict{Decision: Held, DeliverTime: at, Explanation: s.held(at)}
 	}
 	if end := s.LastSignal.Add(s.Preferences.Collapse); c == InApp && s.Urgency == Normal && !s.LastSignal.IsZero() && end.After(s.Now) {
 		return Verdict{Decision: Held, DeliverTime: end, Explanation: "The same thread or task has signalled at " + s.local(s.LastSignal) +
 			". What follows is gathered until " + s.local(end) + " (" + s.zone() + ") and told together."}
 	}
+	if r.At.After(s.Now) {
+		return Verdict{Decision: Now, DeliverTime: s.Now, Explanation: s.who() + " works now, in a focus block: it is " + s.local(s.Now) + " (" +
+			s.zone() + "). HIGH interrupts in working time, through focus blocks."}
+	}
 	return Verdict{Decision: Now, DeliverTime: s.Now, Explanation: s.who() + " works now: it is " + s.local(s.Now) + " (" + s.zone() +
 		"), and working time lasts until " + s.local(r.Until) + ". " + s.Urgency.String() + " interrupts in working time."}
+}
+
+// held says why something waits until an instant.
+func (s Situation) held(until time.Time) string {
+	now := "It is " + s.local(s.Now) + " for " + s.who() + " (" + s.zone() + "), "
+	switch {
+	case s.Reach.Working:
+		return now + "in a focus block. It is held until that ends: " + s.dayAndTime(until) + "."
+	case until.After(s.Reach.Work):
+		return now + "outside working time. It is held until " + s.who() + " next works outside a focus block: " + s.dayAndTime(until) + "."
+	}
+	return now + "outside working time. It is held until " + s.who() + " next works: " + s.dayAndTime(until) + "."
 }
 
 // digest waits for the start of the next working day.

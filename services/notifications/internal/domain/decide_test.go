@@ -18,13 +18,14 @@ func zoneOf(t require.TestingT, name string) *time.Location {
 // It is three in Ben's night.
 func atNight(t require.TestingT) Situation {
 	chicago := zoneOf(t, "America/Chicago")
+	morning := time.Date(2026, 12, 1, 9, 0, 0, 0, chicago)
 	return Situation{
 		Now: time.Date(2026, 12, 1, 3, 0, 0, 0, chicago), Name: "Ben", Urgency: Normal, Reason: Asked,
 		Context: "workspaces/w/threads/t", Space: "workspaces/w/spaces/s", Preferences: DefaultPreferences(uuid.Nil, uuid.Nil),
 		Spread: 3 * time.Minute,
 		Reach: Reach{
-			Known: true, At: time.Date(2026, 12, 1, 9, 0, 0, 0, chicago), Until: time.Date(2026, 12, 1, 17, 0, 0, 0, chicago),
-			DayStart: time.Date(2026, 12, 1, 9, 0, 0, 0, chicago), DayDate: "2026-12-01", Local: chicago, Version: 7,
+			Known: true, At: morning, Until: time.Date(2026, 12, 1, 17, 0, 0, 0, chicago), Work: morning,
+			DayStart: morning, DayDate: "2026-12-01", Local: chicago, Version: 7,
 		},
 	}
 }
@@ -32,15 +33,22 @@ func atNight(t require.TestingT) Situation {
 func atWork(t require.TestingT) Situation {
 	s := atNight(t)
 	s.Now = time.Date(2026, 12, 1, 10, 15, 0, 0, s.Reach.Local)
-	s.Reach.Working, s.Reach.At = true, s.Now
+	s.Reach.Working, s.Reach.At, s.Reach.Work = true, s.Now, s.Now
 	s.Reach.DayStart, s.Reach.DayDate = time.Date(2026, 12, 2, 9, 0, 0, 0, s.Reach.Local), "2026-12-02"
 	return s
 }
 
-// The table of the design: every urgency, by night and at work, over both channels, with its words.
+// Ben begins with a focus block, until eleven.
+func inFocus(s Situation) Situation {
+	s.Reach.At = time.Date(2026, 12, 1, 11, 0, 0, 0, s.Reach.Local)
+	return s
+}
+
+// The table of the design: every urgency, by night, at work and in a focus block, over both channels, with its words.
 func TestTheTable(t *testing.T) {
 	t.Parallel()
 	night, work := atNight(t), atWork(t)
+	focus, beforeFocus := inFocus(work), inFocus(night)
 	morning, digest := night.Reach.At, night.Reach.DayStart.Add(3*time.Minute)
 	tomorrow := work.Reach.DayStart.Add(3 * time.Minute)
 	held := "It is 03:00 for Ben (America/Chicago), outside working time. It is held until Ben next works: Tuesday, 1 December 2026, 09:00."
@@ -61,6 +69,11 @@ func TestTheTable(t *testing.T) {
 		{work, Normal, InApp, Now, work.Now, atOnce + "NORMAL interrupts in working time."},
 		{night, Normal, Email, InDigest, digest, "NORMAL comes by mail with the digest, at the start of Ben's next working day: Tuesday, 1 December 2026, 09:03 (America/Chicago)."},
 		{work, Normal, Email, InDigest, tomorrow, "NORMAL comes by mail with the digest, at the start of Ben's next working day: Wednesday, 2 December 2026, 09:03 (America/Chicago)."},
+		{focus, Low, InApp, Suppressed, time.Time{}, "LOW never interrupts: it stands in the inbox."},
+		{focus, Normal, InApp, Held, focus.Reach.At, "It is 10:15 for Ben (America/Chicago), in a focus block. It is held until that ends: Tuesday, 1 December 2026, 11:00."},
+		{beforeFocus, Normal, InApp, Held, focus.Reach.At, "It is 03:00 for Ben (America/Chicago), outside working time. It is held until Ben next works outside a focus block: Tuesday, 1 December 2026, 11:00."},
+		{beforeFocus, High, Email, Held, morning, held},
+		{focus, High, InApp, Now, work.Now, "Ben works now, in a focus block: it is 10:15 (America/Chicago). HIGH interrupts in working time, through focus blocks."},
 		{night, High, InApp, Held, morning, held},
 		{night, High, Email, Held, morning, held},
 		{work, High, InApp, Now, work.Now, atOnce + "HIGH interrupts in working time."},
@@ -182,8 +195,11 @@ func drawSituation(t *rapid.T) Situation {
 			Working: rapid.Bool().Draw(t, "working"), At: instant("at"), Until: instant("until"), DayStart: instant("day start"),
 		},
 	}
-	if s.Reach.Working {
-		s.Reach.At = s.Now
+	if s.Reach.Work = s.Reach.At; s.Reach.Working {
+		s.Reach.At, s.Reach.Work = s.Now, s.Now
+	}
+	if !s.Reach.At.IsZero() && rapid.Bool().Draw(t, "focus") {
+		s.Reach.At = s.Reach.At.Add(time.Hour)
 	}
 	for _, u := range Urgencies() {
 		if rapid.Bool().Draw(t, "changed "+u.String()) {
@@ -213,6 +229,7 @@ func TestDecisionsKeepThePromise(t *testing.T) {
 			if v.Decision == Now {
 				reached = true
 				require.True(t, s.Urgency == Urgent || s.Reach.Known && s.Reach.Working, "sent at a forbidden hour")
+				require.True(t, s.Urgency >= High || !s.Reach.At.After(s.Now), "sent into a focus block")
 				require.Equal(t, s.Now, v.DeliverTime)
 			}
 			if s.Urgency == Low && !s.Woken {

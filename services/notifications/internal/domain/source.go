@@ -49,11 +49,13 @@ type Activity struct {
 type Reach struct {
 	// Known says that it was asked and answered.
 	Known bool
-	// Working says whether they work at the instant asked for.
+	// Working says whether they work at the instant asked for, in a focus block or not.
 	Working bool
-	// At is from when they can be reached below URGENT, Until the end of the working interval that holds it; zero for never
-	// within 90 days.
+	// At is from when they can be reached below HIGH, Until the end of the time that holds it; zero for never within 90 days.
 	At, Until time.Time
+	// Work is when they next work, in a focus block or not: from when they can be reached with HIGH; zero for never within 90
+	// days.
+	Work time.Time
 	// DayStart is the start of their next working day after the instant asked for, DayDate its local date; zero for none.
 	DayStart time.Time
 	DayDate  string

@@ -173,7 +173,7 @@ func TestReaches(t *testing.T) {
 	kathmandu, err := worktime.LoadZone("Asia/Kathmandu")
 	require.NoError(t, err)
 	require.Equal(t, domain.Reach{
-		Known: true, Working: true, At: at, Until: at.Add(time.Hour), DayStart: at.Add(24 * time.Hour), DayDate: "2026-12-02",
+		Known: true, Working: true, At: at, Until: at.Add(time.Hour), Work: at, DayStart: at.Add(24 * time.Hour), DayDate: "2026-12-02",
 		Local: kathmandu.Location(), Version: 7,
 	}, got[first])
 	require.Equal(t, domain.Reach{Known: true, Missing: true}, got[second])

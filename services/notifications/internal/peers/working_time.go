@@ -42,7 +42,7 @@ func (w *WorkingTime) Reaches(ctx context.Context, ws uuid.UUID, members []uuid.
 
 func reachOf(r workingtime.Reach) domain.Reach {
 	out := domain.Reach{
-		Known: true, Working: r.Working, At: r.At, Until: r.Until, DayStart: r.DayStart, DayDate: r.DayDate, Version: r.Version,
+		Known: true, Working: r.Working, At: r.At, Until: r.Until, Work: r.Work, DayStart: r.DayStart, DayDate: r.DayDate, Version: r.Version,
 		Missing: r.Reason == workingtime.NoMember,
 	}
 	// A zone that is not known here is only a matter of how instants are written: in UTC then.
