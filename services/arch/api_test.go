@@ -33,7 +33,7 @@ var withoutRequestID = map[string]string{
 // and say so: bounded without pages.
 var unpaged = []string{
 	"GetJwks", "ResolveAccess", "QueryAvailability", "ComputeDeadlines", "NextReachable", "ResolveExpectation",
-	"FindOverlap", "PreviewDelivery", "ExplainNotification", "CheckSources",
+	"ResolveDelegates", "FindOverlap", "PreviewDelivery", "ExplainNotification", "CheckSources",
 }
 
 // files are ours; the options are not part of the API's surface.
