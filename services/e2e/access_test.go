@@ -71,7 +71,7 @@ func random(prefix string) string { return prefix + uuid.NewString()[:8] }
 func requests() map[string]request {
 	all := directoryRequests()
 	for _, service := range []map[string]request{
-		threadsRequests(), asksRequests(), availabilityRequests(), layerRequests(), tasksRequests(), notificationsRequests(),
+		threadsRequests(), asksRequests(), availabilityRequests(), layerRequests(), calendarRequests(), tasksRequests(), notificationsRequests(),
 	} {
 		maps.Copy(all, service)
 	}
