@@ -39,6 +39,10 @@ type AvailabilityCmd struct {
 	Drop     AvailabilityDropCmd     `cmd:"" help:"Take a travel, the hours of a date or a focus block back."`
 	Holidays AvailabilityHolidaysCmd `cmd:"" help:"List the regions whose public holidays are known, or the holidays of one."`
 	Oncall   AvailabilityOncallCmd   `cmd:"" help:"Show who of a team is on, in all of its rotations."`
+
+	Import    AvailabilityImportCmd    `cmd:"" help:"Import a calendar, from a file or a URL: while it is busy, its member is not interrupted."`
+	Calendars AvailabilityCalendarsCmd `cmd:"" help:"List a member's imported calendars, and how they stand."`
+	Feed      AvailabilityFeedCmd      `cmd:"" help:"Make a URL that calendars of other products can subscribe to."`
 }
 
 // AvailabilityShowCmd shows a member's working time.
