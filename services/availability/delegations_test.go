@@ -250,7 +250,16 @@ func TestTheSameDelegationTwiceIsOne(t *testing.T) {
 		Parent: ben.name(), RequestId: uuid.NewString(),
 		Delegation: &availabilityv1.Delegation{Delegate: ana.name(), Kinds: []availabilityv1.Delegation_Kind{availabilityv1.Delegation_APPROVALS}},
 	}
+	req.ValidateOnly = true
+	tried, err := w.delegations.CreateDelegation(ben.ctx, req)
+	require.NoError(t, err)
+	require.Empty(t, tried.GetName())
+	require.Equal(t, ana.name(), tried.GetDelegate())
+	require.Empty(t, w.unpublished(), "it was only tried")
+	req.ValidateOnly = false
 	made, err := w.delegations.CreateDelegation(ben.ctx, req)
+	require.NoError(t, err)
+	_, err = w.delegations.DeleteDelegation(ben.ctx, &availabilityv1.DeleteDelegationRequest{Name: made.GetName(), ValidateOnly: true})
 	require.NoError(t, err)
 	w.clock.Advance(time.Hour)
 	again, err := w.delegations.CreateDelegation(ben.ctx, req)

@@ -58,7 +58,15 @@ func TestTimeOffThatNeedsAnApprovalCountsFromItOn(t *testing.T) {
 	require.Equal(t, "to the sea", seen.GetNote())
 
 	w.clock.Advance(31 * time.Hour) // Wednesday, 16:00 UTC: an hour of the day off is over
-	req := &availabilityv1.ApproveTimeOffRequest{Name: asked.GetName(), Etag: asked.GetEtag(), RequestId: uuid.NewString()}
+	req := &availabilityv1.ApproveTimeOffRequest{Name: asked.GetName(), Etag: asked.GetEtag(), RequestId: uuid.NewString(), ValidateOnly: true}
+	foreseen, err := w.timeOffs.ApproveTimeOff(mia.ctx, req)
+	require.NoError(t, err)
+	require.Equal(t, availabilityv1.TimeOff_APPROVED, foreseen.GetState())
+	require.Equal(t, stamp("2026-12-02T16:00:00Z").AsTime(), foreseen.GetPreview().GetChanges()[0].GetStartTime().AsTime())
+	_, err = w.timeOffs.DeclineTimeOff(mia.ctx, &availabilityv1.DeclineTimeOffRequest{Name: asked.GetName(), Reason: "no", ValidateOnly: true})
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(week(), " "), "TIME_OFF", "nothing was done")
+	req.ValidateOnly = false
 	approved, err := w.timeOffs.ApproveTimeOff(mia.ctx, req)
 	require.NoError(t, err)
 	require.Equal(t, availabilityv1.TimeOff_APPROVED, approved.GetState())

@@ -30,8 +30,8 @@ func (a *App) Delegations(ctx context.Context, ws, member uuid.UUID, p Page) (pa
 	return a.store.Delegations(ctx, ws, member, p)
 }
 
-// CreateDelegation has somebody act for a member. The id of it is given here.
-func (a *App) CreateDelegation(ctx context.Context, d domain.Delegation) (domain.Delegation, error) {
+// CreateDelegation has somebody act for a member, or with dry says whether they could. The id of it is given here.
+func (a *App) CreateDelegation(ctx context.Context, d domain.Delegation, dry bool) (domain.Delegation, error) {
 	var err error
 	if d.ID, err = newID(); err != nil {
 		return domain.Delegation{}, err
@@ -44,7 +44,7 @@ func (a *App) CreateDelegation(ctx context.Context, d domain.Delegation) (domain
 	if _, err := a.people(ctx, d.Workspace, []uuid.UUID{d.Delegate}, a.now(), a.now()); err != nil {
 		return domain.Delegation{}, err
 	}
-	made, prior, err := changeTime(ctx, a, d.Workspace, d.Member, domain.DelegationName(d.Workspace, d.Member, d.ID), false,
+	made, prior, err := changeTime(ctx, a, d.Workspace, d.Member, domain.DelegationName(d.Workspace, d.Member, d.ID), dry,
 		func(ctx context.Context, c *change) (domain.Delegation, []domain.Event, error) {
 			read := func(members []uuid.UUID) (domain.People, error) {
 				return layAll(c.Records(ctx, members, c.now, c.now.Add(domain.DelegationReach)))
@@ -71,9 +71,9 @@ func (a *App) CreateDelegation(ctx context.Context, d domain.Delegation) (domain
 	return a.store.Delegation(ctx, d.Workspace, d.Member, d.ID)
 }
 
-// DeleteDelegation ends a delegation from now on.
-func (a *App) DeleteDelegation(ctx context.Context, ws, member, delegation uuid.UUID, fresh Fresh) error {
-	_, _, err := changeTime(ctx, a, ws, member, domain.DelegationName(ws, member, delegation), false,
+// DeleteDelegation ends a delegation from now on, or with dry says whether it could be ended.
+func (a *App) DeleteDelegation(ctx context.Context, ws, member, delegation uuid.UUID, fresh Fresh, dry bool) error {
+	_, _, err := changeTime(ctx, a, ws, member, domain.DelegationName(ws, member, delegation), dry,
 		func(ctx context.Context, c *change) (domain.Delegation, []domain.Event, error) {
 			d, err := c.Delegation(ctx, member, delegation)
 			if err != nil {

@@ -128,27 +128,29 @@ func (a *App) CancelTimeOff(
 		})
 }
 
-// ApproveTimeOff has a request count from now on.
-func (a *App) ApproveTimeOff(ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh) (Outcome[domain.TimeOff], error) {
-	caller, err := a.decider(ctx, ws, member)
-	if err != nil {
-		return Outcome[domain.TimeOff]{}, err
-	}
-	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, false,
-		func(t *domain.TimeOff, p domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			return t.Approve(caller.Member, p.Calendar, m, now)
-		})
-}
-
-// DeclineTimeOff refuses a request.
-func (a *App) DeclineTimeOff(
-	ctx context.Context, ws, member, timeOff uuid.UUID, reason string, fresh Fresh,
+// ApproveTimeOff has a request count from now on, or with dry says what that would do.
+func (a *App) ApproveTimeOff(
+	ctx context.Context, ws, member, timeOff uuid.UUID, fresh Fresh, dry bool,
 ) (Outcome[domain.TimeOff], error) {
 	caller, err := a.decider(ctx, ws, member)
 	if err != nil {
 		return Outcome[domain.TimeOff]{}, err
 	}
-	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, false,
+	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, dry,
+		func(t *domain.TimeOff, p domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
+			return t.Approve(caller.Member, p.Calendar, m, now)
+		})
+}
+
+// DeclineTimeOff refuses a request, or with dry says whether it could be refused.
+func (a *App) DeclineTimeOff(
+	ctx context.Context, ws, member, timeOff uuid.UUID, reason string, fresh Fresh, dry bool,
+) (Outcome[domain.TimeOff], error) {
+	caller, err := a.decider(ctx, ws, member)
+	if err != nil {
+		return Outcome[domain.TimeOff]{}, err
+	}
+	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, dry,
 		func(t *domain.TimeOff, _ domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
 			return t.Decline(caller.Member, reason, m, now)
 		})

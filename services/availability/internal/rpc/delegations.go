@@ -64,7 +64,11 @@ func (s *delegations) CreateDelegation(
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.Delegation)(s.app.CreateDelegation(ctx, wanted))
+	made, err := answer(resource.Delegation)(s.app.CreateDelegation(ctx, wanted, req.GetValidateOnly()))
+	if err == nil && req.GetValidateOnly() {
+		made.Name, made.Uid = "", ""
+	}
+	return made, err
 }
 
 func newDelegation(ws, member uuid.UUID, d *availabilityv1.Delegation) (domain.Delegation, error) {
@@ -102,7 +106,7 @@ func (s *delegations) DeleteDelegation(ctx context.Context, req *availabilityv1.
 	if err != nil {
 		return nil, err
 	}
-	return &emptypb.Empty{}, s.app.DeleteDelegation(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag()))
+	return &emptypb.Empty{}, s.app.DeleteDelegation(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag()), req.GetValidateOnly())
 }
 
 // ResolveDelegates implements availabilityv1.DelegationServiceServer.

@@ -113,7 +113,7 @@ func (s *timeOffs) ApproveTimeOff(ctx context.Context, req *availabilityv1.Appro
 	if err != nil {
 		return nil, err
 	}
-	return changed(resource.TimeOff)(s.app.ApproveTimeOff(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag())))
+	return changed(resource.TimeOff)(s.app.ApproveTimeOff(ctx, id[0], id[1], id[2], fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }
 
 // DeclineTimeOff implements availabilityv1.TimeOffServiceServer.
@@ -122,7 +122,7 @@ func (s *timeOffs) DeclineTimeOff(ctx context.Context, req *availabilityv1.Decli
 	if err != nil {
 		return nil, err
 	}
-	return changed(resource.TimeOff)(s.app.DeclineTimeOff(ctx, id[0], id[1], id[2], req.GetReason(), fresh("etag", req.GetEtag())))
+	return changed(resource.TimeOff)(s.app.DeclineTimeOff(ctx, id[0], id[1], id[2], req.GetReason(), fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }
 
 // ListTimeOffRequests implements availabilityv1.TimeOffServiceServer.
