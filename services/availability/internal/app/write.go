@@ -59,6 +59,23 @@ const (
 	memory = worktime.Horizon + margin
 )
 
+// keep saves and publishes what became of the member's working time, if anything did and it is not to be foreseen alone.
+func (c *change) keep(ctx context.Context, caller auth.Caller, events []domain.Event) error {
+	switch {
+	case c.dry:
+		return errDry
+	case len(events) == 0:
+		return nil
+	}
+	if err := c.SaveMemberTime(ctx, c.MemberTime); err != nil {
+		return err
+	}
+	if err := c.WakeSun(ctx, c.now); err != nil {
+		return err
+	}
+	return publish(ctx, c, caller, c.now, events)
+}
+
 // changeTime is the frame of every change of a member's working time: lock, replay, rule, save, publish. name is the
 // resource's; prior is the name of what an equal request made before, empty when rule was run. With dry all is checked and
 // nothing written, and the request_id is left alone.
@@ -88,19 +105,7 @@ func changeTime[T any](
 				return err
 			}
 			out = Outcome[T]{Item: item, Preview: c.preview}
-			switch {
-			case dry:
-				return errDry
-			case len(events) == 0:
-				return nil
-			}
-			if err := tx.SaveMemberTime(ctx, c.MemberTime); err != nil {
-				return err
-			}
-			if err := tx.WakeSun(ctx, c.now); err != nil {
-				return err
-			}
-			return publish(ctx, tx, caller, c.now, events)
+			return c.keep(ctx, caller, events)
 		})
 		if errors.Is(err, errDry) {
 			return nil
