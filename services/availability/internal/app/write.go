@@ -59,8 +59,8 @@ const (
 	memory = worktime.Horizon + margin
 )
 
-// keep saves and publishes what became of the member's working time, if anything did and it is not to be foreseen alone.
-func (c *change) keep(ctx context.Context, caller auth.Caller, events []domain.Event) error {
+// finish saves and publishes what became of the member's working time, if anything did and it is not to be foreseen alone.
+func (c *change) finish(ctx context.Context, caller auth.Caller, events []domain.Event) error {
 	switch {
 	case c.dry:
 		return errDry
@@ -105,7 +105,7 @@ func changeTime[T any](
 				return err
 			}
 			out = Outcome[T]{Item: item, Preview: c.preview}
-			return c.keep(ctx, caller, events)
+			return c.finish(ctx, caller, events)
 		})
 		if errors.Is(err, errDry) {
 			return nil
