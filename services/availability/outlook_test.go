@@ -267,13 +267,15 @@ func TestTheLimitsOfAnOutlook(t *testing.T) {
 		change      func(*availabilityv1.GetTeamOutlookRequest)
 		field, rule string
 	}{
-		"no name":      {func(r *availabilityv1.GetTeamOutlookRequest) { r.Name = "" }, "name", "a name like workspaces/{workspace}/teams/{team}/outlook"},
-		"a team":       {func(r *availabilityv1.GetTeamOutlookRequest) { r.Name = domain.TeamName(ws, team) }, "name", "a name like workspaces/{workspace}/teams/{team}/outlook"},
-		"no zone":      {func(r *availabilityv1.GetTeamOutlookRequest) { r.TimeZone = "Europe/Atlantis" }, "time_zone", "must be an IANA time zone"},
-		"32 days":      {func(r *availabilityv1.GetTeamOutlookRequest) { r.Days = 32 }, "days", "31"},
-		"minus a day":  {func(r *availabilityv1.GetTeamOutlookRequest) { r.Days = -1 }, "days", "0"},
-		"too early":    {func(r *availabilityv1.GetTeamOutlookRequest) { r.StartTime = stamp("1899-12-31T23:00:00Z") }, "start_time", "from the year 1900"},
-		"starts early": {func(r *availabilityv1.GetTeamOutlookRequest) { r.StartTime, r.TimeZone = stamp("1900-01-01T00:00:00Z"), "America/Chicago" }, "start_time", "from the year 1900"},
+		"no name":     {func(r *availabilityv1.GetTeamOutlookRequest) { r.Name = "" }, "name", "a name like workspaces/{workspace}/teams/{team}/outlook"},
+		"a team":      {func(r *availabilityv1.GetTeamOutlookRequest) { r.Name = domain.TeamName(ws, team) }, "name", "a name like workspaces/{workspace}/teams/{team}/outlook"},
+		"no zone":     {func(r *availabilityv1.GetTeamOutlookRequest) { r.TimeZone = "Europe/Atlantis" }, "time_zone", "must be an IANA time zone"},
+		"32 days":     {func(r *availabilityv1.GetTeamOutlookRequest) { r.Days = 32 }, "days", "31"},
+		"minus a day": {func(r *availabilityv1.GetTeamOutlookRequest) { r.Days = -1 }, "days", "0"},
+		"too early":   {func(r *availabilityv1.GetTeamOutlookRequest) { r.StartTime = stamp("1899-12-31T23:00:00Z") }, "start_time", "from the year 1900"},
+		"starts early": {func(r *availabilityv1.GetTeamOutlookRequest) {
+			r.StartTime, r.TimeZone = stamp("1900-01-01T00:00:00Z"), "America/Chicago"
+		}, "start_time", "from the year 1900"},
 		"ends late":    {func(r *availabilityv1.GetTeamOutlookRequest) { r.StartTime = stamp("8999-12-31T00:00:00Z") }, "start_time", "to the year 8999"},
 		"1001 members": {func(r *availabilityv1.GetTeamOutlookRequest) { r.Name = domain.TeamOutlookName(ws, large) }, "name", "at most 1000 active members"},
 		"the message":  {func(r *availabilityv1.GetTeamOutlookRequest) { r.Days = 31 }, "days", "more than 100000 intervals"},
