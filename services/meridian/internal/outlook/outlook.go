@@ -152,8 +152,8 @@ func (d *drawing) day(day *availabilityv1.OutlookDay, full bool) bool {
 		return false
 	}
 	d.line(title, string(grid.clock(d.zone)))
-	if d.outlook.GetCoreHours() != "" {
-		d.line("core hours", string(grid.core(d.outlook)))
+	if core := string(grid.core(d.outlook)); strings.TrimSpace(core) != "" {
+		d.line("core hours", core)
 	}
 	for i, r := range d.outlook.GetRows() {
 		d.line(r.GetDisplayName(), rows[i])
@@ -262,8 +262,10 @@ func (g grid) core(o *availabilityv1.TeamOutlook) []rune {
 	for _, interval := range o.GetCoreIntervals() {
 		g.each(interval, mark(coreSign))
 	}
-	for _, gap := range o.GetGaps() {
-		g.each(gap, mark(gapSign))
+	if o.GetCoreHours() != "" { // else all of the time is to be covered, nights too
+		for _, gap := range o.GetGaps() {
+			g.each(gap, mark(gapSign))
+		}
 	}
 	return line
 }
