@@ -14,6 +14,7 @@ import (
 const (
 	apiTokenPrefix   = "mrd_"
 	invitationPrefix = "mri_"
+	feedPrefix       = "mrf_"
 
 	secretLength   = 30
 	checksumLength = 6
@@ -45,6 +46,12 @@ func ParseInvitationCode(s string) (hash []byte, err error) {
 	}
 	return nil, fault.InvalidField("code", "must be an invitation code, as it was handed out")
 }
+
+// NewFeedSecret makes the secret in the URL of a calendar feed and the hash to store.
+func NewFeedSecret() (secret string, hash []byte) { return newSecret(feedPrefix) }
+
+// ParseFeedSecret returns the hash by which a feed is looked up; false for what is no such secret.
+func ParseFeedSecret(s string) (hash []byte, ok bool) { return parseSecret(feedPrefix, s) }
 
 func newSecret(prefix string) (string, []byte) {
 	random := randomText()

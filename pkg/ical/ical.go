@@ -71,6 +71,9 @@ type Options struct {
 	Limits Limits
 	// Titles keeps the SUMMARY of each event. Without it titles are not read at all.
 	Titles bool
+	// Copy is given, where it is not nil, what of the file is read and nothing else: a file that stands for the same busy
+	// times, with the same events refused, at other lines. It is whole where Parse has no error.
+	Copy io.Writer
 }
 
 // Calendar is what a file says about busy time. It never changes, and may be used by many goroutines.
@@ -90,9 +93,12 @@ type Instance struct {
 }
 
 // Parse reads a file: one VCALENDAR or several. Its error is an *Error for what is no calendar or is cut off, a
-// *LimitError for what is too much, or the reader's own. Single events that cannot be read are in Refused.
+// *LimitError for what is too much, or the reader's or the copy's own. Single events that cannot be read are in Refused.
 func Parse(r io.Reader, o Options) (*Calendar, error) {
 	p := &parser{titles: o.Titles, limits: o.Limits.orDefaults(), zones: map[string]*tzid{}, declared: map[string]*timezone{}}
+	if o.Copy != nil {
+		p.copy = &reducer{parser: p, to: o.Copy}
+	}
 	if err := p.read(r); err != nil {
 		return nil, err
 	}

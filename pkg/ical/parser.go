@@ -12,6 +12,7 @@ import (
 type parser struct {
 	titles bool
 	limits Limits
+	copy   *reducer // nil for none
 
 	open   []string // the components that are open
 	closed bool     // a VCALENDAR was there
@@ -44,10 +45,22 @@ func (p *parser) read(r io.Reader) error {
 		case err != nil:
 			return err
 		}
-		if err := p.line(l); err != nil {
+		if err := p.copied(l); err != nil {
 			return err
 		}
 	}
+}
+
+// copied reads a line, and writes it where it counts and a copy is asked for.
+func (p *parser) copied(l line) error {
+	if p.copy == nil || !p.wanted(l.name) {
+		return p.line(l)
+	}
+	counts := p.copy.before(l)
+	if err := p.line(l); err != nil {
+		return err
+	}
+	return p.copy.after(l, counts)
 }
 
 // end says whether a file may end here.

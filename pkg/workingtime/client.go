@@ -35,11 +35,14 @@ const (
 // Client asks with the service's own identity.
 type Client struct {
 	service availabilityv1.AvailabilityServiceClient
+	teams   availabilityv1.TeamTimeServiceClient
 }
 
 // New makes a client on a connection to the availability service.
 func New(conn grpc.ClientConnInterface) *Client {
-	return &Client{service: availabilityv1.NewAvailabilityServiceClient(conn)}
+	return &Client{
+		service: availabilityv1.NewAvailabilityServiceClient(conn), teams: availabilityv1.NewTeamTimeServiceClient(conn),
+	}
 }
 
 // Query asks when a member's window ends.
@@ -154,6 +157,46 @@ func reach(r *availabilityv1.Reachability) Reach {
 		out.DayDate = fmt.Sprintf("%04d-%02d-%02d", d.GetYear(), d.GetMonth(), d.GetDay())
 	}
 	return out
+}
+
+// Handover asks who of candidates can take over from a giver.
+type Handover struct {
+	Team, Giver uuid.UUID
+	Candidates  []uuid.UUID
+	At          time.Time
+	// Horizon is how far ahead is looked, Least how much working time a day must have left for somebody to start in it.
+	Horizon, Least time.Duration
+}
+
+// Suggest returns those of the candidates who start within the horizon, the best first. Of more than a thousand candidates
+// it is the first thousand who are asked about.
+func (c *Client) Suggest(ctx context.Context, ws uuid.UUID, h Handover) ([]uuid.UUID, error) {
+	if len(h.Candidates) == 0 {
+		return nil, nil
+	}
+	req := &availabilityv1.SuggestHandoffRequest{
+		Name: workspace(ws) + "/teams/" + h.Team.String(), Giver: member(ws, h.Giver), AtTime: timestamppb.New(h.At),
+		Horizon: durationpb.New(h.Horizon), MinWorkingTime: durationpb.New(h.Least),
+	}
+	for _, m := range h.Candidates[:min(len(h.Candidates), most)] {
+		req.CandidateMembers = append(req.CandidateMembers, member(ws, m))
+	}
+	answer, err := call(ctx, c.teams.SuggestHandoff, req)
+	if err != nil {
+		return nil, err
+	}
+	var found []uuid.UUID
+	for _, candidate := range answer.GetCandidates() {
+		if candidate.GetStartTime() == nil {
+			continue
+		}
+		id, err := idOf(candidate.GetMember())
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, id)
+	}
+	return found, nil
 }
 
 // call asks once, as the service itself.

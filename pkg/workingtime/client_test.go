@@ -101,14 +101,42 @@ func (a *availability) NextReachable(
 	return out, nil
 }
 
+// teams stands for the same of teams: the last of the candidates does not start, and of the others the last is the best.
+type teams struct {
+	availabilityv1.UnimplementedTeamTimeServiceServer
+	*availability
+}
+
+func (s *teams) SuggestHandoff(ctx context.Context, req *availabilityv1.SuggestHandoffRequest) (*availabilityv1.SuggestHandoffResponse, error) {
+	members := req.GetCandidateMembers()
+	if err := s.asked(ctx, len(members)); err != nil {
+		return nil, err
+	}
+	if req.GetHorizon().AsDuration() != 72*time.Hour || req.GetMinWorkingTime().AsDuration() != time.Hour || !req.GetAtTime().AsTime().Equal(noon) {
+		return nil, errors.New("asked for something else")
+	}
+	out := &availabilityv1.SuggestHandoffResponse{}
+	for i := len(members) - 2; i >= 0; i-- {
+		out.Candidates = append(out.Candidates, &availabilityv1.HandoffCandidate{Member: members[i], StartTime: req.GetAtTime()})
+	}
+	out.Candidates = append(out.Candidates, &availabilityv1.HandoffCandidate{Member: members[len(members)-1]})
+	return out, nil
+}
+
 // serve serves the calendar, and returns a client that calls as threads.
 func serve(t *testing.T, a *availability) *workingtime.Client {
 	t.Helper()
-	authority := rpctest.NewAuthority(t, "threads")
+	return serveTo(t, a, "threads")
+}
+
+func serveTo(t *testing.T, a *availability, service string) *workingtime.Client {
+	t.Helper()
+	authority := rpctest.NewAuthority(t, service)
 	_, server := rpctest.Serve(t, authority, rpcserver.Config{Service: "availability"}, rpcserver.Deps{}, func(r grpc.ServiceRegistrar) {
 		availabilityv1.RegisterAvailabilityServiceServer(r, a)
+		availabilityv1.RegisterTeamTimeServiceServer(r, &teams{availability: a})
 	})
-	conn, err := rpcclient.Dial(server.Addr(), rpcclient.Config{Identity: authority.Identity(t, "threads")})
+	conn, err := rpcclient.Dial(server.Addr(), rpcclient.Config{Identity: authority.Identity(t, service)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
 	return workingtime.New(conn)
@@ -166,6 +194,25 @@ func TestReachesComeInTheOrderOfTheMembers(t *testing.T) {
 	}
 }
 
+// Those who start come in the order in which they are suggested; of very many the first are asked about.
+func TestCandidatesComeInTheOrderOfTheSuggestion(t *testing.T) {
+	t.Parallel()
+	a := &availability{}
+	client, ws := serveTo(t, a, "tasks"), uuid.Must(uuid.NewV7())
+	h := workingtime.Handover{Team: uuid.New(), Giver: uuid.New(), Candidates: someMembers(3), At: noon, Horizon: 72 * time.Hour, Least: time.Hour}
+	found, err := client.Suggest(t.Context(), ws, h)
+	require.NoError(t, err)
+	require.Equal(t, []uuid.UUID{h.Candidates[1], h.Candidates[0]}, found)
+	h.Candidates = someMembers(1001)
+	found, err = client.Suggest(t.Context(), ws, h)
+	require.NoError(t, err)
+	require.Len(t, found, 999)
+	require.Equal(t, []int{3, 1000}, a.sizes)
+	a.err = errors.New("down")
+	_, err = client.Suggest(t.Context(), ws, h)
+	require.True(t, fault.Is(err, fault.Unavailable))
+}
+
 func TestNoQuestionIsNotAsked(t *testing.T) {
 	t.Parallel()
 	a := &availability{}
@@ -176,6 +223,9 @@ func TestNoQuestionIsNotAsked(t *testing.T) {
 	reaches, err := client.Reaches(t.Context(), ws, nil, noon)
 	require.NoError(t, err)
 	require.Empty(t, reaches)
+	suggested, err := client.Suggest(t.Context(), ws, workingtime.Handover{})
+	require.NoError(t, err)
+	require.Empty(t, suggested)
 	require.Empty(t, a.sizes)
 }
 

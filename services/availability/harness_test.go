@@ -3,6 +3,7 @@ package availability
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/due"
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/inbox"
 	"github.com/meridianhq/meridian/pkg/natstest"
@@ -31,6 +33,8 @@ import (
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	"github.com/meridianhq/meridian/services/availability/internal/app"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
+	"github.com/meridianhq/meridian/services/availability/internal/fetch"
+	"github.com/meridianhq/meridian/services/availability/internal/jobs"
 	"github.com/meridianhq/meridian/services/availability/internal/rpc"
 	"github.com/meridianhq/meridian/services/availability/internal/store"
 	"github.com/meridianhq/meridian/services/availability/internal/wire"
@@ -48,6 +52,9 @@ type world struct {
 	ask       availabilityv1.AvailabilityServiceClient
 	schedules availabilityv1.ScheduleServiceClient
 	timeOffs  availabilityv1.TimeOffServiceClient
+	calendars availabilityv1.CalendarServiceClient
+	feeds     availabilityv1.CalendarFeedServiceClient
+	imports   *due.Worker[app.CalendarKey]
 	travels   availabilityv1.TravelServiceClient
 	overrides availabilityv1.DateOverrideServiceClient
 	focuses   availabilityv1.FocusBlockServiceClient
@@ -89,9 +96,14 @@ var epoch = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldAt(t, epoch)
+}
+
+func newWorldAt(t *testing.T, now time.Time) *world {
+	t.Helper()
 	w := &world{
 		t: t, ctx: t.Context(), authority: rpctest.NewAuthority(t, "threads", "tasks", "notifications", "directory"),
-		clock: clock.NewManual(epoch), directory: &directory{}, wakes: make(chan struct{}, 1),
+		clock: clock.NewManual(now), directory: &directory{}, wakes: make(chan struct{}, 1),
 		db: pgtest.New(t, "availability", outbox.Set(), inbox.Set(), replay.Set(), eventbus.Set(), projection.Set(), store.Set()),
 	}
 	w.box = outbox.New(func() {
@@ -100,13 +112,18 @@ func newWorld(t *testing.T) *world {
 		default:
 		}
 	})
-	w.app = app.New(store.New(w.db.App, w.db.Owner, w.box, wire.Encoder("meridian.test")), w.directory, w.clock)
+	w.app = app.New(store.New(w.db.App, w.db.Owner, w.box, wire.Encoder("meridian.test")), w.directory, w.clock, app.Imports{
+		Fetcher: fetch.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, 3*time.Second), Wake: func() { w.imports.Wake() },
+	})
+	w.imports = jobs.ImportCalendars(w.app, w.clock, nil)
 	w.conn, _ = rpctest.Serve(t, w.authority, rpcserver.Config{Service: "availability"}, rpcserver.Deps{}, func(r grpc.ServiceRegistrar) {
-		rpc.Register(r, w.app)
+		rpc.Register(r, w.app, "https://meridian.test")
 	})
 	w.ask = availabilityv1.NewAvailabilityServiceClient(w.conn)
 	w.schedules = availabilityv1.NewScheduleServiceClient(w.conn)
 	w.timeOffs = availabilityv1.NewTimeOffServiceClient(w.conn)
+	w.feeds = availabilityv1.NewCalendarFeedServiceClient(w.conn)
+	w.calendars = availabilityv1.NewCalendarServiceClient(w.conn)
 	w.travels = availabilityv1.NewTravelServiceClient(w.conn)
 	w.overrides = availabilityv1.NewDateOverrideServiceClient(w.conn)
 	w.focuses = availabilityv1.NewFocusBlockServiceClient(w.conn)

@@ -44,6 +44,10 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 	require.NoError(t, err)
 	made, err := w.schedules.CreateDefaultSchedule(ana.ctx, &availabilityv1.CreateDefaultScheduleRequest{Parent: parent, DefaultSchedule: &availabilityv1.DefaultSchedule{}})
 	require.NoError(t, err)
+	calendar, err := w.calendars.CreateCalendar(ben.ctx, &availabilityv1.CreateCalendarRequest{Parent: member, Calendar: &availabilityv1.Calendar{DisplayName: "Work", SourceUrl: "https://x.test/a.ics"}})
+	require.NoError(t, err)
+	feed, secret := w.feed(ben, member, asEvents)
+	spare, _ := w.feed(ben, member, asEvents)
 	requests := []proto.Message{
 		&availabilityv1.QueryAvailabilityRequest{Parent: parent, Members: []string{member}, StartTime: stamp("2026-12-01T00:00:00Z"), EndTime: stamp("2026-12-02T00:00:00Z")},
 		&availabilityv1.ComputeDeadlinesRequest{Parent: parent, Queries: []*availabilityv1.DeadlineQuery{{Member: member, StartTime: stamp("2026-12-01T00:00:00Z"), Window: workingtime.Proto(window.Days(1))}}},
@@ -66,6 +70,19 @@ func TestAStaleProjectionServesNothing(t *testing.T) {
 		&availabilityv1.ListTimeOffsRequest{Parent: member},
 		&availabilityv1.CreateTimeOffRequest{Parent: member, TimeOff: &availabilityv1.TimeOff{Kind: availabilityv1.TimeOff_SICK, StartDate: day("2026-12-02"), EndDate: day("2026-12-02")}},
 		&availabilityv1.CancelTimeOffRequest{Name: off},
+		&availabilityv1.GetCalendarFeedRequest{Name: feed.GetName()},
+		&availabilityv1.ListCalendarFeedsRequest{Parent: member},
+		&availabilityv1.CreateCalendarFeedRequest{Parent: member, CalendarFeed: &availabilityv1.CalendarFeed{DisplayName: "Phone", Kind: asEvents}},
+		&availabilityv1.DeleteCalendarFeedRequest{Name: spare.GetName()},
+		&availabilityv1.GetFeedContentRequest{Secret: secret},
+		&availabilityv1.GetFreeBusyRequest{Name: member, StartTime: stamp("2026-12-01T00:00:00Z"), EndTime: stamp("2026-12-02T00:00:00Z")},
+		&availabilityv1.GetCalendarRequest{Name: calendar.GetName()},
+		&availabilityv1.ListCalendarsRequest{Parent: member},
+		&availabilityv1.ListBusyTimesRequest{Parent: calendar.GetName()},
+		&availabilityv1.CreateCalendarRequest{Parent: member, Calendar: &availabilityv1.Calendar{DisplayName: "Work", Content: file(standup)}},
+		&availabilityv1.UpdateCalendarRequest{Calendar: &availabilityv1.Calendar{Name: calendar.GetName(), DisplayName: "Home"}},
+		&availabilityv1.RefreshCalendarRequest{Name: calendar.GetName()},
+		&availabilityv1.DeleteCalendarRequest{Name: calendar.GetName()},
 		&availabilityv1.GetTravelRequest{Name: travel}, &availabilityv1.ListTravelsRequest{Parent: member},
 		&availabilityv1.CreateTravelRequest{Parent: member, Travel: toTokyo("2027-02-01", "2027-02-02")},
 		&availabilityv1.DeleteTravelRequest{Name: travel},

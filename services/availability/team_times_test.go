@@ -126,6 +126,18 @@ func TestSuggestHandoff(t *testing.T) {
 	_, err = r.teamTimes.SuggestHandoff(r.authority.AsService(t, r.ctx, "tasks"), req)
 	require.NoError(t, err)
 
+	// Who asks may say who is asked, whatever the team.
+	req = &availabilityv1.SuggestHandoffRequest{
+		Name: domain.TeamName(r.ws, uuid.New()), Giver: r.ben.name(), AtTime: stamp("2026-12-02T16:30:00Z"),
+		CandidateMembers: []string{r.boss.name(), domain.MemberName(r.ws, uuid.New()), r.ben.name(), r.cleo.name()},
+	}
+	found, err = r.teamTimes.SuggestHandoff(r.authority.AsService(t, r.ctx, "tasks"), req)
+	require.NoError(t, err)
+	require.Len(t, found.GetCandidates(), 2)
+	for _, c := range found.GetCandidates() {
+		require.Contains(t, []string{r.boss.name(), r.cleo.name()}, c.GetMember())
+	}
+
 	for field, bad := range map[string]*availabilityv1.SuggestHandoffRequest{
 		"giver":            {Name: r.teamName()},
 		"horizon":          {Name: r.teamName(), Giver: r.ben.name(), Horizon: durationpb.New(91 * 24 * time.Hour)},

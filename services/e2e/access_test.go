@@ -71,7 +71,8 @@ func random(prefix string) string { return prefix + uuid.NewString()[:8] }
 func requests() map[string]request {
 	all := directoryRequests()
 	for _, service := range []map[string]request{
-		threadsRequests(), asksRequests(), availabilityRequests(), layerRequests(), rotationsRequests(), tasksRequests(), notificationsRequests(),
+		threadsRequests(), asksRequests(), availabilityRequests(), layerRequests(), rotationsRequests(), calendarRequests(), tasksRequests(),
+		notificationsRequests(),
 	} {
 		maps.Copy(all, service)
 	}

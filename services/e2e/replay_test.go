@@ -24,6 +24,12 @@ import (
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 )
 
+// untold are methods that change what nobody but their caller sees, and of which no event tells: a calendar of which nothing
+// is fetched yet changes no working time, and a feed none ever.
+var untold = []string{
+	"CreateCalendar", "UpdateCalendar", "RefreshCalendar", "DeleteCalendar", "CreateCalendarFeed", "DeleteCalendarFeed",
+}
+
 // twins is how many send the same request at the same time.
 const twins = 16
 
@@ -139,7 +145,9 @@ func TestTheSameRequestTwiceDoesOneThing(t *testing.T) {
 			_, err := w.send(t, m, once)
 			require.NoError(t, err)
 			effects := types(ofService(book.new(t), m))
-			require.NotEmpty(t, effects, "the request changes something")
+			if !slices.Contains(untold, string(m.Name())) {
+				require.NotEmpty(t, effects, "the request changes something")
+			}
 
 			in := build(t)
 			id := withRequestID(in)
@@ -225,7 +233,7 @@ func (w *world) sendTwins(t *testing.T, m protoreflect.MethodDescriptor, in prot
 // requireOneResource checks that every answer names the same resources, and that a secret was told once.
 func (o *outcomes) requireOneResource(t *testing.T, m protoreflect.MethodDescriptor) {
 	t.Helper()
-	secret := slices.ContainsFunc([]protoreflect.Name{"secret", "code", "inbox_prefix"}, func(field protoreflect.Name) bool {
+	secret := slices.ContainsFunc([]protoreflect.Name{"secret", "code", "inbox_prefix", "url"}, func(field protoreflect.Name) bool {
 		return m.Output().Fields().ByName(field) != nil
 	})
 	if !secret {

@@ -42,6 +42,11 @@ func backends() []backend {
 			threadsgw.RegisterSearchServiceHandler, threadsgw.RegisterThreadServiceHandler,
 		}},
 		{name: "availability", target: func(c Config) string { return c.AvailabilityAddr }, registers: []rest.Register{
+			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterCalendarFeedServiceHandler,
+			availabilitygw.RegisterCalendarServiceHandler,
+			availabilitygw.RegisterScheduleServiceHandler,
+			availabilitygw.RegisterTimeOffServiceHandler,
+			availabilitygw.RegisterDelegationServiceHandler,
 			availabilitygw.RegisterAvailabilityServiceHandler, availabilitygw.RegisterDateOverrideServiceHandler,
 			availabilitygw.RegisterDelegationServiceHandler, availabilitygw.RegisterFocusBlockServiceHandler,
 			availabilitygw.RegisterHolidayServiceHandler, availabilitygw.RegisterRotationServiceHandler,

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,22 +109,22 @@ func (r *rota) Deadlines(_ context.Context, _ uuid.UUID, queries []workingtime.Q
 	return out, nil
 }
 
-// Reaches implements app.WorkingTime.
-func (r *rota) Reaches(_ context.Context, _ uuid.UUID, members []uuid.UUID, at time.Time) ([]workingtime.Reach, error) {
+// Suggest implements app.WorkingTime: who starts sooner stands first, in whole half hours.
+func (r *rota) Suggest(_ context.Context, _ uuid.UUID, h workingtime.Handover) ([]uuid.UUID, error) {
 	of, err := r.answer()
 	if err != nil {
 		return nil, err
 	}
-	out := make([]workingtime.Reach, len(members))
-	for i, m := range members {
-		reached, ok := of(m).deadline(at, window.Working(0))
-		if !ok {
-			out[i].Reason = workingtime.NoWorkingTime
-			continue
+	starts := map[uuid.UUID]time.Time{}
+	var found []uuid.UUID
+	for _, m := range h.Candidates {
+		if start, ok := of(m).deadline(h.At, window.Working(0)); ok && start.Sub(h.At) <= h.Horizon {
+			starts[m] = start.Truncate(30 * time.Minute)
+			found = append(found, m)
 		}
-		out[i].At, out[i].Working = reached, reached.Equal(at)
 	}
-	return out, nil
+	slices.SortStableFunc(found, func(a, b uuid.UUID) int { return starts[a].Compare(starts[b]) })
+	return found, nil
 }
 
 // deadline walks the days; none within 90 is none.

@@ -11,6 +11,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"github.com/jhump/protoreflect/v2/protoprint"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	_ "google.golang.org/genproto/googleapis/api/httpbody"
 	_ "google.golang.org/genproto/googleapis/rpc/status"
 	_ "google.golang.org/genproto/googleapis/type/date"
 	_ "google.golang.org/genproto/googleapis/type/dayofweek"
@@ -25,6 +26,7 @@ var files = []string{
 	"google/api/field_behavior.proto",
 	"google/api/field_info.proto",
 	"google/api/http.proto",
+	"google/api/httpbody.proto",
 	"google/api/resource.proto",
 	"google/rpc/status.proto",
 	"google/type/date.proto",

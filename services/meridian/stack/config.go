@@ -25,6 +25,9 @@ type Config struct {
 	MailFrom  string `name:"mail-from" env:"MERIDIAN_MAIL_FROM" default:"Meridian <meridian@meridian.localhost>" help:"Whom mail is from."`
 	PublicURL string `name:"public-url" env:"MERIDIAN_PUBLIC_URL" help:"What links in mail begin with, such as a client's address; a resource's name follows. Empty: no links." placeholder:"URL"`
 
+	APIURL           string   `name:"api-url" env:"MERIDIAN_API_URL" help:"Where clients reach the gateway's HTTP: URLs of calendar feeds begin with it. Empty: http:// and the address for HTTP." placeholder:"URL"`
+	CalendarNetworks []string `name:"calendar-networks" env:"MERIDIAN_CALENDAR_NETWORKS" help:"Networks beside the public internet, such as 10.0.0.0/8, from which members' calendars may be fetched; at any port then. Empty: none."`
+
 	DevClock bool `name:"dev-clock" env:"MERIDIAN_DEV_CLOCK" help:"For trying things out: domain time stands still and is moved by 'meridian clock'. It is kept in the data folder."`
 
 	// Data is the data folder. It is made with mode 0700; as root, whose private Postgres runs as another user, with

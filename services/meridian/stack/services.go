@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -89,7 +90,9 @@ func (s *Stack) makeAvailability(ctx context.Context) (boot.Service, *boot.Platf
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err := availability.New(ctx, availability.Config{Config: cfg}, s.deps())
+	made, err := availability.New(ctx, availability.Config{
+		Config: cfg, APIURL: cmp.Or(s.config.APIURL, "http://"+s.config.HTTPAddr), CalendarNetworks: s.config.CalendarNetworks,
+	}, s.deps())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,9 +14,11 @@ type App struct {
 	store  Store
 	access Access
 	clock  clock.Clock
+	// imports are what importing calendars takes.
+	imports Imports
 }
 
 // New makes the use cases over a store, the projection of members and domain time.
-func New(store Store, access Access, domainTime clock.Clock) *App {
-	return &App{store: store, access: access, clock: domainTime}
+func New(store Store, access Access, domainTime clock.Clock, imports Imports) *App {
+	return &App{store: store, access: access, clock: domainTime, imports: imports}
 }

@@ -22,9 +22,11 @@ func (a *App) SuggestHandoff(ctx context.Context, ws, team uuid.UUID, q domain.H
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	members, err := a.store.TeamMembers(ctx, ws, team, domain.MaxTeam+1)
-	if err != nil {
-		return nil, err
+	members := slices.Clone(q.Candidates)
+	if len(members) == 0 {
+		if members, err = a.store.TeamMembers(ctx, ws, team, domain.MaxTeam+1); err != nil {
+			return nil, err
+		}
 	}
 	if len(members) > domain.MaxTeam {
 		return nil, fault.InvalidField("name", "must be of a team of at most 1000 active members")

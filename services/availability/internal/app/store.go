@@ -41,6 +41,9 @@ type Store interface {
 	TimeOffPolicy(ctx context.Context, ws uuid.UUID) (domain.TimeOffPolicy, error)
 	Manager(ctx context.Context, ws, member uuid.UUID) (uuid.UUID, error)
 
+	Calendars
+	Feeds
+
 	// Layer returns a layer of a member, deleted or not; Layers all of a kind that are not deleted, the newest first.
 	Layer(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, layer uuid.UUID) (domain.Layer, error)
 	Layers(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, p Page) (page.Result[domain.Layer, Cursor], error)
@@ -119,6 +122,9 @@ type Tx interface {
 	DeleteLayer(ctx context.Context, l domain.Layer) error
 	// CountInheriting is how many ACTIVE members have no hours of their own at an instant.
 	CountInheriting(ctx context.Context, at time.Time) (int, error)
+
+	CalendarsTx
+	FeedsTx
 
 	// OpenZone returns the zone that the profile of a locked member has now; false for none yet.
 	OpenZone(ctx context.Context, member uuid.UUID) (domain.ZonePeriod, bool, error)

@@ -23,7 +23,8 @@ type HandoffQuery struct {
 	At    time.Time
 	// Horizon is how far ahead is looked, Least how much working time a day must have left for somebody to start in it.
 	Horizon, Least time.Duration
-	Exclude        []uuid.UUID
+	// Exclude are not asked; Candidates are, in the place of all of the team, where there are any.
+	Exclude, Candidates []uuid.UUID
 }
 
 // Check refuses what is out of bounds.

@@ -27,6 +27,9 @@ func (p Person) layers() (worktime.Layers, error) {
 			l.Absences = append(l.Absences, t.absence())
 		}
 	}
+	for _, b := range p.BusyTimes {
+		l.Blocks = append(l.Blocks, worktime.Block{Start: b.Start, End: b.End})
+	}
 	for i := range p.Layers {
 		if err := p.Layers[i].lay(&l); err != nil {
 			return l, err

@@ -31,6 +31,26 @@ const (
 	MaxWorkingTime = 2000 * time.Hour
 	MaxWorkingDays = 60
 	MaxElapsedTime = 366 * 24 * time.Hour
+	// MaxCalendars is how many calendars a member may have, MaxCalendarName the longest name of one, in characters.
+	MaxCalendars    = 20
+	MaxCalendarName = 100
+	// MaxBusyTimes is how many busy times of a calendar are kept, MaxTitle how many characters of a title.
+	MaxBusyTimes = 20_000
+	MaxTitle     = 200
+	// MaxSource is the largest file that is kept, in bytes, once it is reduced to what decides when it is busy.
+	MaxSource = 4_000_000
+	// BusyHorizon is how far ahead busy times are known.
+	BusyHorizon = 400 * 24 * time.Hour
+	// FetchEvery is how often a calendar is fetched. After a failure the pause is FirstPause, and twice as long after each
+	// further one, up to LongestPause. RefreshPause is between two fetches that are asked for.
+	FetchEvery   = time.Hour
+	FirstPause   = 5 * time.Minute
+	LongestPause = 24 * time.Hour
+	RefreshPause = time.Minute
+	// MaxFeeds is how many calendar feeds a member or a team may have. They tell from FeedBack ago to FeedAhead.
+	MaxFeeds  = 20
+	FeedBack  = 28 * 24 * time.Hour
+	FeedAhead = 180 * 24 * time.Hour
 )
 
 // firstYear and lastYear bound the years that are reckoned in: beyond the last, what is derived might not be an instant

@@ -32,6 +32,11 @@ func TimeOffName(ws, member, timeOff uuid.UUID) string {
 	return MemberName(ws, member) + "/timeOffs/" + timeOff.String()
 }
 
+// CalendarName is the resource name of an imported calendar.
+func CalendarName(ws, member, calendar uuid.UUID) string {
+	return MemberName(ws, member) + "/calendars/" + calendar.String()
+}
+
 // LayerName is the resource name of a layer over a member's hours.
 func LayerName(ws, member uuid.UUID, kind LayerKind, layer uuid.UUID) string {
 	return MemberName(ws, member) + "/" + kind.collection() + "/" + layer.String()

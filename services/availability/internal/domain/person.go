@@ -36,6 +36,8 @@ type Record struct {
 	Schedules []Schedule
 	Defaults  []DefaultSchedule
 	TimeOffs  []TimeOff
+	// BusyTimes are those of their own calendars.
+	BusyTimes []BusyTime
 	// Delegations are those by which others act for them.
 	Delegations []Delegation
 	// Layers are those that lie over the hours, in the order they were made.

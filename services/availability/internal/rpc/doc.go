@@ -10,9 +10,11 @@ import (
 	"github.com/meridianhq/meridian/services/availability/internal/app"
 )
 
-// Register puts the service's RPCs on a server.
-func Register(server grpc.ServiceRegistrar, a *app.App) {
+// Register puts the service's RPCs on a server. base is the URL that clients reach the API at, for those that are handed out.
+func Register(server grpc.ServiceRegistrar, a *app.App, base string) {
 	availabilityv1.RegisterAvailabilityServiceServer(server, &availability{app: a})
+	availabilityv1.RegisterCalendarFeedServiceServer(server, &feeds{app: a, base: base})
+	availabilityv1.RegisterCalendarServiceServer(server, &calendars{app: a})
 	availabilityv1.RegisterScheduleServiceServer(server, &schedules{app: a})
 	availabilityv1.RegisterTimeOffServiceServer(server, &timeOffs{app: a})
 	availabilityv1.RegisterTravelServiceServer(server, &travels{app: a})

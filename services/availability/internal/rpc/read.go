@@ -32,6 +32,7 @@ var (
 	choicePattern     = resname.MustPattern("workspaces/{workspace}/overlapChoices/{overlap_choice}")
 	policyPattern     = resname.MustPattern("workspaces/{workspace}/timeOffPolicy")
 	delegationPattern = resname.MustPattern("workspaces/{workspace}/members/{member}/delegations/{delegation}")
+	calendarPattern   = resname.MustPattern("workspaces/{workspace}/members/{member}/calendars/{calendar}")
 	travelPattern     = resname.MustPattern("workspaces/{workspace}/members/{member}/travels/{travel}")
 	datePattern       = resname.MustPattern("workspaces/{workspace}/members/{member}/dateOverrides/{date_override}")
 	focusPattern      = resname.MustPattern("workspaces/{workspace}/members/{member}/focusBlocks/{focus_block}")
@@ -94,15 +95,18 @@ func rotationOf(ctx context.Context, pattern *resname.Pattern, field, name strin
 	return app.RotationRef{Workspace: id[0], Team: id[1], Rotation: id[2]}, id[3:], nil
 }
 
-// pageOf reads a list request's page, and the fingerprint for the next one's token.
-func pageOf(req paged) (app.Page, string, error) {
+// pageOf reads the page of a list in the order of ids, and the fingerprint for the next one's token.
+func pageOf(req paged) (app.Page, string, error) { return pageBy[app.Cursor](req) }
+
+// pageBy is pageOf for a list in another order.
+func pageBy[C any](req paged) (page.Request[C], string, error) {
 	size, err := page.Size(req.GetPageSize(), defaultPage, largestPage)
 	if err != nil {
-		return app.Page{}, "", err
+		return page.Request[C]{}, "", err
 	}
 	fingerprint := page.Fingerprint(req)
-	after, err := page.After[app.Cursor](req.GetPageToken(), fingerprint)
-	return app.Page{Size: size, After: after}, fingerprint, err
+	after, err := page.After[C](req.GetPageToken(), fingerprint)
+	return page.Request[C]{Size: size, After: after}, fingerprint, err
 }
 
 // instantOf reads a timestamp; the zero time for none.

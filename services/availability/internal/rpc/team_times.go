@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -96,12 +97,18 @@ func (s *teamTimes) SuggestHandoff(
 	if q.At, err = instantOf("at_time", req.GetAtTime()); err != nil {
 		return nil, err
 	}
-	for i, name := range req.GetExcludeMembers() {
-		member, err := memberOf(ws, fmt.Sprintf("exclude_members[%d]", i), name)
-		if err != nil {
-			return nil, err
+	for _, list := range []struct {
+		field string
+		names []string
+		ids   *[]uuid.UUID
+	}{{"exclude_members", req.GetExcludeMembers(), &q.Exclude}, {"candidate_members", req.GetCandidateMembers(), &q.Candidates}} {
+		for i, name := range list.names {
+			member, err := memberOf(ws, fmt.Sprintf("%s[%d]", list.field, i), name)
+			if err != nil {
+				return nil, err
+			}
+			*list.ids = append(*list.ids, member)
 		}
-		q.Exclude = append(q.Exclude, member)
 	}
 	found, err := s.app.SuggestHandoff(ctx, ws, id[1], q)
 	if err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/md5"
 	"testing"
 	"time"
 
@@ -54,6 +55,15 @@ INSERT INTO member_zones SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '2020-01-0
 		CASE WHEN v < 9 THEN '2020-01-01'::timestamptz + (v + 1) * interval '180 days' END, 1 FROM seed_ids s, generate_series(0, 9) v;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
+INSERT INTO imported_calendars SELECT s.ws, s.id, CASE WHEN v = 0 THEN s.id ELSE gen_random_uuid() END, 'Work', '', false, 'UTC', '', '', '[]', 0, NULL, 0, '', NULL, NULL,
+		'2026-12-01'::timestamptz + s.n * interval '1 minute', 'epoch', 1, '2020-01-01', '2020-01-01', NULL FROM seed_ids s, generate_series(0, 1) v;
+INSERT INTO imported_calendars SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'Work', '', false, 'UTC', '', '', '[]', 0, NULL, 0, '', NULL, NULL,
+		'2027-12-01'::timestamptz + n * interval '1 minute', 'epoch', 1, '2020-01-01', '2020-01-01', NULL FROM generate_series(1, 60000) n;
+INSERT INTO calendar_feeds SELECT s.ws, gen_random_uuid(), CASE WHEN v = 0 THEN s.id END, CASE WHEN v = 1 THEN s.id END, 'Phone', 'EVENTS', s.id,
+		decode(md5(s.id::text || v), 'hex'), '2020-01-01', NULL FROM seed_ids s, generate_series(0, 1) v;
+INSERT INTO imported_sources SELECT ws, id, id, 'BEGIN:VCALENDAR' FROM seed_ids;
+INSERT INTO imported_busy_times SELECT s.ws, s.id, s.id, t, gen_random_uuid(), t + interval '1 hour', '' FROM seed_ids s, generate_series(0, 99) v,
+		LATERAL (SELECT '2026-06-01'::timestamptz + v * interval '3 days' AS t) x;
 INSERT INTO layers SELECT s.ws, s.id, gen_random_uuid(), k, 'n', 'UTC', '[]', t::date, t::date + 2, NULL, NULL, t, NULL, t - interval '1 day', t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 19) v, unnest(ARRAY['TRAVEL', 'DATE_OVERRIDE', 'FOCUS_BLOCK']) k, LATERAL (SELECT '2022-12-07'::timestamptz + v * interval '80 days' AS t) x;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'REQUESTED', 1, t, t, NULL, t, t + interval '5 days', true
@@ -112,6 +122,7 @@ func growing() []string {
 		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers",
 		"time_off_policies", "overlap_choices", "overlap_burdens", "delegations", "teams", "team_members",
 		"rotations", "rotation_turns", "rotation_overrides", "rotation_swaps", "core_hours",
+		"imported_calendars", "imported_sources", "imported_busy_times", "calendar_feeds",
 	}
 }
 
@@ -142,6 +153,7 @@ func TestIndexPlans(t *testing.T) {
 		require.NotEmpty(t, found[member].Layers)
 		require.LessOrEqual(t, len(found[member].Delegations), 2)
 		require.Len(t, found[member].Defaults, 1)
+		require.Len(t, found[member].BusyTimes, 30)
 		s.requireIndexPlans(t)
 	}
 	require.NoError(t, s.store.Member(ctx, s.ws, member))
@@ -193,11 +205,77 @@ func TestIndexPlans(t *testing.T) {
 		_, err = s.store.DefaultSchedule(ctx, s.ws, defaults.Items[0].ID)
 		require.NoError(t, err)
 	}
+	s.calendars(t, member)
+	s.requireIndexPlans(t)
 	_, err = s.store.ZoneSeen(ctx, s.ws, member)
 	require.NoError(t, err)
 	s.requireIndexPlans(t)
 	s.writes(t, member)
 	s.requireIndexPlans(t)
+}
+
+// calendars runs every statement about imported calendars. That of seed has the member's id.
+func (s *seeded) calendars(t *testing.T, member uuid.UUID) {
+	t.Helper()
+	ctx, now := t.Context(), from.Add(2*time.Hour)
+	calendars, err := s.store.Calendars(ctx, s.ws, member, app.Page{Size: 5})
+	require.NoError(t, err)
+	require.Len(t, calendars.Items, 2)
+	busy, err := s.store.BusyTimes(ctx, s.ws, member, member, from, app.BusyPage{Size: 5, After: &app.BusyCursor{Start: from}})
+	require.NoError(t, err)
+	require.Len(t, busy.Items, 5)
+	source, err := s.store.Source(ctx, s.ws, member, member)
+	require.NoError(t, err)
+	require.NotEmpty(t, source)
+	claimed, full, err := s.store.ClaimCalendars(ctx, now, time.Minute, 10)
+	require.NoError(t, err)
+	require.True(t, full)
+	require.Len(t, claimed, 10)
+	_, found, err := s.store.NextCalendarDue(ctx)
+	require.NoError(t, err)
+	require.True(t, found)
+	of, ofTeam := domain.Feed{Workspace: s.ws, Member: member}, domain.Feed{Workspace: s.ws, Team: member}
+	feeds, err := s.store.Feeds(ctx, of, app.Page{Size: 5})
+	require.NoError(t, err)
+	require.Len(t, feeds.Items, 1)
+	_, err = s.store.Feed(ctx, s.ws, feeds.Items[0].ID, false)
+	require.NoError(t, err)
+	feeds, err = s.store.Feeds(ctx, ofTeam, app.Page{Size: 5})
+	require.NoError(t, err)
+	require.Len(t, feeds.Items, 1)
+	hash := md5.Sum([]byte(member.String() + "0"))
+	feed, err := s.store.FeedOfSecret(ctx, hash[:])
+	require.NoError(t, err)
+	require.Equal(t, member, feed.Member)
+	_, err = s.store.TeamName(ctx, s.ws, s.ws)
+	require.NoError(t, err)
+	_, err = s.store.Leads(ctx, s.ws, s.ws, member)
+	require.NoError(t, err)
+	require.NoError(t, s.store.InTx(ctx, s.ws, func(ctx context.Context, tx app.Tx) error {
+		of.ID, of.Kind, of.CreateTime, of.DeleteTime = uuid.Must(uuid.NewV7()), domain.FeedEvents, from, from
+		require.NoError(t, tx.AddFeed(ctx, of, []byte("hash")))
+		require.NoError(t, tx.DeleteFeed(ctx, of))
+		c, err := tx.Calendar(ctx, member, member)
+		require.NoError(t, err)
+		n, err := tx.CountCalendars(ctx, member)
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+		kept, err := tx.BusyFrom(ctx, member, member, from)
+		require.NoError(t, err)
+		require.Len(t, kept, 39)
+		another := c
+		another.ID = uuid.Must(uuid.NewV7())
+		for _, step := range []error{
+			tx.ChangeBusy(ctx, member, member, domain.BusyChange{
+				Drop: []uuid.UUID{kept[1].ID}, Cut: []uuid.UUID{kept[0].ID},
+				Add: []domain.BusyTime{{ID: uuid.Must(uuid.NewV7()), Start: from, End: until.Add(-70 * 24 * time.Hour)}},
+			}, kept[0].Start.Add(time.Minute)),
+			tx.SaveCalendar(ctx, c), tx.AddCalendar(ctx, another), tx.SaveSource(ctx, member, member, source), tx.ForgetSource(ctx, member, member),
+		} {
+			require.NoError(t, step)
+		}
+		return nil
+	}))
 }
 
 func (s *seeded) writes(t *testing.T, member uuid.UUID) {

@@ -55,6 +55,10 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 	if err != nil {
 		return nil, err
 	}
+	busy, err := busyTimes(ctx, q, ws, members, from, until)
+	if err != nil {
+		return nil, err
+	}
 	over, err := layers(ctx, q, ws, members, from, until)
 	if err != nil {
 		return nil, err
@@ -72,7 +76,7 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 		found[p.MemberID] = domain.Record{
 			Workspace: ws, Member: p.MemberID, Name: p.DisplayName, Active: p.Active, Manager: p.ManagerID, Version: p.Version,
 			Zone: p.TimeZone, WorkspaceZone: p.WorkspaceZone, Zones: zones[p.MemberID], Schedules: own[p.MemberID],
-			Defaults: defaults, TimeOffs: off[p.MemberID], Delegations: acting[p.MemberID],
+			Defaults: defaults, TimeOffs: off[p.MemberID], BusyTimes: busy[p.MemberID], Delegations: acting[p.MemberID],
 			Layers: over[p.MemberID], From: from, Until: until,
 		}
 	}

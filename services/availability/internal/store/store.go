@@ -53,10 +53,10 @@ func New(pool, owner *postgres.DB, box *outbox.Outbox, encode Encode) *Store {
 	return &Store{db: pool, owner: owner, outbox: box, encode: encode}
 }
 
-func (s *Store) queries(ws uuid.UUID) *db.Queries { return db.New(s.db.For(ws)) }
-
-// all runs over all workspaces.
+// all are the queries that look at all workspaces.
 func (s *Store) all() *db.Queries { return db.New(s.owner.Pool()) }
+
+func (s *Store) queries(ws uuid.UUID) *db.Queries { return db.New(s.db.For(ws)) }
 
 // InTx implements app.Store.
 func (s *Store) InTx(ctx context.Context, ws uuid.UUID, fn func(ctx context.Context, tx app.Tx) error) error {

@@ -59,13 +59,14 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	}
 	none := func(string) (string, bool) { return "", false }
 	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.HTTPBodyMarshaler{Marshaler: &runtime.JSONPb{
 			MarshalOptions: protojson.MarshalOptions{EmitDefaultValues: true},
-		}),
+		}}),
 		runtime.WithIncomingHeaderMatcher(incoming),
 		runtime.WithOutgoingHeaderMatcher(none),
 		runtime.WithOutgoingTrailerMatcher(none),
 		runtime.WithForwardResponseOption(etagHeader),
+		runtime.WithForwardResponseOption(fileHeaders),
 		runtime.WithErrorHandler(s.handleError),
 		runtime.WithRoutingErrorHandler(s.handleRouting),
 		runtime.WithDisableHTTPMethodOverride(),
@@ -127,7 +128,7 @@ func (s *server) admit(next runtime.HandlerFunc) runtime.HandlerFunc {
 		}
 		ctx, cancel := context.WithTimeout(ctx, defaultDeadline)
 		defer cancel()
-		next(w, r.WithContext(ctx), params)
+		next(&conditional{ResponseWriter: w, seen: r.Header.Values("If-None-Match")}, r.WithContext(ctx), params)
 	}
 }
 

@@ -48,6 +48,8 @@ type session struct {
 
 	schedules    availabilityv1.ScheduleServiceClient
 	timeOffs     availabilityv1.TimeOffServiceClient
+	calendars    availabilityv1.CalendarServiceClient
+	feeds        availabilityv1.CalendarFeedServiceClient
 	delegations  availabilityv1.DelegationServiceClient
 	travels      availabilityv1.TravelServiceClient
 	overrides    availabilityv1.DateOverrideServiceClient
@@ -102,6 +104,8 @@ func sessionOn(conn *restconn.Conn, out output) *session {
 		schedules:    availabilityv1.NewScheduleServiceClient(conn),
 		timeOffs:     availabilityv1.NewTimeOffServiceClient(conn),
 		delegations:  availabilityv1.NewDelegationServiceClient(conn),
+		calendars:    availabilityv1.NewCalendarServiceClient(conn),
+		feeds:        availabilityv1.NewCalendarFeedServiceClient(conn),
 		travels:      availabilityv1.NewTravelServiceClient(conn),
 		overrides:    availabilityv1.NewDateOverrideServiceClient(conn),
 		focuses:      availabilityv1.NewFocusBlockServiceClient(conn),

@@ -19,8 +19,8 @@ import (
 type WorkingTime interface {
 	// Deadlines returns when windows of members end, in the order of the queries.
 	Deadlines(ctx context.Context, ws uuid.UUID, queries []workingtime.Query) ([]workingtime.Deadline, error)
-	// Reaches returns when members can be reached from an instant on, in their order.
-	Reaches(ctx context.Context, ws uuid.UUID, members []uuid.UUID, at time.Time) ([]workingtime.Reach, error)
+	// Suggest returns those of candidates who can take over from a giver, the best first.
+	Suggest(ctx context.Context, ws uuid.UUID, h workingtime.Handover) ([]uuid.UUID, error)
 }
 
 // Ref says which handoff has become due.
@@ -152,41 +152,30 @@ func (a *App) plan(ctx context.Context, look Look) (plan, error) {
 	return p, nil
 }
 
-// candidate chooses AUTO's next: of those of the team who were not asked yet, who can be reached soonest, then by name.
-// Who cannot be reached within MaxAway is away, and who has no time for the window is none.
+// candidate chooses AUTO's next: the best, as availability suggests them, of those of the team who were not asked yet; of
+// equals by name. Who does not start within MaxAway is away, and who has no time for the window is none.
 func (a *App) candidate(ctx context.Context, p plan, look Look) (plan, error) {
 	h := look.Handoff
 	left := slices.DeleteFunc(slices.Clone(look.Receivers), func(r Receiver) bool { return slices.Contains(h.Tried, r.Member) })
-	if len(left) == 0 {
-		return p, nil
-	}
-	reaches, err := a.time.Reaches(ctx, h.Workspace, ids(left), p.start)
+	slices.SortFunc(left, func(a, b Receiver) int {
+		return cmp.Or(strings.Compare(a.DisplayName, b.DisplayName), strings.Compare(a.Member.String(), b.Member.String()))
+	})
+	suggested, err := a.time.Suggest(ctx, h.Workspace, workingtime.Handover{
+		Team: h.Team, Giver: h.Giver, Candidates: ids(left), At: p.start, Horizon: domain.MaxAway, Least: domain.LeastLeft,
+	})
 	if err != nil {
 		return p, err
 	}
-	timings, err := a.timings(ctx, h, ids(left), p.start)
+	timings, err := a.timings(ctx, h, suggested, p.start)
 	if err != nil {
 		return p, err
 	}
-	type ranked struct {
-		Receiver
-		at     time.Time
-		timing domain.Timing
-	}
-	var all []ranked
-	for i, r := range left {
-		reach, timing := reaches[i], timings[i]
-		if reach.Reason == workingtime.Known && reach.At.Sub(p.start) <= domain.MaxAway && !timing.Expire.IsZero() {
-			all = append(all, ranked{r, reach.At, timing})
+	for i, timing := range timings {
+		if !timing.Expire.IsZero() {
+			p.candidate, p.timing = suggested[i], timing
+			return p, nil
 		}
 	}
-	if len(all) == 0 {
-		return p, nil
-	}
-	best := slices.MinFunc(all, func(a, b ranked) int {
-		return cmp.Or(a.at.Compare(b.at), strings.Compare(a.DisplayName, b.DisplayName), strings.Compare(a.Member.String(), b.Member.String()))
-	})
-	p.candidate, p.timing = best.Member, best.timing
 	return p, nil
 }
 

@@ -49,6 +49,10 @@ func DefaultWindow() window.Window { return window.Working(4 * time.Hour) }
 // any weekend, so that a Friday's baton still finds who starts on Monday.
 const MaxAway = 72 * time.Hour
 
+// LeastLeft is how much working time AUTO's candidate must have left in a day to start in it: whoever is about to leave takes
+// nothing up.
+const LeastLeft = time.Hour
+
 // Note is what the next holder needs.
 type Note struct {
 	// Done, NextSteps and Blockers are Markdown.

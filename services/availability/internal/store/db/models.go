@@ -10,6 +10,19 @@ import (
 	"github.com/google/uuid"
 )
 
+type CalendarFeed struct {
+	WorkspaceID uuid.UUID
+	FeedID      uuid.UUID
+	MemberID    *uuid.UUID
+	TeamID      *uuid.UUID
+	DisplayName string
+	Kind        string
+	CreatorID   uuid.UUID
+	SecretHash  []byte
+	CreateTime  time.Time
+	DeleteTime  *time.Time
+}
+
 type CoreHour struct {
 	WorkspaceID uuid.UUID
 	TeamID      uuid.UUID
@@ -41,6 +54,48 @@ type Delegation struct {
 	EndTime      *time.Time
 	CreateTime   time.Time
 	DeleteTime   *time.Time
+}
+
+type ImportedBusyTime struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	CalendarID  uuid.UUID
+	StartTime   time.Time
+	BusyID      uuid.UUID
+	EndTime     time.Time
+	Title       string
+}
+
+type ImportedCalendar struct {
+	WorkspaceID   uuid.UUID
+	MemberID      uuid.UUID
+	CalendarID    uuid.UUID
+	DisplayName   string
+	SourceUrl     string
+	KeepTitles    bool
+	TimeZone      string
+	Etag          string
+	Modified      string
+	RefusedEvents []byte
+	RefusedCount  int32
+	HorizonTime   *time.Time
+	Failures      int32
+	LastError     string
+	FetchTime     *time.Time
+	AskedTime     *time.Time
+	DueTime       *time.Time
+	LeaseTime     time.Time
+	Revision      int64
+	CreateTime    time.Time
+	UpdateTime    time.Time
+	DeleteTime    *time.Time
+}
+
+type ImportedSource struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	CalendarID  uuid.UUID
+	Source      []byte
 }
 
 type Layer struct {

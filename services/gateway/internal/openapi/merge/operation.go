@@ -47,15 +47,28 @@ func improve(operation object, path string) error {
 	operation["parameters"] = append(parameters, headers(method.Input())...)
 	responses, _ := operation["responses"].(object)
 	responses["default"] = object{"$ref": "#/components/responses/Error"}
-	if method.IsStreamingServer() {
+	switch {
+	case method.IsStreamingServer():
 		responses["200"] = eventStream()
+	case method.Output().FullName() == "google.api.HttpBody":
+		responses["200"], responses["304"] = calendarFile(), object{"description": "What `If-None-Match` names is current."}
 	}
 	return access(operation, method)
 }
 
-// methodOf finds the descriptor of an operation, whose id is `Service_Method`.
+// calendarFile is the answer of a method that returns bytes, all of which are iCalendar.
+func calendarFile() object {
+	return object{
+		"description": "The calendar.",
+		"content":     object{"text/calendar": object{"schema": object{"type": "string"}}},
+	}
+}
+
+// methodOf finds the descriptor of an operation, whose id is `Service_Method`, and of a further binding of the method
+// `Service_Method_1`.
 func methodOf(id string, operation object) (protoreflect.MethodDescriptor, error) {
 	service, name, ok := strings.Cut(id, "_")
+	name, _, _ = strings.Cut(name, "_")
 	var found protoreflect.MethodDescriptor
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
 		if !strings.HasPrefix(string(file.Package()), "meridian.") {

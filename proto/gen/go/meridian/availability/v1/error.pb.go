@@ -37,13 +37,19 @@ const (
 	// PERMISSION_DENIED: only who chose a time to meet and an ADMIN may take it back.
 	ErrorReason_NOT_THE_CHOOSER ErrorReason = 4
 	// FAILED_PRECONDITION: there are as many rotations, versions to come or overrides as there may be.
-	ErrorReason_ROTATION_LIMIT ErrorReason = 20
+	ErrorReason_ROTATION_LIMIT ErrorReason = 5
 	// FAILED_PRECONDITION: the swap is no longer offered.
-	ErrorReason_SWAP_NOT_OPEN ErrorReason = 21
+	ErrorReason_SWAP_NOT_OPEN ErrorReason = 6
 	// FAILED_PRECONDITION: who offers the swap is not on for all of its time.
-	ErrorReason_SWAP_NOT_ON ErrorReason = 22
+	ErrorReason_SWAP_NOT_ON ErrorReason = 7
 	// FAILED_PRECONDITION: who would take the swap is on already within its time.
-	ErrorReason_SWAP_ALREADY_ON ErrorReason = 23
+	ErrorReason_SWAP_ALREADY_ON ErrorReason = 8
+	// FAILED_PRECONDITION: the member has as many calendars as there may be, 20.
+	ErrorReason_TOO_MANY_CALENDARS ErrorReason = 9
+	// FAILED_PRECONDITION: the calendar was uploaded, so there is nothing to fetch.
+	ErrorReason_CALENDAR_NOT_FETCHED ErrorReason = 10
+	// FAILED_PRECONDITION: the member or the team has as many calendar feeds as there may be, 20.
+	ErrorReason_TOO_MANY_FEEDS ErrorReason = 11
 )
 
 // Enum value maps for ErrorReason.
@@ -54,10 +60,13 @@ var (
 		2:  "TIME_OFF_DECIDED",
 		3:  "NOT_THE_APPROVER",
 		4:  "NOT_THE_CHOOSER",
-		20: "ROTATION_LIMIT",
-		21: "SWAP_NOT_OPEN",
-		22: "SWAP_NOT_ON",
-		23: "SWAP_ALREADY_ON",
+		5:  "ROTATION_LIMIT",
+		6:  "SWAP_NOT_OPEN",
+		7:  "SWAP_NOT_ON",
+		8:  "SWAP_ALREADY_ON",
+		9:  "TOO_MANY_CALENDARS",
+		10: "CALENDAR_NOT_FETCHED",
+		11: "TOO_MANY_FEEDS",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED": 0,
@@ -65,10 +74,13 @@ var (
 		"TIME_OFF_DECIDED":         2,
 		"NOT_THE_APPROVER":         3,
 		"NOT_THE_CHOOSER":          4,
-		"ROTATION_LIMIT":           20,
-		"SWAP_NOT_OPEN":            21,
-		"SWAP_NOT_ON":              22,
-		"SWAP_ALREADY_ON":          23,
+		"ROTATION_LIMIT":           5,
+		"SWAP_NOT_OPEN":            6,
+		"SWAP_NOT_ON":              7,
+		"SWAP_ALREADY_ON":          8,
+		"TOO_MANY_CALENDARS":       9,
+		"CALENDAR_NOT_FETCHED":     10,
+		"TOO_MANY_FEEDS":           11,
 	}
 )
 
@@ -103,17 +115,21 @@ var File_meridian_availability_v1_error_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\xcc\x01\n" +
+	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\x92\x02\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTIME_OFF_PAST\x10\x01\x12\x14\n" +
 	"\x10TIME_OFF_DECIDED\x10\x02\x12\x14\n" +
 	"\x10NOT_THE_APPROVER\x10\x03\x12\x13\n" +
 	"\x0fNOT_THE_CHOOSER\x10\x04\x12\x12\n" +
-	"\x0eROTATION_LIMIT\x10\x14\x12\x11\n" +
-	"\rSWAP_NOT_OPEN\x10\x15\x12\x0f\n" +
-	"\vSWAP_NOT_ON\x10\x16\x12\x13\n" +
-	"\x0fSWAP_ALREADY_ON\x10\x17B\x81\x02\n" +
+	"\x0eROTATION_LIMIT\x10\x05\x12\x11\n" +
+	"\rSWAP_NOT_OPEN\x10\x06\x12\x0f\n" +
+	"\vSWAP_NOT_ON\x10\a\x12\x13\n" +
+	"\x0fSWAP_ALREADY_ON\x10\b\x12\x16\n" +
+	"\x12TOO_MANY_CALENDARS\x10\t\x12\x18\n" +
+	"\x14CALENDAR_NOT_FETCHED\x10\n" +
+	"\x12\x12\n" +
+	"\x0eTOO_MANY_FEEDS\x10\vB\x81\x02\n" +
 	"\x1ccom.meridian.availability.v1B\n" +
 	"ErrorProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 

@@ -295,8 +295,11 @@ type SuggestHandoffRequest struct {
 	MinWorkingTime *durationpb.Duration `protobuf:"bytes,5,opt,name=min_working_time,json=minWorkingTime,proto3" json:"min_working_time,omitempty"`
 	// Who is not asked, beside the giver.
 	ExcludeMembers []string `protobuf:"bytes,6,rep,name=exclude_members,json=excludeMembers,proto3" json:"exclude_members,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Who is asked, none of them twice, in the place of all of the team, as whoever knows better who may take it over says: then
+	// the team is not looked at. Who is no ACTIVE member is left out.
+	CandidateMembers []string `protobuf:"bytes,7,rep,name=candidate_members,json=candidateMembers,proto3" json:"candidate_members,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *SuggestHandoffRequest) Reset() {
@@ -367,6 +370,13 @@ func (x *SuggestHandoffRequest) GetMinWorkingTime() *durationpb.Duration {
 func (x *SuggestHandoffRequest) GetExcludeMembers() []string {
 	if x != nil {
 		return x.ExcludeMembers
+	}
+	return nil
+}
+
+func (x *SuggestHandoffRequest) GetCandidateMembers() []string {
+	if x != nil {
+		return x.CandidateMembers
 	}
 	return nil
 }
@@ -539,7 +549,7 @@ const file_meridian_availability_v1_team_time_service_proto_rawDesc = "" +
 	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\tstartTime\x12'\n" +
 	"\ttime_zone\x18\x03 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02(@R\btimeZone\x12 \n" +
-	"\x04days\x18\x04 \x01(\x05B\f\xe0A\x01\xbaH\x06\x1a\x04\x18\x1f(\x00R\x04days\"\xbc\x04\n" +
+	"\x04days\x18\x04 \x01(\x05B\f\xe0A\x01\xbaH\x06\x1a\x04\x18\x1f(\x00R\x04days\"\xc4\x05\n" +
 	"\x15SuggestHandoffRequest\x12^\n" +
 	"\x04name\x18\x01 \x01(\tBJ\xe0A\x02\xfaA\x0f\n" +
 	"\rmeridian/Team\xbaH2r02.^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}$R\x04name\x12d\n" +
@@ -549,7 +559,9 @@ const file_meridian_availability_v1_team_time_service_proto_rawDesc = "" +
 	"\ahorizon\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x15\xe0A\x01\xbaH\x0f\xaa\x01\f\"\x05\b\x80\xce\xda\x032\x03\b\x90\x1cR\ahorizon\x12V\n" +
 	"\x10min_working_time\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x11\xe0A\x01\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\x0eminWorkingTime\x12\x7f\n" +
 	"\x0fexclude_members\x18\x06 \x03(\tBV\xe0A\x01\xfaA\x11\n" +
-	"\x0fmeridian/Member\xbaH<\x92\x019\x10\xe8\a\"4r220^workspaces/[0-9a-f-]{36}/members/[0-9a-f-]{36}$R\x0eexcludeMembers\"\x95\x01\n" +
+	"\x0fmeridian/Member\xbaH<\x92\x019\x10\xe8\a\"4r220^workspaces/[0-9a-f-]{36}/members/[0-9a-f-]{36}$R\x0eexcludeMembers\x12\x85\x01\n" +
+	"\x11candidate_members\x18\a \x03(\tBX\xe0A\x01\xfaA\x11\n" +
+	"\x0fmeridian/Member\xbaH>\x92\x01;\x10\xe8\a\x18\x01\"4r220^workspaces/[0-9a-f-]{36}/members/[0-9a-f-]{36}$R\x10candidateMembers\"\x95\x01\n" +
 	"\x16SuggestHandoffResponse\x12O\n" +
 	"\n" +
 	"candidates\x18\x01 \x03(\v2*.meridian.availability.v1.HandoffCandidateB\x03\xe0A\x03R\n" +
