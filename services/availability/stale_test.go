@@ -159,6 +159,7 @@ func (w *world) goodOfRotations(ws uuid.UUID, admin, other person) []proto.Messa
 		&availabilityv1.DeclineRotationSwapRequest{Name: swaps[1]}, &availabilityv1.WithdrawRotationSwapRequest{Name: swaps[2]},
 		&availabilityv1.GetCoreHoursRequest{Name: core}, &availabilityv1.UpdateCoreHoursRequest{CoreHours: &availabilityv1.CoreHours{Name: core, Need: 2}},
 		&availabilityv1.SuggestHandoffRequest{Name: r.teamName(), Giver: other.name()},
+		&availabilityv1.GetTeamOutlookRequest{Name: domain.TeamOutlookName(ws, r.team)},
 	}
 }
 

@@ -161,6 +161,9 @@ func rotationsRequests() map[string]request {
 				CoreHours: &availabilityv1.CoreHours{Name: r.team + "/coreHours", TimeZone: "Europe/Lisbon", Windows: officeHours()},
 			}
 		}),
+		"GetTeamOutlook": onRota(func(_ *testing.T, r walkedRota) proto.Message {
+			return &availabilityv1.GetTeamOutlookRequest{Name: r.team + "/outlook"}
+		}),
 		"SuggestHandoff": onRota(func(_ *testing.T, r walkedRota) proto.Message {
 			return &availabilityv1.SuggestHandoffRequest{Name: r.team, Giver: r.owner.member}
 		}),

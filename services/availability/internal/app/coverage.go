@@ -16,16 +16,30 @@ func (a *App) Coverage(ctx context.Context, ws, team uuid.UUID, q domain.Coverag
 	if err := q.Check(); err != nil {
 		return domain.Coverage{}, err
 	}
-	members, err := a.store.TeamMembers(ctx, ws, team, domain.MaxTeam+1)
+	people, _, err := a.crew(ctx, ws, team, q)
 	if err != nil {
 		return domain.Coverage{}, err
 	}
-	if err := q.CheckTeam(len(members)); err != nil {
+	core, err := a.store.CoreHours(ctx, ws, team)
+	if err != nil {
 		return domain.Coverage{}, err
+	}
+	return domain.Cover(people, core, q)
+}
+
+// crew are the ACTIVE members of a team in the order of their ids, with their layers, alone and among all who are known. A team
+// that is too large for the query is refused.
+func (a *App) crew(ctx context.Context, ws, team uuid.UUID, q domain.CoverageQuery) ([]domain.Person, domain.People, error) {
+	members, err := a.store.TeamMembers(ctx, ws, team, domain.MaxTeam+1)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := q.CheckTeam(len(members)); err != nil {
+		return nil, nil, err
 	}
 	known, err := a.people(ctx, ws, members, q.Start, q.End)
 	if err != nil {
-		return domain.Coverage{}, err
+		return nil, nil, err
 	}
 	people := make([]domain.Person, 0, len(members))
 	for _, member := range members {
@@ -33,9 +47,5 @@ func (a *App) Coverage(ctx context.Context, ws, team uuid.UUID, q domain.Coverag
 			people = append(people, person)
 		}
 	}
-	core, err := a.store.CoreHours(ctx, ws, team)
-	if err != nil {
-		return domain.Coverage{}, err
-	}
-	return domain.Cover(people, core, q)
+	return people, known, nil
 }

@@ -60,6 +60,18 @@ type Coverage struct {
 
 // Cover is how many people of a team work, in its core hours where they are set, else around the clock. The query is checked.
 func Cover(team []Person, core CoreHours, q CoverageQuery) (Coverage, error) {
+	c, err := cover(team, core, q)
+	if err == nil && c.intervals() > MaxIntervals {
+		return Coverage{}, fault.InvalidField("end_time", "must be nearer: the answer would have more than 150000 intervals")
+	}
+	return c, err
+}
+
+// intervals is how many there are in it.
+func (c Coverage) intervals() int { return len(c.Buckets) + len(c.Gaps) + len(c.Thinnest) }
+
+// cover is Cover without a limit.
+func cover(team []Person, core CoreHours, q CoverageQuery) (Coverage, error) {
 	required, err := core.calendar()
 	if err != nil {
 		return Coverage{}, err
@@ -72,9 +84,5 @@ func Cover(team []Person, core CoreHours, q CoverageQuery) (Coverage, error) {
 	if core.Set() {
 		asked.Need = core.Need
 	}
-	c := worktime.Cover(calendars, q.Start, q.End, asked)
-	if len(c.Buckets)+len(c.Gaps)+len(c.Thinnest) > MaxIntervals {
-		return Coverage{}, fault.InvalidField("end_time", "must be nearer: the answer would have more than 150000 intervals")
-	}
-	return Coverage{Coverage: c, Members: len(team), CoreHours: core}, nil
+	return Coverage{Coverage: worktime.Cover(calendars, q.Start, q.End, asked), Members: len(team), CoreHours: core}, nil
 }

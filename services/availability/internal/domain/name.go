@@ -61,6 +61,9 @@ func TeamName(ws, team uuid.UUID) string { return WorkspaceName(ws) + "/teams/" 
 // CoverageName is the resource name of a team's coverage.
 func CoverageName(ws, team uuid.UUID) string { return TeamName(ws, team) + "/coverage" }
 
+// TeamOutlookName is the resource name of a team's outlook.
+func TeamOutlookName(ws, team uuid.UUID) string { return TeamName(ws, team) + "/outlook" }
+
 // CoreHoursName is the resource name of a team's core hours.
 func CoreHoursName(ws, team uuid.UUID) string { return TeamName(ws, team) + "/coreHours" }
 

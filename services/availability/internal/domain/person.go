@@ -51,6 +51,8 @@ type Person struct {
 	Record
 	Calendar *worktime.Calendar
 	sources  []Source
+	// free are the holidays of the regions of their hours, on dates of the record's range.
+	free []worktime.Holiday
 }
 
 // Source is the hours that hold for a member from an instant on, and where they come from.
@@ -87,7 +89,7 @@ func (r Record) Lay() (Person, error) {
 	}
 	slices.SortStableFunc(p.sources, func(a, b Source) int { return a.From.Compare(b.From) })
 	layers, err := p.layers()
-	p.Calendar = worktime.NewCalendar(layers)
+	p.Calendar, p.free = worktime.NewCalendar(layers), layers.Holidays
 	return p, err
 }
 

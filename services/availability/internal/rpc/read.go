@@ -39,6 +39,7 @@ var (
 	coveragePattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/coverage")
 	teamPattern       = resname.MustPattern("workspaces/{workspace}/teams/{team}")
 	corePattern       = resname.MustPattern("workspaces/{workspace}/teams/{team}/coreHours")
+	outlookPattern    = resname.MustPattern("workspaces/{workspace}/teams/{team}/outlook")
 	rotationPattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}")
 	overridePattern   = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}/overrides/{override}")
 	swapPattern       = resname.MustPattern("workspaces/{workspace}/teams/{team}/rotations/{rotation}/swaps/{swap}")

@@ -39,6 +39,7 @@ type AvailabilityCmd struct {
 	Drop     AvailabilityDropCmd     `cmd:"" help:"Take a travel, the hours of a date or a focus block back."`
 	Holidays AvailabilityHolidaysCmd `cmd:"" help:"List the regions whose public holidays are known, or the holidays of one."`
 	Oncall   AvailabilityOncallCmd   `cmd:"" help:"Show who of a team is on, in all of its rotations."`
+	Week     AvailabilityWeekCmd     `cmd:"" help:"Draw the next days of a team: who works when, core hours, holidays."`
 
 	Import    AvailabilityImportCmd    `cmd:"" help:"Import a calendar, from a file or a URL: while it is busy, its member is not interrupted."`
 	Calendars AvailabilityCalendarsCmd `cmd:"" help:"List a member's imported calendars, and how they stand."`

@@ -57,6 +57,7 @@ type session struct {
 	holidays     availabilityv1.HolidayServiceClient
 	availability availabilityv1.AvailabilityServiceClient
 	rotations    availabilityv1.RotationServiceClient
+	teamTimes    availabilityv1.TeamTimeServiceClient
 	projects     tasksv1.ProjectServiceClient
 	tasks        tasksv1.TaskServiceClient
 	handoffs     tasksv1.HandoffServiceClient
@@ -111,6 +112,7 @@ func sessionOn(conn *restconn.Conn, out output) *session {
 		holidays:     availabilityv1.NewHolidayServiceClient(conn),
 		availability: availabilityv1.NewAvailabilityServiceClient(conn),
 		rotations:    availabilityv1.NewRotationServiceClient(conn),
+		teamTimes:    availabilityv1.NewTeamTimeServiceClient(conn),
 		projects:     tasksv1.NewProjectServiceClient(conn),
 		tasks:        tasksv1.NewTaskServiceClient(conn),
 		handoffs:     tasksv1.NewHandoffServiceClient(conn),

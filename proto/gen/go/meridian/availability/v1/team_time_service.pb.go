@@ -93,7 +93,7 @@ func (x HandoffCandidate_Reason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HandoffCandidate_Reason.Descriptor instead.
 func (HandoffCandidate_Reason) EnumDescriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_team_time_service_proto_rawDescGZIP(), []int{4, 0}
+	return file_meridian_availability_v1_team_time_service_proto_rawDescGZIP(), []int{5, 0}
 }
 
 // Request of GetCoreHours.
@@ -206,6 +206,80 @@ func (x *UpdateCoreHoursRequest) GetRequestId() string {
 	return ""
 }
 
+// Request of GetTeamOutlook.
+type GetTeamOutlookRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name: `workspaces/{workspace}/teams/{team}/outlook`. The team has at most 1000 ACTIVE members.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// An instant of the first day: whole days are answered. Now when not given, so that the first day is today.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The IANA zone that the days are of, such as `Europe/Lisbon`. The caller's zone in force when not given.
+	TimeZone string `protobuf:"bytes,3,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// How many days, from 1 to 31. 14 when 0. Intervals of members, of core hours and of gaps, buckets, and members of holidays
+	// are at most 100,000 in all.
+	Days          int32 `protobuf:"varint,4,opt,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTeamOutlookRequest) Reset() {
+	*x = GetTeamOutlookRequest{}
+	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTeamOutlookRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTeamOutlookRequest) ProtoMessage() {}
+
+func (x *GetTeamOutlookRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTeamOutlookRequest.ProtoReflect.Descriptor instead.
+func (*GetTeamOutlookRequest) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_team_time_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GetTeamOutlookRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetTeamOutlookRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *GetTeamOutlookRequest) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *GetTeamOutlookRequest) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
 // Request of SuggestHandoff.
 type SuggestHandoffRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -230,7 +304,7 @@ type SuggestHandoffRequest struct {
 
 func (x *SuggestHandoffRequest) Reset() {
 	*x = SuggestHandoffRequest{}
-	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[2]
+	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -242,7 +316,7 @@ func (x *SuggestHandoffRequest) String() string {
 func (*SuggestHandoffRequest) ProtoMessage() {}
 
 func (x *SuggestHandoffRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[2]
+	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -255,7 +329,7 @@ func (x *SuggestHandoffRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestHandoffRequest.ProtoReflect.Descriptor instead.
 func (*SuggestHandoffRequest) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_team_time_service_proto_rawDescGZIP(), []int{2}
+	return file_meridian_availability_v1_team_time_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SuggestHandoffRequest) GetName() string {
@@ -320,7 +394,7 @@ type SuggestHandoffResponse struct {
 
 func (x *SuggestHandoffResponse) Reset() {
 	*x = SuggestHandoffResponse{}
-	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[3]
+	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -332,7 +406,7 @@ func (x *SuggestHandoffResponse) String() string {
 func (*SuggestHandoffResponse) ProtoMessage() {}
 
 func (x *SuggestHandoffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[3]
+	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -345,7 +419,7 @@ func (x *SuggestHandoffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestHandoffResponse.ProtoReflect.Descriptor instead.
 func (*SuggestHandoffResponse) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_team_time_service_proto_rawDescGZIP(), []int{3}
+	return file_meridian_availability_v1_team_time_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SuggestHandoffResponse) GetCandidates() []*HandoffCandidate {
@@ -383,7 +457,7 @@ type HandoffCandidate struct {
 
 func (x *HandoffCandidate) Reset() {
 	*x = HandoffCandidate{}
-	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[4]
+	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +469,7 @@ func (x *HandoffCandidate) String() string {
 func (*HandoffCandidate) ProtoMessage() {}
 
 func (x *HandoffCandidate) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[4]
+	mi := &file_meridian_availability_v1_team_time_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +482,7 @@ func (x *HandoffCandidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoffCandidate.ProtoReflect.Descriptor instead.
 func (*HandoffCandidate) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_team_time_service_proto_rawDescGZIP(), []int{4}
+	return file_meridian_availability_v1_team_time_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HandoffCandidate) GetMember() string {
@@ -457,7 +531,7 @@ var File_meridian_availability_v1_team_time_service_proto protoreflect.FileDescr
 
 const file_meridian_availability_v1_team_time_service_proto_rawDesc = "" +
 	"\n" +
-	"0meridian/availability/v1/team_time_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)meridian/availability/v1/core_hours.proto\x1a meridian/options/v1/access.proto\"\x84\x01\n" +
+	"0meridian/availability/v1/team_time_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)meridian/availability/v1/core_hours.proto\x1a+meridian/availability/v1/team_outlook.proto\x1a meridian/options/v1/access.proto\"\x84\x01\n" +
 	"\x13GetCoreHoursRequest\x12m\n" +
 	"\x04name\x18\x01 \x01(\tBY\xe0A\x02\xfaA\x14\n" +
 	"\x12meridian/CoreHours\xbaH<r:28^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/coreHours$R\x04name\"\xe0\x01\n" +
@@ -467,7 +541,15 @@ const file_meridian_availability_v1_team_time_service_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x03\xe0A\x01R\n" +
 	"updateMask\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xc4\x05\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x91\x02\n" +
+	"\x15GetTeamOutlookRequest\x12m\n" +
+	"\x04name\x18\x01 \x01(\tBY\xe0A\x02\xfaA\x16\n" +
+	"\x14meridian/TeamOutlook\xbaH:r826^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/outlook$R\x04name\x12>\n" +
+	"\n" +
+	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\tstartTime\x12'\n" +
+	"\ttime_zone\x18\x03 \x01(\tB\n" +
+	"\xe0A\x01\xbaH\x04r\x02(@R\btimeZone\x12 \n" +
+	"\x04days\x18\x04 \x01(\x05B\f\xe0A\x01\xbaH\x06\x1a\x04\x18\x1f(\x00R\x04days\"\xc4\x05\n" +
 	"\x15SuggestHandoffRequest\x12^\n" +
 	"\x04name\x18\x01 \x01(\tBJ\xe0A\x02\xfaA\x0f\n" +
 	"\rmeridian/Team\xbaH2r02.^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}$R\x04name\x12d\n" +
@@ -502,11 +584,12 @@ const file_meridian_availability_v1_team_time_service_proto_rawDesc = "" +
 	"\rOVERLAPS_MOST\x10\x04\x12\x0e\n" +
 	"\n" +
 	"NO_OVERLAP\x10\x05\x12\f\n" +
-	"\bNO_START\x10\x062\xe8\x04\n" +
+	"\bNO_START\x10\x062\xa0\x06\n" +
 	"\x0fTeamTimeService\x12\xb1\x01\n" +
 	"\fGetCoreHours\x12-.meridian.availability.v1.GetCoreHoursRequest\x1a#.meridian.availability.v1.CoreHours\"M\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x02+\x12)/v1/{name=workspaces/*/teams/*/coreHours}\x90\x02\x01\x12\xcc\x01\n" +
 	"\x0fUpdateCoreHours\x120.meridian.availability.v1.UpdateCoreHoursRequest\x1a#.meridian.availability.v1.CoreHours\"b\xaa\xbb\x18\x16\x10\x02\x1a\x12availability.write\x82\xd3\xe4\x93\x02B:\n" +
-	"core_hours24/v1/{core_hours.name=workspaces/*/teams/*/coreHours}\x12\xd1\x01\n" +
+	"core_hours24/v1/{core_hours.name=workspaces/*/teams/*/coreHours}\x12\xb5\x01\n" +
+	"\x0eGetTeamOutlook\x12/.meridian.availability.v1.GetTeamOutlookRequest\x1a%.meridian.availability.v1.TeamOutlook\"K\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x02)\x12'/v1/{name=workspaces/*/teams/*/outlook}\x90\x02\x01\x12\xd1\x01\n" +
 	"\x0eSuggestHandoff\x12/.meridian.availability.v1.SuggestHandoffRequest\x1a0.meridian.availability.v1.SuggestHandoffResponse\"\\\xaa\xbb\x18\x1c\x10\x02\x1a\x11availability.read2\x05tasks\x82\xd3\xe4\x93\x023:\x01*\"./v1/{name=workspaces/*/teams/*}:suggestHandoff\x90\x02\x01B\x8b\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x14TeamTimeServiceProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
@@ -523,41 +606,46 @@ func file_meridian_availability_v1_team_time_service_proto_rawDescGZIP() []byte 
 }
 
 var file_meridian_availability_v1_team_time_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_meridian_availability_v1_team_time_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_meridian_availability_v1_team_time_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_meridian_availability_v1_team_time_service_proto_goTypes = []any{
 	(HandoffCandidate_Reason)(0),   // 0: meridian.availability.v1.HandoffCandidate.Reason
 	(*GetCoreHoursRequest)(nil),    // 1: meridian.availability.v1.GetCoreHoursRequest
 	(*UpdateCoreHoursRequest)(nil), // 2: meridian.availability.v1.UpdateCoreHoursRequest
-	(*SuggestHandoffRequest)(nil),  // 3: meridian.availability.v1.SuggestHandoffRequest
-	(*SuggestHandoffResponse)(nil), // 4: meridian.availability.v1.SuggestHandoffResponse
-	(*HandoffCandidate)(nil),       // 5: meridian.availability.v1.HandoffCandidate
-	(*CoreHours)(nil),              // 6: meridian.availability.v1.CoreHours
-	(*fieldmaskpb.FieldMask)(nil),  // 7: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil),  // 8: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 9: google.protobuf.Duration
+	(*GetTeamOutlookRequest)(nil),  // 3: meridian.availability.v1.GetTeamOutlookRequest
+	(*SuggestHandoffRequest)(nil),  // 4: meridian.availability.v1.SuggestHandoffRequest
+	(*SuggestHandoffResponse)(nil), // 5: meridian.availability.v1.SuggestHandoffResponse
+	(*HandoffCandidate)(nil),       // 6: meridian.availability.v1.HandoffCandidate
+	(*CoreHours)(nil),              // 7: meridian.availability.v1.CoreHours
+	(*fieldmaskpb.FieldMask)(nil),  // 8: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil),  // 9: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 10: google.protobuf.Duration
+	(*TeamOutlook)(nil),            // 11: meridian.availability.v1.TeamOutlook
 }
 var file_meridian_availability_v1_team_time_service_proto_depIdxs = []int32{
-	6,  // 0: meridian.availability.v1.UpdateCoreHoursRequest.core_hours:type_name -> meridian.availability.v1.CoreHours
-	7,  // 1: meridian.availability.v1.UpdateCoreHoursRequest.update_mask:type_name -> google.protobuf.FieldMask
-	8,  // 2: meridian.availability.v1.SuggestHandoffRequest.at_time:type_name -> google.protobuf.Timestamp
-	9,  // 3: meridian.availability.v1.SuggestHandoffRequest.horizon:type_name -> google.protobuf.Duration
-	9,  // 4: meridian.availability.v1.SuggestHandoffRequest.min_working_time:type_name -> google.protobuf.Duration
-	5,  // 5: meridian.availability.v1.SuggestHandoffResponse.candidates:type_name -> meridian.availability.v1.HandoffCandidate
-	8,  // 6: meridian.availability.v1.HandoffCandidate.start_time:type_name -> google.protobuf.Timestamp
-	9,  // 7: meridian.availability.v1.HandoffCandidate.working_time:type_name -> google.protobuf.Duration
-	9,  // 8: meridian.availability.v1.HandoffCandidate.overlap_time:type_name -> google.protobuf.Duration
-	0,  // 9: meridian.availability.v1.HandoffCandidate.reasons:type_name -> meridian.availability.v1.HandoffCandidate.Reason
-	1,  // 10: meridian.availability.v1.TeamTimeService.GetCoreHours:input_type -> meridian.availability.v1.GetCoreHoursRequest
-	2,  // 11: meridian.availability.v1.TeamTimeService.UpdateCoreHours:input_type -> meridian.availability.v1.UpdateCoreHoursRequest
-	3,  // 12: meridian.availability.v1.TeamTimeService.SuggestHandoff:input_type -> meridian.availability.v1.SuggestHandoffRequest
-	6,  // 13: meridian.availability.v1.TeamTimeService.GetCoreHours:output_type -> meridian.availability.v1.CoreHours
-	6,  // 14: meridian.availability.v1.TeamTimeService.UpdateCoreHours:output_type -> meridian.availability.v1.CoreHours
-	4,  // 15: meridian.availability.v1.TeamTimeService.SuggestHandoff:output_type -> meridian.availability.v1.SuggestHandoffResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	7,  // 0: meridian.availability.v1.UpdateCoreHoursRequest.core_hours:type_name -> meridian.availability.v1.CoreHours
+	8,  // 1: meridian.availability.v1.UpdateCoreHoursRequest.update_mask:type_name -> google.protobuf.FieldMask
+	9,  // 2: meridian.availability.v1.GetTeamOutlookRequest.start_time:type_name -> google.protobuf.Timestamp
+	9,  // 3: meridian.availability.v1.SuggestHandoffRequest.at_time:type_name -> google.protobuf.Timestamp
+	10, // 4: meridian.availability.v1.SuggestHandoffRequest.horizon:type_name -> google.protobuf.Duration
+	10, // 5: meridian.availability.v1.SuggestHandoffRequest.min_working_time:type_name -> google.protobuf.Duration
+	6,  // 6: meridian.availability.v1.SuggestHandoffResponse.candidates:type_name -> meridian.availability.v1.HandoffCandidate
+	9,  // 7: meridian.availability.v1.HandoffCandidate.start_time:type_name -> google.protobuf.Timestamp
+	10, // 8: meridian.availability.v1.HandoffCandidate.working_time:type_name -> google.protobuf.Duration
+	10, // 9: meridian.availability.v1.HandoffCandidate.overlap_time:type_name -> google.protobuf.Duration
+	0,  // 10: meridian.availability.v1.HandoffCandidate.reasons:type_name -> meridian.availability.v1.HandoffCandidate.Reason
+	1,  // 11: meridian.availability.v1.TeamTimeService.GetCoreHours:input_type -> meridian.availability.v1.GetCoreHoursRequest
+	2,  // 12: meridian.availability.v1.TeamTimeService.UpdateCoreHours:input_type -> meridian.availability.v1.UpdateCoreHoursRequest
+	3,  // 13: meridian.availability.v1.TeamTimeService.GetTeamOutlook:input_type -> meridian.availability.v1.GetTeamOutlookRequest
+	4,  // 14: meridian.availability.v1.TeamTimeService.SuggestHandoff:input_type -> meridian.availability.v1.SuggestHandoffRequest
+	7,  // 15: meridian.availability.v1.TeamTimeService.GetCoreHours:output_type -> meridian.availability.v1.CoreHours
+	7,  // 16: meridian.availability.v1.TeamTimeService.UpdateCoreHours:output_type -> meridian.availability.v1.CoreHours
+	11, // 17: meridian.availability.v1.TeamTimeService.GetTeamOutlook:output_type -> meridian.availability.v1.TeamOutlook
+	5,  // 18: meridian.availability.v1.TeamTimeService.SuggestHandoff:output_type -> meridian.availability.v1.SuggestHandoffResponse
+	15, // [15:19] is the sub-list for method output_type
+	11, // [11:15] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_team_time_service_proto_init() }
@@ -566,13 +654,14 @@ func file_meridian_availability_v1_team_time_service_proto_init() {
 		return
 	}
 	file_meridian_availability_v1_core_hours_proto_init()
+	file_meridian_availability_v1_team_outlook_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_team_time_service_proto_rawDesc), len(file_meridian_availability_v1_team_time_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

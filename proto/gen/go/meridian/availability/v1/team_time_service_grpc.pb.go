@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	TeamTimeService_GetCoreHours_FullMethodName    = "/meridian.availability.v1.TeamTimeService/GetCoreHours"
 	TeamTimeService_UpdateCoreHours_FullMethodName = "/meridian.availability.v1.TeamTimeService/UpdateCoreHours"
+	TeamTimeService_GetTeamOutlook_FullMethodName  = "/meridian.availability.v1.TeamTimeService/GetTeamOutlook"
 	TeamTimeService_SuggestHandoff_FullMethodName  = "/meridian.availability.v1.TeamTimeService/SuggestHandoff"
 )
 
@@ -28,7 +29,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// TeamTimeService keeps a team's core hours and says who of it can take over.
+// TeamTimeService keeps a team's core hours, draws its next days, and says who of it can take over.
 //
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
@@ -43,6 +44,12 @@ type TeamTimeServiceClient interface {
 	// Errors: NOT_FOUND for a team that is not there; PERMISSION_DENIED; ABORTED for a stale etag; INVALID_ARGUMENT for an
 	// unknown path, windows that are none, and windows without a zone.
 	UpdateCoreHours(ctx context.Context, in *UpdateCoreHoursRequest, opts ...grpc.CallOption) (*CoreHours, error)
+	// Gets all that is needed to draw a team's next days in one answer: the days, what each member's time is, core hours, how
+	// many work each hour, and holidays. Its parts are those of QueryAvailability and GetCoverage.
+	//
+	// Errors: NOT_FOUND for a team that is not there; INVALID_ARGUMENT for a zone that is none, more than 31 days, a team of more
+	// than 1000 ACTIVE members, and days whose answer would be too large.
+	GetTeamOutlook(ctx context.Context, in *GetTeamOutlookRequest, opts ...grpc.CallOption) (*TeamOutlook, error)
 	// Ranks the ACTIVE members of a team by how well they can take something over from a giver, the best first: by how soon
 	// they start, in whole half hours; then by how long they then work, also so; then by how much live overlap with the giver
 	// is left. Who does not start within the horizon is last. The giver is never among them.
@@ -80,6 +87,16 @@ func (c *teamTimeServiceClient) UpdateCoreHours(ctx context.Context, in *UpdateC
 	return out, nil
 }
 
+func (c *teamTimeServiceClient) GetTeamOutlook(ctx context.Context, in *GetTeamOutlookRequest, opts ...grpc.CallOption) (*TeamOutlook, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TeamOutlook)
+	err := c.cc.Invoke(ctx, TeamTimeService_GetTeamOutlook_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *teamTimeServiceClient) SuggestHandoff(ctx context.Context, in *SuggestHandoffRequest, opts ...grpc.CallOption) (*SuggestHandoffResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SuggestHandoffResponse)
@@ -94,7 +111,7 @@ func (c *teamTimeServiceClient) SuggestHandoff(ctx context.Context, in *SuggestH
 // All implementations must embed UnimplementedTeamTimeServiceServer
 // for forward compatibility.
 //
-// TeamTimeService keeps a team's core hours and says who of it can take over.
+// TeamTimeService keeps a team's core hours, draws its next days, and says who of it can take over.
 //
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
@@ -109,6 +126,12 @@ type TeamTimeServiceServer interface {
 	// Errors: NOT_FOUND for a team that is not there; PERMISSION_DENIED; ABORTED for a stale etag; INVALID_ARGUMENT for an
 	// unknown path, windows that are none, and windows without a zone.
 	UpdateCoreHours(context.Context, *UpdateCoreHoursRequest) (*CoreHours, error)
+	// Gets all that is needed to draw a team's next days in one answer: the days, what each member's time is, core hours, how
+	// many work each hour, and holidays. Its parts are those of QueryAvailability and GetCoverage.
+	//
+	// Errors: NOT_FOUND for a team that is not there; INVALID_ARGUMENT for a zone that is none, more than 31 days, a team of more
+	// than 1000 ACTIVE members, and days whose answer would be too large.
+	GetTeamOutlook(context.Context, *GetTeamOutlookRequest) (*TeamOutlook, error)
 	// Ranks the ACTIVE members of a team by how well they can take something over from a giver, the best first: by how soon
 	// they start, in whole half hours; then by how long they then work, also so; then by how much live overlap with the giver
 	// is left. Who does not start within the horizon is last. The giver is never among them.
@@ -131,6 +154,9 @@ func (UnimplementedTeamTimeServiceServer) GetCoreHours(context.Context, *GetCore
 }
 func (UnimplementedTeamTimeServiceServer) UpdateCoreHours(context.Context, *UpdateCoreHoursRequest) (*CoreHours, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateCoreHours not implemented")
+}
+func (UnimplementedTeamTimeServiceServer) GetTeamOutlook(context.Context, *GetTeamOutlookRequest) (*TeamOutlook, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTeamOutlook not implemented")
 }
 func (UnimplementedTeamTimeServiceServer) SuggestHandoff(context.Context, *SuggestHandoffRequest) (*SuggestHandoffResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SuggestHandoff not implemented")
@@ -192,6 +218,24 @@ func _TeamTimeService_UpdateCoreHours_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TeamTimeService_GetTeamOutlook_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTeamOutlookRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TeamTimeServiceServer).GetTeamOutlook(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TeamTimeService_GetTeamOutlook_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TeamTimeServiceServer).GetTeamOutlook(ctx, req.(*GetTeamOutlookRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TeamTimeService_SuggestHandoff_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SuggestHandoffRequest)
 	if err := dec(in); err != nil {
@@ -224,6 +268,10 @@ var TeamTimeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateCoreHours",
 			Handler:    _TeamTimeService_UpdateCoreHours_Handler,
+		},
+		{
+			MethodName: "GetTeamOutlook",
+			Handler:    _TeamTimeService_GetTeamOutlook_Handler,
 		},
 		{
 			MethodName: "SuggestHandoff",

@@ -156,6 +156,59 @@ func local_request_TeamTimeService_UpdateCoreHours_0(ctx context.Context, marsha
 	return msg, metadata, err
 }
 
+var filter_TeamTimeService_GetTeamOutlook_0 = &utilities.DoubleArray{Encoding: map[string]int{"name": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+
+func request_TeamTimeService_GetTeamOutlook_0(ctx context.Context, marshaler runtime.Marshaler, client extAvailabilityv1.TeamTimeServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extAvailabilityv1.GetTeamOutlookRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "name")
+	}
+	protoReq.Name, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_TeamTimeService_GetTeamOutlook_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.GetTeamOutlook(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_TeamTimeService_GetTeamOutlook_0(ctx context.Context, marshaler runtime.Marshaler, server extAvailabilityv1.TeamTimeServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extAvailabilityv1.GetTeamOutlookRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "name")
+	}
+	protoReq.Name, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_TeamTimeService_GetTeamOutlook_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.GetTeamOutlook(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_TeamTimeService_SuggestHandoff_0(ctx context.Context, marshaler runtime.Marshaler, client extAvailabilityv1.TeamTimeServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq extAvailabilityv1.SuggestHandoffRequest
@@ -246,6 +299,26 @@ func RegisterTeamTimeServiceHandlerServer(ctx context.Context, mux *runtime.Serv
 			return
 		}
 		forward_TeamTimeService_UpdateCoreHours_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_TeamTimeService_GetTeamOutlook_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/meridian.availability.v1.TeamTimeService/GetTeamOutlook", runtime.WithHTTPPathPattern("/v1/{name=workspaces/*/teams/*/outlook}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_TeamTimeService_GetTeamOutlook_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_TeamTimeService_GetTeamOutlook_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodPost, pattern_TeamTimeService_SuggestHandoff_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -341,6 +414,23 @@ func RegisterTeamTimeServiceHandlerClient(ctx context.Context, mux *runtime.Serv
 		}
 		forward_TeamTimeService_UpdateCoreHours_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_TeamTimeService_GetTeamOutlook_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/meridian.availability.v1.TeamTimeService/GetTeamOutlook", runtime.WithHTTPPathPattern("/v1/{name=workspaces/*/teams/*/outlook}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_TeamTimeService_GetTeamOutlook_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_TeamTimeService_GetTeamOutlook_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_TeamTimeService_SuggestHandoff_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -364,11 +454,13 @@ func RegisterTeamTimeServiceHandlerClient(ctx context.Context, mux *runtime.Serv
 var (
 	pattern_TeamTimeService_GetCoreHours_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 4, 5, 5, 4}, []string{"v1", "workspaces", "teams", "coreHours", "name"}, ""))
 	pattern_TeamTimeService_UpdateCoreHours_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 4, 5, 5, 4}, []string{"v1", "workspaces", "teams", "coreHours", "core_hours.name"}, ""))
+	pattern_TeamTimeService_GetTeamOutlook_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 4, 5, 5, 4}, []string{"v1", "workspaces", "teams", "outlook", "name"}, ""))
 	pattern_TeamTimeService_SuggestHandoff_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 4, 4, 5, 3}, []string{"v1", "workspaces", "teams", "name"}, "suggestHandoff"))
 )
 
 var (
 	forward_TeamTimeService_GetCoreHours_0    = runtime.ForwardResponseMessage
 	forward_TeamTimeService_UpdateCoreHours_0 = runtime.ForwardResponseMessage
+	forward_TeamTimeService_GetTeamOutlook_0  = runtime.ForwardResponseMessage
 	forward_TeamTimeService_SuggestHandoff_0  = runtime.ForwardResponseMessage
 )
