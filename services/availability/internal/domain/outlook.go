@@ -103,6 +103,7 @@ func NewOutlook(team []Person, all People, core CoreHours, days []OutlookDay, at
 			return o, tooMany
 		}
 		room -= len(availability.Stretches)
+		availability.Zone = p.ZoneAt(at)
 		o.Rows = append(o.Rows, OutlookRow{
 			Availability: availability, Name: p.Name, Delegate: all.Resolve(p.Member, Asks, at).Delegate(),
 		})

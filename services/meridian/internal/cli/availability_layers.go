@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/type/date"
@@ -93,7 +94,7 @@ type AvailabilityFocusCmd struct {
 	Member  string   `arg:"" help:"The member (name, id, address or handle), or me."`
 	Name    string   `arg:"" help:"What it is for; the member and administrators alone see it."`
 	Hours   []string `arg:"" help:"Windows such as 'Mon-Fri 09:00-11:00'."`
-	From    string   `required:"" help:"The first local day, such as 2026-12-01." placeholder:"DATE"`
+	From    string   `help:"The first local day, such as 2026-12-01. Today when not given." placeholder:"DATE"`
 	Until   string   `help:"The last local day. For ever when not given." placeholder:"DATE"`
 	Preview bool     `help:"Only show what it would change."`
 }
@@ -111,6 +112,13 @@ func (c *AvailabilityFocusCmd) Run(ctx context.Context, client *Client, streams 
 			return err
 		}
 		block.Windows = append(block.Windows, window)
+	}
+	if c.From == "" {
+		today, err := s.now(ctx, member)
+		if err != nil {
+			return err
+		}
+		c.From = today.Format(time.DateOnly)
 	}
 	if block.StartDate, err = dateFrom("--from", c.From); err != nil {
 		return err

@@ -237,7 +237,7 @@ type OutlookRow struct {
 	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
 	// What they are called.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// The IANA zone in force for them at the start of the range.
+	// The IANA zone in force for them at the start of the range, or now where it has begun.
 	TimeZone string `protobuf:"bytes,3,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// The whole range, without gaps, merged, in order. As in QueryAvailability.
 	Intervals []*AvailabilityInterval `protobuf:"bytes,4,rep,name=intervals,proto3" json:"intervals,omitempty"`
