@@ -271,10 +271,13 @@ func TestAMemberHasAtMostTwentyFeeds(t *testing.T) {
 	page, err = w.feeds.ListCalendarFeeds(ben.ctx, &availabilityv1.ListCalendarFeedsRequest{Parent: ben.name(), PageSize: 15, PageToken: page.GetNextPageToken()})
 	require.NoError(t, err)
 	require.Len(t, page.GetCalendarFeeds(), 5)
-	for field, f := range map[string]*availabilityv1.CalendarFeed{
-		"calendar_feed.kind": {DisplayName: "x"}, "calendar_feed.display_name": {Kind: asEvents},
+	for field, feeds := range map[string][]*availabilityv1.CalendarFeed{
+		"calendar_feed.kind":         {{DisplayName: "x"}},
+		"calendar_feed.display_name": {{Kind: asEvents}, {Kind: asEvents, DisplayName: " "}, {Kind: asEvents, DisplayName: "a\nb"}},
 	} {
-		_, err := w.feeds.CreateCalendarFeed(ben.ctx, &availabilityv1.CreateCalendarFeedRequest{Parent: ben.name(), CalendarFeed: f})
-		rpctest.FailedField(t, err, fault.ReasonFieldInvalid, field)
+		for _, f := range feeds {
+			_, err := w.feeds.CreateCalendarFeed(ben.ctx, &availabilityv1.CreateCalendarFeedRequest{Parent: ben.name(), CalendarFeed: f})
+			rpctest.FailedField(t, err, fault.ReasonFieldInvalid, field)
+		}
 	}
 }
