@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -252,6 +254,31 @@ func TestTheURLOfAFeedIsASecretThatCanBeRevoked(t *testing.T) {
 	_, err = w.feeds.DeleteCalendarFeed(ben.ctx, &availabilityv1.DeleteCalendarFeedRequest{Name: got.GetName()})
 	rpctest.Failed(t, err, codes.NotFound, fault.ReasonResourceNotFound)
 	require.Empty(t, w.unpublished(), "nothing of working time changes")
+}
+
+func TestOfFeedsMadeAtOnceNoneIsOverTheLimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, _, _ := w.team()
+	for range 6 {
+		cleo := w.member(ws, auth.Member, "Cleo", "UTC")
+		var (
+			made atomic.Int32
+			all  sync.WaitGroup
+		)
+		for range 40 {
+			all.Go(func() {
+				_, err := w.feeds.CreateCalendarFeed(cleo.ctx, &availabilityv1.CreateCalendarFeedRequest{
+					Parent: cleo.name(), CalendarFeed: &availabilityv1.CalendarFeed{DisplayName: "One more", Kind: asEvents},
+				})
+				if err == nil {
+					made.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, 20, made.Load())
+	}
 }
 
 func TestAMemberHasAtMostTwentyFeeds(t *testing.T) {
