@@ -310,6 +310,8 @@ func TestCalendarsThatAreRefused(t *testing.T) {
 		"nothing":     {&availabilityv1.Calendar{DisplayName: "W"}, "calendar"},
 		"both":        {&availabilityv1.Calendar{DisplayName: "W", Content: file(standup), SourceUrl: "https://x.test/a.ics"}, "calendar"},
 		"no name":     {&availabilityv1.Calendar{Content: file(standup)}, "calendar.display_name"},
+		"a blank one": {&availabilityv1.Calendar{DisplayName: "\t", Content: file(standup)}, "calendar.display_name"},
+		"two lines":   {&availabilityv1.Calendar{DisplayName: "a\r\nb", Content: file(standup)}, "calendar.display_name"},
 		"a long name": {&availabilityv1.Calendar{DisplayName: strings.Repeat("é", 101), Content: file(standup)}, "calendar.display_name"},
 		"no zone":     {&availabilityv1.Calendar{DisplayName: "W", Content: file(standup), TimeZone: "Mars/Base"}, "calendar.time_zone"},
 		"webcal":      {&availabilityv1.Calendar{DisplayName: "W", SourceUrl: "webcal://x.test/a.ics"}, "calendar.source_url"},

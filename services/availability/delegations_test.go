@@ -1,6 +1,8 @@
 package availability
 
 import (
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
@@ -240,6 +243,32 @@ func TestWhatIsNoDelegation(t *testing.T) {
 	require.Len(t, listed.GetDelegations(), 1)
 	require.Empty(t, listed.GetNextPageToken())
 	require.Equal(t, ana.name(), w.acts(cleo, ben.name(), "2026-12-02T00:00:00Z"), "the one made last holds")
+}
+
+func TestOfDelegationsAtOnceNoneClosesACircle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, ana, ben := w.team()
+	ring := []person{ana, ben, w.member(ws, auth.Member, "Cleo", "UTC")}
+	for day := range 20 {
+		from := at("2026-12-02T00:00:00Z").AddDate(0, 0, day)
+		errs := make([]error, len(ring))
+		var all sync.WaitGroup
+		for i := range ring {
+			all.Go(func() {
+				_, errs[i] = w.delegations.CreateDelegation(ring[i].ctx, &availabilityv1.CreateDelegationRequest{
+					Parent: ring[i].name(), Delegation: &availabilityv1.Delegation{
+						Delegate: ring[(i+1)%len(ring)].name(), Kinds: []availabilityv1.Delegation_Kind{availabilityv1.Delegation_ASKS},
+						StartTime: timestamppb.New(from), EndTime: timestamppb.New(from.AddDate(0, 0, 1)),
+					},
+				})
+			})
+		}
+		all.Wait()
+		refused := slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+		require.Len(t, refused, 1)
+		rpctest.FailedField(t, refused[0], fault.ReasonFieldInvalid, "delegation.delegate")
+	}
 }
 
 func TestTheSameDelegationTwiceIsOne(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -254,6 +256,31 @@ func TestTheURLOfAFeedIsASecretThatCanBeRevoked(t *testing.T) {
 	require.Empty(t, w.unpublished(), "nothing of working time changes")
 }
 
+func TestOfFeedsMadeAtOnceNoneIsOverTheLimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, _, _ := w.team()
+	for range 6 {
+		cleo := w.member(ws, auth.Member, "Cleo", "UTC")
+		var (
+			made atomic.Int32
+			all  sync.WaitGroup
+		)
+		for range 40 {
+			all.Go(func() {
+				_, err := w.feeds.CreateCalendarFeed(cleo.ctx, &availabilityv1.CreateCalendarFeedRequest{
+					Parent: cleo.name(), CalendarFeed: &availabilityv1.CalendarFeed{DisplayName: "One more", Kind: asEvents},
+				})
+				if err == nil {
+					made.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, 20, made.Load())
+	}
+}
+
 func TestAMemberHasAtMostTwentyFeeds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -271,10 +298,13 @@ func TestAMemberHasAtMostTwentyFeeds(t *testing.T) {
 	page, err = w.feeds.ListCalendarFeeds(ben.ctx, &availabilityv1.ListCalendarFeedsRequest{Parent: ben.name(), PageSize: 15, PageToken: page.GetNextPageToken()})
 	require.NoError(t, err)
 	require.Len(t, page.GetCalendarFeeds(), 5)
-	for field, f := range map[string]*availabilityv1.CalendarFeed{
-		"calendar_feed.kind": {DisplayName: "x"}, "calendar_feed.display_name": {Kind: asEvents},
+	for field, feeds := range map[string][]*availabilityv1.CalendarFeed{
+		"calendar_feed.kind":         {{DisplayName: "x"}},
+		"calendar_feed.display_name": {{Kind: asEvents}, {Kind: asEvents, DisplayName: " "}, {Kind: asEvents, DisplayName: "a\nb"}},
 	} {
-		_, err := w.feeds.CreateCalendarFeed(ben.ctx, &availabilityv1.CreateCalendarFeedRequest{Parent: ben.name(), CalendarFeed: f})
-		rpctest.FailedField(t, err, fault.ReasonFieldInvalid, field)
+		for _, f := range feeds {
+			_, err := w.feeds.CreateCalendarFeed(ben.ctx, &availabilityv1.CreateCalendarFeedRequest{Parent: ben.name(), CalendarFeed: f})
+			rpctest.FailedField(t, err, fault.ReasonFieldInvalid, field)
+		}
 	}
 }

@@ -220,6 +220,8 @@ func TestAFocusBlockLeavesWorkingTime(t *testing.T) {
 		"windows alone":     {&availabilityv1.FocusBlock{DisplayName: "x", Windows: []*availabilityv1.WeeklyWindow{hours("09:00", "10:00")}}, "focus_block"},
 		"no windows":        {weeklyFocus("2026-12-03"), "focus_block.windows"},
 		"no name":           {&availabilityv1.FocusBlock{StartTime: stamp("2026-12-03T20:00:00Z"), EndTime: stamp("2026-12-03T21:00:00Z")}, "focus_block.display_name"},
+		"a blank name":      {&availabilityv1.FocusBlock{DisplayName: " ", StartTime: stamp("2026-12-03T20:00:00Z"), EndTime: stamp("2026-12-03T21:00:00Z")}, "focus_block.display_name"},
+		"two lines":         {&availabilityv1.FocusBlock{DisplayName: "a\nb", StartTime: stamp("2026-12-03T20:00:00Z"), EndTime: stamp("2026-12-03T21:00:00Z")}, "focus_block.display_name"},
 		"backwards":         {&availabilityv1.FocusBlock{DisplayName: "x", StartTime: stamp("2026-12-03T20:00:00Z"), EndTime: stamp("2026-12-03T20:00:00Z")}, "focus_block.end_time"},
 		"over":              {&availabilityv1.FocusBlock{DisplayName: "x", StartTime: stamp("2026-11-03T20:00:00Z"), EndTime: stamp("2026-12-01T09:00:00Z")}, "focus_block.end_time"},
 		"longer than years": {&availabilityv1.FocusBlock{DisplayName: "x", StartTime: stamp("2026-12-03T20:00:00Z"), EndTime: stamp("2027-12-05T20:00:00Z")}, "focus_block.end_time"},

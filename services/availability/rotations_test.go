@@ -198,6 +198,8 @@ func TestBadRotations(t *testing.T) {
 		field, rule string
 	}{
 		"no name":         {func(x *availabilityv1.Rotation) { x.DisplayName = "" }, "rotation.display_name", "1 to 100"},
+		"a blank name":    {func(x *availabilityv1.Rotation) { x.DisplayName = "  " }, "rotation.display_name", "not all blank"},
+		"two lines":       {func(x *availabilityv1.Rotation) { x.DisplayName = "a\nb" }, "rotation.display_name", "on one line"},
 		"nobody":          {func(x *availabilityv1.Rotation) { x.Turns.Members = nil }, "rotation.turns.members", "at least 1"},
 		"no unit":         {func(x *availabilityv1.Rotation) { x.Turns.Unit = 0 }, "rotation.turns.unit", "must not be in list"},
 		"a former member": {func(x *availabilityv1.Rotation) { x.Turns.Members[1] = former.name() }, "rotation.turns.members[1]", "ACTIVE"},

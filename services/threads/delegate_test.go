@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 
+	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/rpctest"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 	"github.com/meridianhq/meridian/services/threads/internal/domain"
@@ -73,6 +74,23 @@ func TestADelegateRepliesDeclinesAndHandsOn(t *testing.T) {
 	require.Equal(t, "OPEN: bob REASSIGNED, dora OPEN", c.standing(taken))
 	_, err = c.reassignAsk(c.dora, asks[2].GetName(), c.dora)
 	require.Error(t, err, "to themselves it cannot go on")
+}
+
+// Nobody is named who may not read the space: they could neither see the ask nor answer it.
+func TestADelegateWhoMayNotReadTheSpaceDoesNotAct(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t)
+	settle := c.working()
+	ed := c.member(c.ws, auth.Member, "ed")
+	c.delegated(c.dora, c.bob)
+	c.delegated(c.carl, ed)
+	private := c.space2(c.ada, c.bob, c.carl, ed)
+	ask := c.ask(c.ada, c.begin(c.ada, private, "s").GetName(), askOf(threadsv1.Ask_REVIEW, c.bob, ed))
+	settle()
+	got := c.getAsk(c.ada, ask.GetName()).GetRecipients()
+	require.Empty(t, got[0].GetDelegate())
+	require.True(t, got[0].GetDueTime().IsValid())
+	require.Equal(t, c.carl.name(), got[1].GetDelegate())
 }
 
 // Who asks does not answer, whoever they act for; and a delegate who is asked themselves answers both.

@@ -46,6 +46,9 @@ func (a *App) CreateDelegation(ctx context.Context, d domain.Delegation, dry boo
 	}
 	made, prior, err := changeTime(ctx, a, d.Workspace, d.Member, domain.DelegationName(d.Workspace, d.Member, d.ID), dry,
 		func(ctx context.Context, c *change) (domain.Delegation, []domain.Event, error) {
+			if err := c.LockDelegations(ctx); err != nil {
+				return d, nil, err
+			}
 			read := func(members []uuid.UUID) (domain.People, error) {
 				return layAll(c.Records(ctx, members, c.now, c.now.Add(domain.DelegationReach)))
 			}

@@ -29,6 +29,8 @@ type Feeds interface {
 
 // FeedsTx is a transaction's part of it.
 type FeedsTx interface {
+	// CountFeeds is how many feeds a member or a team has, the one that is locked.
+	CountFeeds(ctx context.Context, of domain.Feed) (int, error)
 	// AddFeed adds a feed with the hash of its secret. DeleteFeed takes the secret away.
 	AddFeed(ctx context.Context, f domain.Feed, hash []byte) error
 	DeleteFeed(ctx context.Context, f domain.Feed) error
@@ -106,17 +108,29 @@ func (a *App) CreateFeed(ctx context.Context, f domain.Feed) (domain.Feed, strin
 			return fault.New(fault.AlreadyExists, fault.ReasonAlreadyExists,
 				"the request was done before; its secret is not kept and cannot be shown again").With("name", prior)
 		}
-		had, err := a.store.Feeds(ctx, f, Page{Size: domain.MaxFeeds})
+		if err := lockFeeds(ctx, tx, f); err != nil {
+			return err
+		}
+		had, err := tx.CountFeeds(ctx, f)
 		if err != nil {
 			return err
 		}
-		if err := f.Check(len(had.Items)); err != nil {
+		if err := f.Check(had); err != nil {
 			return err
 		}
 		f.CreateTime = a.now()
 		return tx.AddFeed(ctx, f, hash)
 	})
 	return f, secret, err
+}
+
+// lockFeeds keeps others from making feeds of the same member or team until the end.
+func lockFeeds(ctx context.Context, tx Tx, of domain.Feed) error {
+	if of.Team != uuid.Nil {
+		return tx.LockTeam(ctx, of.Team)
+	}
+	_, err := tx.LockTime(ctx, of.Member)
+	return err
 }
 
 // DeleteFeed deletes a feed: from now on nothing has its URL.

@@ -102,6 +102,8 @@ type Tx interface {
 	// TimeOffPolicy is how the workspace gives time off, SaveTimeOffPolicy keeps what it has become.
 	TimeOffPolicy(ctx context.Context) (domain.TimeOffPolicy, error)
 	SaveTimeOffPolicy(ctx context.Context, p domain.TimeOffPolicy) error
+	// LockDelegations keeps others from making delegations in the workspace until the end.
+	LockDelegations(ctx context.Context) error
 	// AddDelegation adds a delegation, EndDelegation keeps when it was deleted.
 	AddDelegation(ctx context.Context, d domain.Delegation) error
 	EndDelegation(ctx context.Context, d domain.Delegation) error

@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -78,11 +77,8 @@ func NewCalendar(c ImportedCalendar, had int, now time.Time) (ImportedCalendar, 
 }
 
 func (c *ImportedCalendar) check() error {
-	switch n := utf8.RuneCountInString(c.DisplayName); {
-	case n == 0 || n > MaxCalendarName:
-		return fault.InvalidField("calendar.display_name", "must have 1 to 100 characters")
-	case c.URL == "":
-		return nil
+	if err := checkDisplayName("calendar.", c.DisplayName, MaxCalendarName); err != nil || c.URL == "" {
+		return err
 	}
 	return checkURL("calendar.source_url", c.URL)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -54,8 +53,8 @@ func (f *Feed) Name() string { return f.Parent() + "/calendarFeeds/" + f.ID.Stri
 
 // Check refuses a feed that is to be made, of a parent that has so many already.
 func (f *Feed) Check(had int) error {
-	if n := utf8.RuneCountInString(f.DisplayName); n == 0 || n > MaxCalendarName {
-		return fault.InvalidField("calendar_feed.display_name", "must have 1 to 100 characters")
+	if err := checkDisplayName("calendar_feed.", f.DisplayName, MaxCalendarName); err != nil {
+		return err
 	}
 	if had >= MaxFeeds {
 		return fault.New(fault.Precondition, ReasonTooManyFeeds, "a member or a team has at most 20 calendar feeds").

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/worktime"
@@ -80,11 +79,10 @@ func (l *Layer) checkOverride(zone *worktime.Zone, taken *Layer, now time.Time) 
 
 func (l *Layer) checkFocus(zone *worktime.Zone, now time.Time) error {
 	const field = "focus_block."
+	if err := checkDisplayName(field, l.Name, MaxLayerName); err != nil {
+		return err
+	}
 	switch {
-	case !utf8.ValidString(l.Name):
-		return fault.InvalidField(field+"display_name", "must be valid UTF-8")
-	case l.Name == "" || utf8.RuneCountInString(l.Name) > MaxLayerName:
-		return fault.InvalidField(field+"display_name", "must be from 1 to 200 characters")
 	case l.Dated && len(l.Windows) == 0:
 		return fault.InvalidField(field+"windows", "must be at least one")
 	case l.Dated:

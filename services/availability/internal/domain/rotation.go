@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -129,7 +128,7 @@ func (r *Rotation) changed(start, end, now time.Time) RotationChanged {
 
 // NewRotation makes a rotation of its name and first turns.
 func NewRotation(r Rotation, turns Turns, now time.Time) (Rotation, []Event, error) {
-	if err := checkName(r.Name); err != nil {
+	if err := checkDisplayName("rotation.", r.Name, MaxName); err != nil {
 		return Rotation{}, nil, err
 	}
 	if err := turns.check(now); err != nil {
@@ -137,16 +136,6 @@ func NewRotation(r Rotation, turns Turns, now time.Time) (Rotation, []Event, err
 	}
 	r.Turns, r.Revision, r.CreateTime, r.UpdateTime = []Turns{turns}, 1, now, now
 	return r, []Event{r.changed(turns.Start, time.Time{}, now)}, nil
-}
-
-func checkName(name string) error {
-	switch n := utf8.RuneCountInString(name); {
-	case !utf8.ValidString(name):
-		return fault.InvalidField("rotation.display_name", "must be valid UTF-8")
-	case n == 0 || n > MaxName:
-		return fault.InvalidField("rotation.display_name", "must be 1 to 100 characters")
-	}
-	return nil
 }
 
 // check refuses turns that are none from now on, and sets what was left to be set.
@@ -190,7 +179,7 @@ func (r *Rotation) Update(c RotationChange, now time.Time) ([]Event, error) {
 	var start time.Time // of what changes, zero for none
 	renamed := c.Name != nil && *c.Name != r.Name
 	if renamed {
-		if err := checkName(*c.Name); err != nil {
+		if err := checkDisplayName("rotation.", *c.Name, MaxName); err != nil {
 			return nil, err
 		}
 		r.Name = *c.Name

@@ -79,6 +79,14 @@ func (s *Store) Delegations(ctx context.Context, ws, member uuid.UUID, p app.Pag
 	return page.Cut(items, p.Size, func(d domain.Delegation) app.Cursor { return app.Cursor{ID: d.ID} }), nil
 }
 
+// LockDelegations implements app.Tx.
+func (t *tx) LockDelegations(ctx context.Context) error {
+	if err := t.now.LockDelegations(ctx, t.ws); err != nil {
+		return fmt.Errorf("keep other delegations out: %w", err)
+	}
+	return nil
+}
+
 // AddDelegation implements app.Tx.
 func (t *tx) AddDelegation(ctx context.Context, d domain.Delegation) error {
 	kinds := make([]string, len(d.Kinds))

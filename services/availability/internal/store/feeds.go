@@ -78,6 +78,23 @@ func (t *tx) AddFeed(ctx context.Context, f domain.Feed, hash []byte) error {
 	})
 }
 
+// CountFeeds implements app.Tx.
+func (t *tx) CountFeeds(ctx context.Context, of domain.Feed) (int, error) {
+	var (
+		n   int64
+		err error
+	)
+	if of.Team != uuid.Nil {
+		n, err = t.now.CountTeamFeeds(ctx, db.CountTeamFeedsParams{WorkspaceID: t.ws, TeamID: of.Team})
+	} else {
+		n, err = t.now.CountMemberFeeds(ctx, db.CountMemberFeedsParams{WorkspaceID: t.ws, MemberID: of.Member})
+	}
+	if err != nil {
+		return 0, fmt.Errorf("count calendar feeds: %w", err)
+	}
+	return int(n), nil
+}
+
 // DeleteFeed implements app.Tx.
 func (t *tx) DeleteFeed(ctx context.Context, f domain.Feed) error {
 	return t.writes.DeleteFeed(ctx, db.DeleteFeedParams{WorkspaceID: t.ws, FeedID: f.ID, DeleteTime: &f.DeleteTime})

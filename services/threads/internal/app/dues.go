@@ -154,7 +154,36 @@ func micros(t time.Time) time.Time {
 }
 
 func (a *App) schedule(ctx context.Context, key AskKey, dues []domain.ComputedDue) error {
-	return a.advance(ctx, key, func(ask *domain.Ask, now time.Time) (bool, []domain.Event) { return ask.Schedule(dues, now) })
+	return a.advance(ctx, key, func(ctx context.Context, tx Tx, ask *domain.Ask, now time.Time) (bool, []domain.Event, error) {
+		if err := acting(ctx, tx, ask.Space, dues); err != nil {
+			return false, nil, err
+		}
+		taken, events := ask.Schedule(dues, now)
+		return taken, events, nil
+	})
+}
+
+// acting leaves those as delegates who may be asked in the space: nobody is said to act who could neither see nor answer.
+func acting(ctx context.Context, tx Tx, space uuid.UUID, dues []domain.ComputedDue) error {
+	var delegates []uuid.UUID
+	for _, d := range dues {
+		if d.Delegate != uuid.Nil && !slices.Contains(delegates, d.Delegate) {
+			delegates = append(delegates, d.Delegate)
+		}
+	}
+	if len(delegates) == 0 {
+		return nil
+	}
+	may, err := tx.Askable(ctx, space, delegates)
+	if err != nil {
+		return err
+	}
+	for i := range dues {
+		if !slices.Contains(may, dues[i].Delegate) {
+			dues[i].Delegate = uuid.Nil
+		}
+	}
+	return nil
 }
 
 // ClaimOverdue takes asks whose being overdue is to be published. See DueStore.
@@ -169,15 +198,16 @@ func (a *App) NextOverdue(ctx context.Context) (time.Time, bool, error) {
 
 // AnnounceOverdue publishes of whom an ask waits beyond their due time. That they are overdue is so without it.
 func (a *App) AnnounceOverdue(ctx context.Context, key AskKey) error {
-	return a.advance(ctx, key, func(ask *domain.Ask, now time.Time) (bool, []domain.Event) {
+	return a.advance(ctx, key, func(_ context.Context, _ Tx, ask *domain.Ask, now time.Time) (bool, []domain.Event, error) {
 		events := ask.Announce(now)
-		return len(events) > 0, events
+		return len(events) > 0, events, nil
 	})
 }
 
 // advance changes an ask by what time has brought; changed says whether there is anything to save.
 func (a *App) advance(
-	ctx context.Context, key AskKey, rule func(ask *domain.Ask, now time.Time) (changed bool, events []domain.Event),
+	ctx context.Context, key AskKey,
+	rule func(ctx context.Context, tx Tx, ask *domain.Ask, now time.Time) (changed bool, events []domain.Event, err error),
 ) error {
 	return a.store.InTx(ctx, key.Workspace, func(ctx context.Context, tx Tx) error {
 		locked, err := tx.LockAsk(ctx, uuid.Nil, key.Ask)
@@ -188,9 +218,9 @@ func (a *App) advance(
 			return err
 		}
 		now := a.now()
-		changed, events := rule(&locked.Ask, now)
-		if !changed {
-			return nil
+		changed, events, err := rule(ctx, tx, &locked.Ask, now)
+		if err != nil || !changed {
+			return err
 		}
 		if err := tx.SaveAsks(ctx, []domain.Ask{locked.Ask}); err != nil {
 			return err

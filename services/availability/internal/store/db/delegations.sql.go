@@ -210,3 +210,13 @@ func (q *Queries) ListDelegations(ctx context.Context, arg ListDelegationsParams
 	}
 	return items, nil
 }
+
+const lockDelegations = `-- name: LockDelegations :exec
+SELECT pg_advisory_xact_lock(hashtextextended('delegations ' || ($1::uuid)::text, 0))
+`
+
+// Keeps others from making delegations in the workspace until the transaction ends: two at once might close a circle.
+func (q *Queries) LockDelegations(ctx context.Context, workspaceID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, lockDelegations, workspaceID)
+	return err
+}

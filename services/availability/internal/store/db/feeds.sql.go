@@ -12,6 +12,40 @@ import (
 	"github.com/google/uuid"
 )
 
+const countMemberFeeds = `-- name: CountMemberFeeds :one
+SELECT count(*) FROM calendar_feeds
+WHERE workspace_id = $1 AND member_id = $2::uuid AND delete_time IS NULL
+`
+
+type CountMemberFeedsParams struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+}
+
+func (q *Queries) CountMemberFeeds(ctx context.Context, arg CountMemberFeedsParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countMemberFeeds, arg.WorkspaceID, arg.MemberID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countTeamFeeds = `-- name: CountTeamFeeds :one
+SELECT count(*) FROM calendar_feeds
+WHERE workspace_id = $1 AND team_id = $2::uuid AND delete_time IS NULL
+`
+
+type CountTeamFeedsParams struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+}
+
+func (q *Queries) CountTeamFeeds(ctx context.Context, arg CountTeamFeedsParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countTeamFeeds, arg.WorkspaceID, arg.TeamID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteFeed = `-- name: DeleteFeed :exec
 UPDATE calendar_feeds SET secret_hash = NULL, delete_time = $1
 WHERE workspace_id = $2 AND feed_id = $3 AND delete_time IS NULL

@@ -18,6 +18,10 @@ WHERE d.workspace_id = @workspace_id AND d.member_id = @member_id AND d.delegati
 ORDER BY d.delegation_id DESC
 LIMIT @max_rows;
 
+-- name: LockDelegations :exec
+-- Keeps others from making delegations in the workspace until the transaction ends: two at once might close a circle.
+SELECT pg_advisory_xact_lock(hashtextextended('delegations ' || (@workspace_id::uuid)::text, 0));
+
 -- name: InsertDelegation :exec
 INSERT INTO delegations (workspace_id, member_id, delegation_id, delegate_id, kinds, time_off_id, start_time, end_time, create_time)
 VALUES (@workspace_id, @member_id, @delegation_id, @delegate_id, @kinds, @time_off_id, @start_time, @end_time, @create_time);

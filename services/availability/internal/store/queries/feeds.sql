@@ -18,6 +18,14 @@ WHERE f.workspace_id = @workspace_id AND f.team_id = @parent_id AND f.feed_id < 
 ORDER BY f.feed_id DESC
 LIMIT @max_rows;
 
+-- name: CountMemberFeeds :one
+SELECT count(*) FROM calendar_feeds
+WHERE workspace_id = @workspace_id AND member_id = @member_id::uuid AND delete_time IS NULL;
+
+-- name: CountTeamFeeds :one
+SELECT count(*) FROM calendar_feeds
+WHERE workspace_id = @workspace_id AND team_id = @team_id::uuid AND delete_time IS NULL;
+
 -- name: InsertFeed :exec
 INSERT INTO calendar_feeds (workspace_id, feed_id, member_id, team_id, display_name, kind, creator_id, secret_hash, create_time)
 VALUES (@workspace_id, @feed_id, @member_id, @team_id, @display_name, @kind, @creator_id, @secret_hash, @create_time);
