@@ -165,17 +165,19 @@ func TestEveryEventOfARotationTellsWhatHappened(t *testing.T) {
 		&availabilityv1.ShiftEnded{Rotation: name, DisplayName: "Days", Shift: ended, Version: 5},
 		&availabilityv1.ShiftStarted{Rotation: name, DisplayName: "Days", Shift: oda, Version: 6},
 	)
-	taken, err := r.take(r.amy, r.offer(r.ben, name, "2026-12-02T09:00:00Z", "2026-12-03T09:00:00Z", person{}))
+	offered := r.offer(r.ben, name, "2026-12-02T09:00:00Z", "2026-12-03T09:00:00Z", person{})
+	want = append(want, &availabilityv1.RotationSwapChanged{Swap: offered, Rotation: name, Version: 7})
+	taken, err := r.take(r.amy, offered)
 	require.NoError(t, err)
 	want = append(want,
-		&availabilityv1.RotationChanged{Rotation: renamed, StartTime: stamp("2026-12-02T09:00:00Z"), EndTime: stamp("2026-12-03T09:00:00Z"), Version: 7},
-		&availabilityv1.ShiftSwapped{Swap: taken, Rotation: name, Version: 8},
+		&availabilityv1.RotationChanged{Rotation: renamed, StartTime: stamp("2026-12-02T09:00:00Z"), EndTime: stamp("2026-12-03T09:00:00Z"), Version: 8},
+		&availabilityv1.ShiftSwapped{Swap: taken, Rotation: name, Version: 9},
 	)
 	deleted, err := r.rotations.DeleteRotation(r.boss.ctx, &availabilityv1.DeleteRotationRequest{Name: name})
 	require.NoError(t, err)
 	require.NoError(t, worker.Settled(r.ctx))
 	want = append(want,
-		&availabilityv1.RotationChanged{Rotation: deleted, StartTime: stamp("2026-12-01T10:00:00Z"), Deleted: true, Version: 9},
+		&availabilityv1.RotationChanged{Rotation: deleted, StartTime: stamp("2026-12-01T10:00:00Z"), Deleted: true, Version: 10},
 	)
 	heard := r.told(js, len(want))
 	for i, e := range heard {
@@ -185,7 +187,7 @@ func TestEveryEventOfARotationTellsWhatHappened(t *testing.T) {
 		require.Equal(t, eventbus.AudienceWorkspace, e.Audience)
 	}
 	require.Equal(t, "services/availability", heard[1].Actor)
-	require.Equal(t, r.amy.name(), heard[7].Actor)
+	require.Equal(t, r.amy.name(), heard[8].Actor)
 }
 
 // Every event that the protos declare for this service was in the stories above, or in those of layers.
@@ -200,7 +202,7 @@ func TestTheStoryHasEveryEvent(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"ScheduleChanged", "DefaultScheduleChanged", "WorkingTimeChanged", "TimeOffApproved", "TimeOffCancelled",
 		"TravelCreated", "TravelDeleted", "DateOverrideCreated", "DateOverrideDeleted", "FocusBlockCreated", "FocusBlockDeleted",
-		"RotationChanged", "ShiftStarted", "ShiftEnded", "ShiftSwapped", "CoreHoursChanged",
+		"RotationChanged", "ShiftStarted", "ShiftEnded", "ShiftSwapped", "RotationSwapChanged", "CoreHoursChanged",
 		"TimeOffRequested", "TimeOffDeclined", "TimeOffPolicyChanged", "DelegationChanged", "OverlapChosen", "OverlapWithdrawn",
 	}, declared)
 }

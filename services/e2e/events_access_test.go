@@ -240,24 +240,54 @@ func requireNoWatch(t *testing.T, s *running, w *world, p principal, want codes.
 	require.Equal(t, want, status.Code(err), "%s: %v", p.name, err)
 }
 
-// grpcStream is an open WatchEvents.
+// grpcStream is an open WatchEvents. It is read all the time, as a client would: one that takes nothing is ended.
 type grpcStream struct {
-	gatewayv1.EventService_WatchEventsClient
-
-	first *gatewayv1.WatchEventsResponse
+	first    *gatewayv1.WatchEventsResponse
+	received chan *gatewayv1.WatchEventsResponse
+	// ended is why it ended; it is there once received is closed.
+	ended error
 }
+
+// unread is how many answers of a stream a test may leave unread.
+const unread = 10_000
 
 // watch opens WatchEvents and returns when it is open.
 func (w *world) watch(t *testing.T, p principal) *grpcStream {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(as(context.Background(), p.token), time.Minute)
+	ctx, cancel := context.WithTimeout(as(context.Background(), p.token), 5*time.Minute)
 	t.Cleanup(cancel)
 	events, err := gatewayv1.NewEventServiceClient(w.conn).WatchEvents(ctx, &gatewayv1.WatchEventsRequest{Parent: w.workspace})
 	require.NoError(t, err)
 	first, err := events.Recv()
 	require.NoError(t, err, p.name)
 	require.NotNil(t, first.GetHeartbeat(), "a stream shows at once that it is open")
-	return &grpcStream{EventService_WatchEventsClient: events, first: first}
+	g := &grpcStream{first: first, received: make(chan *gatewayv1.WatchEventsResponse, unread)}
+	go func() {
+		defer close(g.received)
+		for {
+			response, err := events.Recv()
+			if err != nil {
+				g.ended = err
+				return
+			}
+			select {
+			case g.received <- response:
+			case <-ctx.Done():
+				g.ended = ctx.Err()
+				return
+			}
+		}
+	}()
+	return g
+}
+
+// Recv is the next answer, or why there is none.
+func (g *grpcStream) Recv() (*gatewayv1.WatchEventsResponse, error) {
+	response, open := <-g.received
+	if !open {
+		return nil, g.ended
+	}
+	return response, nil
 }
 
 // next is the next event.

@@ -74,11 +74,11 @@ func (a *App) CreateSwap(ctx context.Context, ref RotationRef, s domain.Swap, dr
 		if err != nil {
 			return s, nil, err
 		}
-		made, err := r.Offer(w, s, now)
+		made, events, err := r.Offer(w, s, now)
 		if err != nil {
 			return s, nil, err
 		}
-		return made, nil, tx.AddSwap(ctx, ref, made)
+		return made, events, tx.AddSwap(ctx, ref, made)
 	})
 }
 
@@ -118,7 +118,7 @@ func (a *App) DeclineSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, 
 		if s.To != by.Member {
 			return nil, fault.DeniedFor("decline a swap that is not offered to them by name")
 		}
-		return nil, r.Close(s, domain.SwapDeclined, now)
+		return r.Close(s, domain.SwapDeclined, now)
 	})
 }
 
@@ -128,7 +128,7 @@ func (a *App) WithdrawSwap(ctx context.Context, ref RotationRef, swap uuid.UUID,
 		if err := mayActFor(ctx, tx, by, ref.Team, s.Member); err != nil {
 			return nil, err
 		}
-		return nil, r.Close(s, domain.SwapWithdrawn, now)
+		return r.Close(s, domain.SwapWithdrawn, now)
 	})
 }
 

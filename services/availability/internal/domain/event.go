@@ -121,6 +121,13 @@ type ShiftSwapped struct {
 	Version  int64
 }
 
+// SwapChanged says that a swap was offered, declined or withdrawn. Its aggregate is the rotation.
+type SwapChanged struct {
+	Rotation Rotation
+	Swap     Swap
+	Version  int64
+}
+
 // CoreHoursChanged says that a team's core hours were set: they are its aggregate.
 type CoreHoursChanged struct {
 	CoreHours CoreHours
@@ -131,6 +138,7 @@ func (RotationChanged) event()  {}
 func (ShiftStarted) event()     {}
 func (ShiftEnded) event()       {}
 func (ShiftSwapped) event()     {}
+func (SwapChanged) event()      {}
 func (CoreHoursChanged) event() {}
 
 func (ScheduleChanged) event()        {}

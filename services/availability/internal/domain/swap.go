@@ -55,21 +55,21 @@ func (s *Swap) At(now time.Time) Swap {
 }
 
 // Offer makes a swap. The member is on throughout, by the rotation laid.
-func (r *Rotation) Offer(w Watch, s Swap, now time.Time) (Swap, error) {
+func (r *Rotation) Offer(w Watch, s Swap, now time.Time) (Swap, []Event, error) {
 	const field = "rotation_swap"
 	if err := checkSpan(field, s.Start, s.End); err != nil {
-		return Swap{}, err
+		return Swap{}, nil, err
 	}
 	switch {
 	case !s.Start.After(now):
-		return Swap{}, fault.InvalidField(field+".start_time", "must not have come")
+		return Swap{}, nil, fault.InvalidField(field+".start_time", "must not have come")
 	case s.To == s.Member:
-		return Swap{}, fault.InvalidField(field+".to_member", "must not be who offers")
+		return Swap{}, nil, fault.InvalidField(field+".to_member", "must not be who offers")
 	case !w.Holds(s.Member, s.Start, s.End):
-		return Swap{}, r.notOn(&s)
+		return Swap{}, nil, r.notOn(&s)
 	}
 	s.State, s.Revision, s.CreateTime, s.UpdateTime = SwapOffered, 1, now, now
-	return s, nil
+	return s, []Event{SwapChanged{Rotation: *r, Swap: s, Version: r.Next()}}, nil
 }
 
 func (r *Rotation) notOn(s *Swap) error {
@@ -120,12 +120,12 @@ func (r *Rotation) Take(w Watch, s *Swap, taker, override uuid.UUID, now time.Ti
 }
 
 // Close ends a swap that nobody takes.
-func (r *Rotation) Close(s *Swap, state SwapState, now time.Time) error {
+func (r *Rotation) Close(s *Swap, state SwapState, now time.Time) ([]Event, error) {
 	if err := r.open(s, now); err != nil {
-		return err
+		return nil, err
 	}
 	s.close(state, now)
-	return nil
+	return []Event{SwapChanged{Rotation: *r, Swap: *s, Version: r.Next()}}, nil
 }
 
 func (s *Swap) close(state SwapState, now time.Time) {

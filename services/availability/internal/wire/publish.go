@@ -115,6 +115,11 @@ func rotationPayloadOf(event domain.Event, at time.Time) (proto.Message, error) 
 		return &availabilityv1.ShiftSwapped{
 			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), Version: e.Version,
 		}, nil
+	case domain.SwapChanged:
+		r := e.Rotation
+		return &availabilityv1.RotationSwapChanged{
+			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), Version: e.Version,
+		}, nil
 	case domain.CoreHoursChanged:
 		return &availabilityv1.CoreHoursChanged{CoreHours: resource.CoreHours(e.CoreHours), Version: e.Version}, nil
 	default:

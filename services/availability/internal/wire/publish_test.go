@@ -38,6 +38,7 @@ func TestEveryEventIsEncoded(t *testing.T) {
 		"shift.started":            domain.ShiftStarted{Rotation: rotation, Shift: domain.Shift{Start: at, Members: []uuid.UUID{member}}, Version: 3},
 		"shift.ended":              domain.ShiftEnded{Rotation: rotation, Shift: domain.Shift{Start: at, End: at.Add(time.Hour)}, Version: 3},
 		"shift.swapped":            domain.ShiftSwapped{Rotation: rotation, Swap: domain.Swap{ID: id, Member: member, Taker: member}, Version: 3},
+		"rotation_swap.changed":    domain.SwapChanged{Rotation: rotation, Swap: domain.Swap{ID: id, Member: member}, Version: 3},
 		"core_hours.changed":       domain.CoreHoursChanged{CoreHours: domain.CoreHours{Workspace: ws, Team: id}, Version: 3},
 	} {
 		message, err := encode(t.Context(), at, domain.MemberName(ws, member), event)
@@ -50,7 +51,7 @@ func TestEveryEventIsEncoded(t *testing.T) {
 			aggregate = domain.WorkspaceName(ws)
 		}
 		switch strings.SplitN(kind, ".", 2)[0] {
-		case "rotation", "shift":
+		case "rotation", "rotation_swap", "shift":
 			aggregate = domain.RotationName(ws, id, id)
 		case "core_hours":
 			aggregate = domain.CoreHoursName(ws, id)

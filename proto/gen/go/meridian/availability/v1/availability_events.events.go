@@ -28,6 +28,8 @@ const (
 	OverlapWithdrawnType = "meridian.availability.v1.OverlapWithdrawn"
 	// RotationChangedType is the ce-type of RotationChanged.
 	RotationChangedType = "meridian.availability.v1.RotationChanged"
+	// RotationSwapChangedType is the ce-type of RotationSwapChanged.
+	RotationSwapChangedType = "meridian.availability.v1.RotationSwapChanged"
 	// ScheduleChangedType is the ce-type of ScheduleChanged.
 	ScheduleChangedType = "meridian.availability.v1.ScheduleChanged"
 	// ShiftEndedType is the ce-type of ShiftEnded.
@@ -112,6 +114,12 @@ func OverlapWithdrawnSubject(workspace string) string {
 // "*" stands for every workspace.
 func RotationChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.rotation.changed"
+}
+
+// RotationSwapChangedSubject is the subject of RotationSwapChanged in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func RotationSwapChangedSubject(workspace string) string {
+	return "evt." + workspace + ".availability.rotation_swap.changed"
 }
 
 // ScheduleChangedSubject is the subject of ScheduleChanged in a workspace, given as its lower-case UUID;
@@ -199,6 +207,7 @@ func PublishedEvents() []proto.Message {
 		(*OverlapChosen)(nil),
 		(*OverlapWithdrawn)(nil),
 		(*RotationChanged)(nil),
+		(*RotationSwapChanged)(nil),
 		(*ScheduleChanged)(nil),
 		(*ShiftEnded)(nil),
 		(*ShiftStarted)(nil),

@@ -1404,6 +1404,70 @@ func (x *ShiftSwapped) GetVersion() int64 {
 	return 0
 }
 
+// A swap was offered, declined or withdrawn: who is on is as before.
+type RotationSwapChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The swap.
+	Swap *RotationSwap `protobuf:"bytes,1,opt,name=swap,proto3" json:"swap,omitempty"`
+	// The rotation.
+	Rotation string `protobuf:"bytes,2,opt,name=rotation,proto3" json:"rotation,omitempty"`
+	// The version of the rotation after the change.
+	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotationSwapChanged) Reset() {
+	*x = RotationSwapChanged{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotationSwapChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotationSwapChanged) ProtoMessage() {}
+
+func (x *RotationSwapChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotationSwapChanged.ProtoReflect.Descriptor instead.
+func (*RotationSwapChanged) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RotationSwapChanged) GetSwap() *RotationSwap {
+	if x != nil {
+		return x.Swap
+	}
+	return nil
+}
+
+func (x *RotationSwapChanged) GetRotation() string {
+	if x != nil {
+		return x.Rotation
+	}
+	return ""
+}
+
+func (x *RotationSwapChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // A team's core hours were set: what its coverage is measured by may be another.
 type CoreHoursChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1417,7 +1481,7 @@ type CoreHoursChanged struct {
 
 func (x *CoreHoursChanged) Reset() {
 	*x = CoreHoursChanged{}
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[21]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1493,7 @@ func (x *CoreHoursChanged) String() string {
 func (*CoreHoursChanged) ProtoMessage() {}
 
 func (x *CoreHoursChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[21]
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +1506,7 @@ func (x *CoreHoursChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoreHoursChanged.ProtoReflect.Descriptor instead.
 func (*CoreHoursChanged) Descriptor() ([]byte, []int) {
-	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{21}
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CoreHoursChanged) GetCoreHours() *CoreHours {
@@ -1580,7 +1644,12 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\x04swap\x18\x01 \x01(\v2&.meridian.availability.v1.RotationSwapR\x04swap\x12\x1a\n" +
 	"\brotation\x18\x02 \x01(\tR\brotation\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion:9\xb2\xbb\x185\n" +
-	"\x05shift\x12\aswapped\x18\x01\"\tswap.name*\brotation2\aversionJ\x030.3\"\xbd\x01\n" +
+	"\x05shift\x12\aswapped\x18\x01\"\tswap.name*\brotation2\aversionJ\x030.3\"\xca\x01\n" +
+	"\x13RotationSwapChanged\x12:\n" +
+	"\x04swap\x18\x01 \x01(\v2&.meridian.availability.v1.RotationSwapR\x04swap\x12\x1a\n" +
+	"\brotation\x18\x02 \x01(\tR\brotation\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion:A\xb2\xbb\x18=\n" +
+	"\rrotation_swap\x12\achanged\x18\x01\"\tswap.name*\brotation2\aversionJ\x030.3\"\xbd\x01\n" +
 	"\x10CoreHoursChanged\x12B\n" +
 	"\n" +
 	"core_hours\x18\x01 \x01(\v2#.meridian.availability.v1.CoreHoursR\tcoreHours\x12\x18\n" +
@@ -1601,7 +1670,7 @@ func file_meridian_availability_v1_availability_events_proto_rawDescGZIP() []byt
 	return file_meridian_availability_v1_availability_events_proto_rawDescData
 }
 
-var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*ScheduleChanged)(nil),        // 0: meridian.availability.v1.ScheduleChanged
 	(*DefaultScheduleChanged)(nil), // 1: meridian.availability.v1.DefaultScheduleChanged
@@ -1624,53 +1693,55 @@ var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*ShiftStarted)(nil),           // 18: meridian.availability.v1.ShiftStarted
 	(*ShiftEnded)(nil),             // 19: meridian.availability.v1.ShiftEnded
 	(*ShiftSwapped)(nil),           // 20: meridian.availability.v1.ShiftSwapped
-	(*CoreHoursChanged)(nil),       // 21: meridian.availability.v1.CoreHoursChanged
-	(*WorkingSchedule)(nil),        // 22: meridian.availability.v1.WorkingSchedule
-	(*DefaultSchedule)(nil),        // 23: meridian.availability.v1.DefaultSchedule
-	(*timestamppb.Timestamp)(nil),  // 24: google.protobuf.Timestamp
-	(*TimeOff)(nil),                // 25: meridian.availability.v1.TimeOff
-	(*Delegation)(nil),             // 26: meridian.availability.v1.Delegation
-	(*TimeOffPolicy)(nil),          // 27: meridian.availability.v1.TimeOffPolicy
-	(*OverlapChoice)(nil),          // 28: meridian.availability.v1.OverlapChoice
-	(*Travel)(nil),                 // 29: meridian.availability.v1.Travel
-	(*DateOverride)(nil),           // 30: meridian.availability.v1.DateOverride
-	(*FocusBlock)(nil),             // 31: meridian.availability.v1.FocusBlock
-	(*Rotation)(nil),               // 32: meridian.availability.v1.Rotation
-	(*Shift)(nil),                  // 33: meridian.availability.v1.Shift
-	(*RotationSwap)(nil),           // 34: meridian.availability.v1.RotationSwap
-	(*CoreHours)(nil),              // 35: meridian.availability.v1.CoreHours
+	(*RotationSwapChanged)(nil),    // 21: meridian.availability.v1.RotationSwapChanged
+	(*CoreHoursChanged)(nil),       // 22: meridian.availability.v1.CoreHoursChanged
+	(*WorkingSchedule)(nil),        // 23: meridian.availability.v1.WorkingSchedule
+	(*DefaultSchedule)(nil),        // 24: meridian.availability.v1.DefaultSchedule
+	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
+	(*TimeOff)(nil),                // 26: meridian.availability.v1.TimeOff
+	(*Delegation)(nil),             // 27: meridian.availability.v1.Delegation
+	(*TimeOffPolicy)(nil),          // 28: meridian.availability.v1.TimeOffPolicy
+	(*OverlapChoice)(nil),          // 29: meridian.availability.v1.OverlapChoice
+	(*Travel)(nil),                 // 30: meridian.availability.v1.Travel
+	(*DateOverride)(nil),           // 31: meridian.availability.v1.DateOverride
+	(*FocusBlock)(nil),             // 32: meridian.availability.v1.FocusBlock
+	(*Rotation)(nil),               // 33: meridian.availability.v1.Rotation
+	(*Shift)(nil),                  // 34: meridian.availability.v1.Shift
+	(*RotationSwap)(nil),           // 35: meridian.availability.v1.RotationSwap
+	(*CoreHours)(nil),              // 36: meridian.availability.v1.CoreHours
 }
 var file_meridian_availability_v1_availability_events_proto_depIdxs = []int32{
-	22, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
-	23, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
-	24, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
-	24, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
-	25, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
-	25, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
-	26, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
-	25, // 7: meridian.availability.v1.TimeOffRequested.time_off:type_name -> meridian.availability.v1.TimeOff
-	25, // 8: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
-	27, // 9: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
-	28, // 10: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
-	28, // 11: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
-	29, // 12: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
-	29, // 13: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
-	30, // 14: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
-	30, // 15: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
-	31, // 16: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
-	31, // 17: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
-	32, // 18: meridian.availability.v1.RotationChanged.rotation:type_name -> meridian.availability.v1.Rotation
-	24, // 19: meridian.availability.v1.RotationChanged.start_time:type_name -> google.protobuf.Timestamp
-	24, // 20: meridian.availability.v1.RotationChanged.end_time:type_name -> google.protobuf.Timestamp
-	33, // 21: meridian.availability.v1.ShiftStarted.shift:type_name -> meridian.availability.v1.Shift
-	33, // 22: meridian.availability.v1.ShiftEnded.shift:type_name -> meridian.availability.v1.Shift
-	34, // 23: meridian.availability.v1.ShiftSwapped.swap:type_name -> meridian.availability.v1.RotationSwap
-	35, // 24: meridian.availability.v1.CoreHoursChanged.core_hours:type_name -> meridian.availability.v1.CoreHours
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	23, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
+	24, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
+	25, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
+	25, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
+	26, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
+	26, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
+	27, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
+	26, // 7: meridian.availability.v1.TimeOffRequested.time_off:type_name -> meridian.availability.v1.TimeOff
+	26, // 8: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
+	28, // 9: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
+	29, // 10: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	29, // 11: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	30, // 12: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
+	30, // 13: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
+	31, // 14: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
+	31, // 15: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
+	32, // 16: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	32, // 17: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	33, // 18: meridian.availability.v1.RotationChanged.rotation:type_name -> meridian.availability.v1.Rotation
+	25, // 19: meridian.availability.v1.RotationChanged.start_time:type_name -> google.protobuf.Timestamp
+	25, // 20: meridian.availability.v1.RotationChanged.end_time:type_name -> google.protobuf.Timestamp
+	34, // 21: meridian.availability.v1.ShiftStarted.shift:type_name -> meridian.availability.v1.Shift
+	34, // 22: meridian.availability.v1.ShiftEnded.shift:type_name -> meridian.availability.v1.Shift
+	35, // 23: meridian.availability.v1.ShiftSwapped.swap:type_name -> meridian.availability.v1.RotationSwap
+	35, // 24: meridian.availability.v1.RotationSwapChanged.swap:type_name -> meridian.availability.v1.RotationSwap
+	36, // 25: meridian.availability.v1.CoreHoursChanged.core_hours:type_name -> meridian.availability.v1.CoreHours
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_events_proto_init() }
@@ -1693,7 +1764,7 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_events_proto_rawDesc), len(file_meridian_availability_v1_availability_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
