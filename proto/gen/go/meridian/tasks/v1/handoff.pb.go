@@ -100,9 +100,10 @@ const (
 	Handoff_MEMBER Handoff_Route = 1
 	// A team: the first to accept holds it.
 	Handoff_TEAM Handoff_Route = 2
-	// The best of a team, one after the other: who can be reached soonest, then by name. Who next works more than 72 hours
-	// from then is away, and is left out. Declined or expired goes to the next in a new offer, and back to the giver when
-	// none is left.
+	// The best of a team, one after the other, as availability's SuggestHandoff ranks them: by how soon they start with an
+	// hour of their day left, how long they then work, and how much live overlap with the giver is left; of equals by name.
+	// Who does not start within 72 hours is away, and is left out. Declined or expired goes to the next in a new offer, and
+	// back to the giver when none is left.
 	Handoff_AUTO Handoff_Route = 3
 )
 
