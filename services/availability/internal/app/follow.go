@@ -72,5 +72,8 @@ func (a *App) moved(ctx context.Context, tx Tx, m domain.MemberTime, p ProfileZo
 	if err := tx.WakeSun(ctx, now); err != nil {
 		return err
 	}
+	if err := tx.WakeCoverage(ctx, p.Member, now.Add(domain.LookSoon)); err != nil {
+		return err
+	}
 	return tx.Publish(ctx, now, actor, events...)
 }

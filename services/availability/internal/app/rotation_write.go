@@ -97,6 +97,9 @@ func (d *rotationChanged) keep(
 	if err := tx.SaveRotation(ctx, r); err != nil {
 		return err
 	}
+	if err := tx.WatchCoverage(ctx, r.Team, now.Add(domain.LookSoon)); err != nil {
+		return err
+	}
 	return publish(ctx, tx, caller, now, events)
 }
 

@@ -122,6 +122,7 @@ func growing() []string {
 		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers",
 		"time_off_policies", "overlap_choices", "overlap_burdens", "delegations", "teams", "team_members",
 		"rotations", "rotation_turns", "rotation_overrides", "rotation_swaps", "core_hours",
+		"coverage_watches", "coverage_gaps",
 		"imported_calendars", "imported_sources", "imported_busy_times", "calendar_feeds",
 	}
 }
@@ -175,11 +176,16 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, layers.Items, 5)
 		_, err = s.store.Layer(ctx, s.ws, member, domain.Travel, layers.Items[0].ID)
 		require.NoError(t, err)
-		for _, manager := range []uuid.UUID{uuid.Nil, s.members[8]} {
-			waiting, err := s.store.TimeOffRequests(ctx, s.ws, manager, app.Page{Size: 5, After: after})
+		waiting, err := s.store.TimeOffRequests(ctx, s.ws, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, waiting.Items, 5)
+		for _, managers := range [][]uuid.UUID{s.members[8:9], s.members[:50]} {
+			waiting, err := s.store.TimeOffRequestsOf(ctx, s.ws, managers, s.members[9], app.Page{Size: 5, After: after})
 			require.NoError(t, err)
 			require.Len(t, waiting.Items, 5)
 		}
+		_, err = s.store.ActedFor(ctx, s.ws, s.members[:2], domain.Approvals, from)
+		require.NoError(t, err)
 		choices, err := s.store.OverlapChoices(ctx, s.ws, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, choices.Items, 5)

@@ -33,6 +33,23 @@ type CoreHour struct {
 	UpdateTime  time.Time
 }
 
+type CoverageGap struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	RotationID  uuid.UUID
+	StartTime   time.Time
+	EndTime     *time.Time
+}
+
+type CoverageWatch struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	Version     int64
+	Wakes       int64
+	DueTime     *time.Time
+	DueLease    *time.Time
+}
+
 type DefaultSchedule struct {
 	WorkspaceID   uuid.UUID
 	ScheduleID    uuid.UUID

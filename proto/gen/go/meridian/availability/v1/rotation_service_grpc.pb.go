@@ -76,11 +76,11 @@ type RotationServiceClient interface {
 	// Side effects: publishes `rotation.changed`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED; ABORTED for a stale etag.
 	DeleteRotation(ctx context.Context, in *DeleteRotationRequest, opts ...grpc.CallOption) (*Rotation, error)
-	// Tells who of a rotation is on at an instant, or was, of a deleted rotation too.
+	// Tells who of a rotation is on at an instant, or was, of a deleted rotation too, and who acts for them then.
 	//
 	// Errors: NOT_FOUND.
 	WhoIsOn(ctx context.Context, in *WhoIsOnRequest, opts ...grpc.CallOption) (*WhoIsOnResponse, error)
-	// Tells who is on at an instant in all rotations of a team, or was.
+	// Tells who is on at an instant in all rotations of a team, or was, and who acts for them then.
 	//
 	// Errors: NOT_FOUND for a team that is not there.
 	TeamWhoIsOn(ctx context.Context, in *TeamWhoIsOnRequest, opts ...grpc.CallOption) (*WhoIsOnResponse, error)
@@ -367,11 +367,11 @@ type RotationServiceServer interface {
 	// Side effects: publishes `rotation.changed`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED; ABORTED for a stale etag.
 	DeleteRotation(context.Context, *DeleteRotationRequest) (*Rotation, error)
-	// Tells who of a rotation is on at an instant, or was, of a deleted rotation too.
+	// Tells who of a rotation is on at an instant, or was, of a deleted rotation too, and who acts for them then.
 	//
 	// Errors: NOT_FOUND.
 	WhoIsOn(context.Context, *WhoIsOnRequest) (*WhoIsOnResponse, error)
-	// Tells who is on at an instant in all rotations of a team, or was.
+	// Tells who is on at an instant in all rotations of a team, or was, and who acts for them then.
 	//
 	// Errors: NOT_FOUND for a team that is not there.
 	TeamWhoIsOn(context.Context, *TeamWhoIsOnRequest) (*WhoIsOnResponse, error)
