@@ -83,6 +83,7 @@ type Cursor struct {
 type Tx interface {
 	RotationTx
 	CoverageTx
+	PresenceTx
 
 	// LockMember locks the row of a member's working time; NotFound for a member who is not in the workspace.
 	LockMember(ctx context.Context, member uuid.UUID) (domain.MemberTime, error)

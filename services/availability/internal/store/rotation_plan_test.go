@@ -103,6 +103,16 @@ func (s *seeded) rotationWrites(t *testing.T, ref app.RotationRef) {
 		r, err := tx.LockRotation(ctx, ref)
 		require.NoError(t, err)
 		require.NoError(t, tx.Layers(ctx, &r, from, until))
+		departed, projected, err := tx.Presence(ctx, s.members[3])
+		require.NoError(t, err)
+		require.False(t, departed)
+		require.Equal(t, app.Presence{Workspace: s.ws, Member: s.members[3], Here: true, Version: 1}, projected)
+		mine, err := tx.RotationsOfMember(ctx, s.members[7], from)
+		require.NoError(t, err)
+		require.Equal(t, []app.RotationRef{ref}, mine)
+		all, err := tx.RotationsOfTeam(ctx, ref.Team)
+		require.NoError(t, err)
+		require.Len(t, all, 50)
 		turns := domain.Turns{ID: uuid.Must(uuid.NewV7()), Members: s.members[:2], Unit: domain.Day, Every: 1, Zone: "UTC", Start: from}
 		o := domain.Override{ID: uuid.Must(uuid.NewV7()), Start: from, End: until, In: s.members[1], CreateTime: from}
 		swap := domain.Swap{ID: uuid.Must(uuid.NewV7()), Member: s.members[1], Start: from, End: until, State: domain.SwapOffered, CreateTime: from, UpdateTime: from}
@@ -112,7 +122,7 @@ func (s *seeded) rotationWrites(t *testing.T, ref app.RotationRef) {
 		added.ID = uuid.Must(uuid.NewV7())
 		for _, step := range []error{
 			tx.AddRotation(ctx, added), tx.SaveRotation(ctx, r), tx.AddTurns(ctx, ref, turns), tx.AddOverride(ctx, ref, o), tx.EndOverride(ctx, ref, o),
-			tx.WatchCoverage(ctx, ref.Team, from), tx.WakeCoverage(ctx, s.members[3], from), tx.WakeAllCoverage(ctx, from),
+			tx.Depart(ctx, s.members[3], from), tx.Return(ctx, s.members[3], from), tx.WatchCoverage(ctx, ref.Team, from), tx.WakeCoverage(ctx, s.members[3], from), tx.WakeAllCoverage(ctx, from),
 			tx.AddSwap(ctx, ref, swap), tx.SaveSwap(ctx, ref, swap), tx.WakeSun(ctx, from), tx.SaveCoreHours(ctx, core),
 		} {
 			require.NoError(t, step)

@@ -147,6 +147,14 @@ type Member struct {
 	ManagerID   uuid.UUID
 }
 
+type MemberDeparture struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	DepartureID uuid.UUID
+	StartTime   time.Time
+	EndTime     *time.Time
+}
+
 type MemberTime struct {
 	WorkspaceID uuid.UUID
 	MemberID    uuid.UUID
