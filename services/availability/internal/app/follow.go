@@ -69,10 +69,7 @@ func (a *App) moved(ctx context.Context, tx Tx, m domain.MemberTime, p ProfileZo
 	if err := tx.SaveMemberTime(ctx, m); err != nil {
 		return err
 	}
-	if err := tx.WakeSun(ctx, now); err != nil {
-		return err
-	}
-	if err := tx.WakeCoverage(ctx, p.Member, now.Add(domain.LookSoon)); err != nil {
+	if err := wake(ctx, tx, p.Member, now); err != nil {
 		return err
 	}
 	return tx.Publish(ctx, now, actor, events...)
