@@ -71,6 +71,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	p.Group.Add("members", members.Start, members.Stop)
 	p.Group.Add("zones of members", func(ctx context.Context) error { return store.LayZones(ctx, p.Owner) }, nil)
 	p.Work(jobs.TellShifts(useCases, p.Clock, p.Log))
+	p.Work(jobs.TellGaps(useCases, p.Clock, p.Log))
 	p.Consume([]*eventbus.Router{profiles}, members.Router())
 	p.Work(imports)
 	rpc.Register(p.Server, useCases, strings.TrimSuffix(cfg.APIURL, "/"))
