@@ -34,11 +34,7 @@ func (o Offering) Waits() []Wait {
 	if !o.Open {
 		return nil
 	}
-	waits := make([]Wait, 0, len(o.Recipients))
-	for _, member := range o.Recipients {
-		waits = append(waits, Wait{Member: member, Waiting: true, Due: o.Due, Remind: o.Remind})
-	}
-	return waits
+	return waitsOf(o.Recipients, o.Due, o.Remind)
 }
 
 // Rest is why it does not wait for anybody else: it is over, or they refused it.
