@@ -140,7 +140,8 @@ func (s *seeded) reads(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, people, 1)
 	for _, h := range []domain.Happening{
-		{Workspace: s.ws, Space: s.space, Context: "threads/1"}, {Workspace: s.ws, Subject: s.member, Context: "threads/1"},
+		{Workspace: s.ws, Space: s.space, Context: "threads/1"},
+		{Workspace: s.ws, Subject: s.member, Context: "threads/1"},
 		{Workspace: s.ws, Context: "threads/1"},
 	} {
 		readers, err := s.store.Readers(ctx, h, []uuid.UUID{s.member})

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/genproto/googleapis/type/date"
 
 	"github.com/meridianhq/meridian/pkg/eventbus"
+	"github.com/meridianhq/meridian/pkg/worktime"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	"github.com/meridianhq/meridian/services/notifications/internal/app"
 	"github.com/meridianhq/meridian/services/notifications/internal/domain"
@@ -90,8 +91,9 @@ func leave(meta eventbus.Meta, e timeOffEvent) (domain.Leave, error) {
 
 // day is a date as its midnight in UTC; zero for none.
 func day(d *date.Date) time.Time {
-	if d == nil {
+	read, ok := worktime.NewDate(int(d.GetYear()), time.Month(d.GetMonth()), int(d.GetDay()))
+	if !ok {
 		return time.Time{}
 	}
-	return time.Date(int(d.GetYear()), time.Month(d.GetMonth()), int(d.GetDay()), 0, 0, 0, 0, time.UTC)
+	return worktime.UTC().StartOf(read)
 }
