@@ -34,7 +34,11 @@ func (o Offering) Waits() []Wait {
 	if !o.Open {
 		return nil
 	}
-	return waitsOf(o.Recipients, o.Due, o.Remind)
+	waits := make([]Wait, 0, len(o.Recipients))
+	for _, member := range o.Recipients {
+		waits = append(waits, Wait{Member: member, Waiting: true, Due: o.Due, Remind: o.Remind})
+	}
+	return waits
 }
 
 // Rest is why it does not wait for anybody else: it is over, or they refused it.
