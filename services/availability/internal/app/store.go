@@ -14,6 +14,7 @@ import (
 type Store interface {
 	RotationStore
 	CoverageStore
+	PresenceStore
 
 	// Records returns what is known of the working time of members between two instants, those that are not there left out,
 	// in a fixed number of statements.
