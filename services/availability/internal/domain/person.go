@@ -18,6 +18,9 @@ type ZonePeriod struct {
 	Seen int64
 }
 
+// Pause is when a member is deactivated; End is zero while they still are.
+type Pause struct{ Start, End time.Time }
+
 // Record is what is known of a member's working time, from some instant on: the layers, not yet laid.
 type Record struct {
 	Workspace, Member uuid.UUID
@@ -36,6 +39,8 @@ type Record struct {
 	Schedules []Schedule
 	Defaults  []DefaultSchedule
 	TimeOffs  []TimeOff
+	// Pauses are when they were deactivated, in order.
+	Pauses []Pause
 	// BusyTimes are those of their own calendars.
 	BusyTimes []BusyTime
 	// Delegations are those by which others act for them.
@@ -44,6 +49,16 @@ type Record struct {
 	Layers []Layer
 	// From and Until are the range of which all that matters is known.
 	From, Until time.Time
+	// Rules are zones whose rules are others than those of the database, by name: what they were in another version.
+	Rules map[string]*worktime.Zone
+}
+
+// zone is the zone of a name by the rules that are to hold.
+func (r Record) zone(name string) *worktime.Zone {
+	if zone := r.Rules[name]; zone != nil {
+		return zone
+	}
+	return zoneOf(name)
 }
 
 // Person is a member with their layers laid.
@@ -66,6 +81,8 @@ type Source struct {
 	// the standard of a workspace that has made none.
 	Inherited bool
 	Schedule  uuid.UUID
+	// Gone says that the member is deactivated: nothing is worked, whatever lies over the hours.
+	Gone bool
 }
 
 // Lay makes a person of what is known: their own schedules, before the first of them the workspace's defaults in the zone
@@ -88,9 +105,36 @@ func (r Record) Lay() (Person, error) {
 		}
 	}
 	slices.SortStableFunc(p.sources, func(a, b Source) int { return a.From.Compare(b.From) })
+	for _, pause := range r.Pauses {
+		p.pause(pause)
+	}
 	layers, err := p.layers()
 	p.Calendar, p.free = worktime.NewCalendar(layers), layers.Holidays
 	return p, err
+}
+
+// pause has the hours end where the member was deactivated, and go on where they were activated again.
+func (p *Person) pause(pause Pause) {
+	left := p.In(pause.Start)
+	left.From, left.Gone, left.Region = pause.Start, true, ""
+	var all []Source
+	for _, s := range p.sources {
+		if s.From.Before(pause.Start) {
+			all = append(all, s)
+		}
+	}
+	all = append(all, left)
+	if !pause.End.IsZero() {
+		back := p.In(pause.End)
+		back.From = pause.End
+		all = append(all, back)
+		for _, s := range p.sources {
+			if s.From.After(pause.End) {
+				all = append(all, s)
+			}
+		}
+	}
+	p.sources = all
 }
 
 // inherited are the workspace's hours in the zones that the member has had.
@@ -128,7 +172,7 @@ func (r Record) inherited() []Source {
 func (r Record) defaults(zone string) []Source {
 	all := []Source{{Zone: zone, Windows: StandardWindows(), Inherited: true}}
 	for _, d := range r.Defaults {
-		from := zoneOf(zone).StartOf(d.EffectiveDate)
+		from := r.zone(zone).StartOf(d.EffectiveDate)
 		if from.Before(d.CreateTime) {
 			from = d.CreateTime
 		}

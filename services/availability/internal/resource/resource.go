@@ -43,8 +43,11 @@ func TimeOff(t domain.TimeOff) *availabilityv1.TimeOff {
 		Kind:  availabilityv1.TimeOff_Kind(availabilityv1.TimeOff_Kind_value[string(t.Kind)]),
 		Note:  t.Note,
 		State: availabilityv1.TimeOff_State(availabilityv1.TimeOff_State_value[string(t.State)]),
-		Etag:  etag.Of(t.Revision), CreateTime: Timestamp(t.CreateTime), UpdateTime: Timestamp(t.UpdateTime),
+		CreateTime: Timestamp(t.CreateTime), UpdateTime: Timestamp(t.UpdateTime),
 		DecideTime: Timestamp(t.DecideTime), DeclineReason: t.DeclineReason,
+	}
+	if t.Revision > 0 { // else it is shown to who may not know how often it changed
+		out.Etag = etag.Of(t.Revision)
 	}
 	if t.DecidedBy != uuid.Nil {
 		out.DecidedBy = domain.MemberName(t.Workspace, t.DecidedBy)

@@ -167,7 +167,7 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, schedules.Items, 5)
 		_, err = s.store.Schedule(ctx, s.ws, member, schedules.Items[0].ID)
 		require.NoError(t, err)
-		offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 5, After: after})
+		offs, err := s.store.TimeOffs(ctx, s.ws, member, true, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, offs.Items, 5)
 		layers, err := s.store.Layers(ctx, s.ws, member, domain.Travel, app.Page{Size: 5, After: after})
