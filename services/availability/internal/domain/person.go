@@ -106,15 +106,15 @@ func (r Record) Lay() (Person, error) {
 	}
 	slices.SortStableFunc(p.sources, func(a, b Source) int { return a.From.Compare(b.From) })
 	for _, pause := range r.Pauses {
-		p.pause(pause)
+		p.sources = p.without(pause)
 	}
 	layers, err := p.layers()
 	p.Calendar, p.free = worktime.NewCalendar(layers), layers.Holidays
 	return p, err
 }
 
-// pause has the hours end where the member was deactivated, and go on where they were activated again.
-func (p *Person) pause(pause Pause) {
+// without are the sources with those of a pause taken out: hours end where it starts, and go on where it ends.
+func (p Person) without(pause Pause) []Source {
 	left := p.In(pause.Start)
 	left.From, left.Gone, left.Region = pause.Start, true, ""
 	var all []Source
@@ -134,7 +134,7 @@ func (p *Person) pause(pause Pause) {
 			}
 		}
 	}
-	p.sources = all
+	return all
 }
 
 // inherited are the workspace's hours in the zones that the member has had.

@@ -40,9 +40,9 @@ func DefaultSchedule(d domain.DefaultSchedule) *availabilityv1.DefaultSchedule {
 func TimeOff(t domain.TimeOff) *availabilityv1.TimeOff {
 	out := &availabilityv1.TimeOff{
 		Name: domain.TimeOffName(t.Workspace, t.Member, t.ID), Uid: t.ID.String(),
-		Kind:  availabilityv1.TimeOff_Kind(availabilityv1.TimeOff_Kind_value[string(t.Kind)]),
-		Note:  t.Note,
-		State: availabilityv1.TimeOff_State(availabilityv1.TimeOff_State_value[string(t.State)]),
+		Kind:       availabilityv1.TimeOff_Kind(availabilityv1.TimeOff_Kind_value[string(t.Kind)]),
+		Note:       t.Note,
+		State:      availabilityv1.TimeOff_State(availabilityv1.TimeOff_State_value[string(t.State)]),
 		CreateTime: Timestamp(t.CreateTime), UpdateTime: Timestamp(t.UpdateTime),
 		DecideTime: Timestamp(t.DecideTime), DeclineReason: t.DeclineReason,
 	}

@@ -94,7 +94,12 @@ func (s *Store) CoreHistory(ctx context.Context, ws, team uuid.UUID, from, until
 			Workspace: ws, Team: team, Zone: v.TimeZone, Windows: windows, Need: int(v.Need), Revision: v.Revision, UpdateTime: v.StartTime.UTC(),
 		})
 	}
-	return found, nil
+	// A replica of a version that did not keep them may have set the last.
+	last, err := s.CoreHours(ctx, ws, team)
+	if err == nil && last.Revision > found.Last().Revision && last.UpdateTime.Before(until) {
+		found = append(found, last)
+	}
+	return found, err
 }
 
 // SaveCoreHours implements app.RotationTx.
