@@ -9,23 +9,20 @@ import (
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
-// ProfileZone is the zone of a member's profile and whether they are deactivated, as the directory told it at a version of the
-// member.
+// ProfileZone is the zone of a member's profile, as the directory told it at a version of the member.
 type ProfileZone struct {
 	Workspace, Member uuid.UUID
 	Zone              string
-	Deactivated       bool
 	Version           int64
 }
 
 // actor is who does what follows from an event: the service itself.
 const actor = "services/availability"
 
-// OnProfile follows a member's zone, and whether they are there. From now on it is the one that inherited hours are read in, and
-// who was deactivated works no more until they are activated again; what has been stays as it was. The first zone of all has
-// held since ever.
+// OnProfile follows a member's zone. From now on it is the one that inherited hours are read in; what has been stays as it
+// was. The first zone of all has held since ever.
 func (a *App) OnProfile(ctx context.Context, p ProfileZone) error {
-	if p.Zone == "" && !p.Deactivated { // an invitation that has not been accepted
+	if p.Zone == "" { // an invitation that has not been accepted
 		return nil
 	}
 	seen, err := a.store.ZoneSeen(ctx, p.Workspace, p.Member)
@@ -41,60 +38,37 @@ func (a *App) OnProfile(ctx context.Context, p ProfileZone) error {
 			return err
 		}
 		open, found, err := tx.OpenZone(ctx, p.Member)
-		if err != nil || found && open.Seen >= p.Version {
+		switch {
+		case err != nil || found && open.Seen >= p.Version:
 			return err
+		case !found:
+			return tx.MoveZone(ctx, p.Member, domain.ZonePeriod{Zone: p.Zone, Seen: p.Version})
+		case open.Zone == p.Zone:
+			return tx.SeeZone(ctx, p.Member, p.Version)
 		}
-		c := &change{Tx: tx, MemberTime: m, now: a.now()}
-		moved, err := c.follow(ctx, p, open, found)
-		if err != nil {
-			return err
-		}
-		paused, err := c.pause(ctx, p)
-		if err != nil {
-			return err
-		}
-		return c.conclude(ctx, append(moved, paused...))
+		return (&change{Tx: tx, MemberTime: m, now: a.now()}).zoned(ctx, p)
 	})
 	a.imports.Wake()
 	return err
 }
 
-// follow notes the zone of a profile, and tells of another where the member's hours are inherited.
-func (c *change) follow(ctx context.Context, p ProfileZone, open domain.ZonePeriod, found bool) ([]domain.Event, error) {
-	switch {
-	case p.Zone == "":
-		return nil, nil
-	case !found:
-		return nil, c.MoveZone(ctx, p.Member, domain.ZonePeriod{Zone: p.Zone, Seen: p.Version})
-	case open.Zone == p.Zone:
-		return nil, c.SeeZone(ctx, p.Member, p.Version)
-	}
+// zoned begins another zone, and tells of it where the member's hours are inherited.
+func (c *change) zoned(ctx context.Context, p ProfileZone) error {
 	if err := c.MoveZone(ctx, p.Member, domain.ZonePeriod{Zone: p.Zone, Start: c.now, Seen: p.Version}); err != nil {
-		return nil, err
+		return err
 	}
 	record, err := c.Record(ctx, p.Member, c.now, c.now)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	until, inherits := record.Inheriting(c.now)
 	if !inherits {
-		return nil, nil
+		return nil
 	}
-	return []domain.Event{c.told(until)}, c.WakeCalendars(ctx, p.Member, false, c.now)
-}
-
-// pause notes that a member was deactivated or activated, and tells that all their working time is another.
-func (c *change) pause(ctx context.Context, p ProfileZone) ([]domain.Event, error) {
-	paused, err := c.Paused(ctx, p.Member)
-	switch {
-	case err != nil || paused == p.Deactivated:
-		return nil, err
-	case paused:
-		err = c.Resume(ctx, p.Member, c.now)
-	default:
-		err = c.Pause(ctx, p.Member, c.now)
+	if err := c.WakeCalendars(ctx, p.Member, false, c.now); err != nil {
+		return err
 	}
-	return []domain.Event{c.told(time.Time{})}, err
+	return c.conclude(ctx, []domain.Event{c.told(until)})
 }
 
 // told is the event of working time that is another from now until an instant; zero for all that follows.

@@ -138,10 +138,6 @@ type Tx interface {
 
 	// EndZoneUpdate ends what a member waits to be told of; false when somebody else did.
 	EndZoneUpdate(ctx context.Context, u ZoneUpdate) (bool, error)
-	// Paused says whether a locked member is deactivated, Pause that they are from an instant on, Resume that they are no more.
-	Paused(ctx context.Context, member uuid.UUID) (bool, error)
-	Pause(ctx context.Context, member uuid.UUID, at time.Time) error
-	Resume(ctx context.Context, member uuid.UUID, at time.Time) error
 
 	// Replay claims the request for the resource of that name, at once. replayed says that the same request was made
 	// before, for the resource prior.

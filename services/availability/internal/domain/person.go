@@ -18,9 +18,6 @@ type ZonePeriod struct {
 	Seen int64
 }
 
-// Pause is when a member is deactivated; End is zero while they still are.
-type Pause struct{ Start, End time.Time }
-
 // Record is what is known of a member's working time, from some instant on: the layers, not yet laid.
 type Record struct {
 	Workspace, Member uuid.UUID
@@ -39,8 +36,6 @@ type Record struct {
 	Schedules []Schedule
 	Defaults  []DefaultSchedule
 	TimeOffs  []TimeOff
-	// Pauses are when they were deactivated, in order.
-	Pauses []Pause
 	// BusyTimes are those of their own calendars.
 	BusyTimes []BusyTime
 	// Delegations are those by which others act for them.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -79,21 +78,6 @@ func openZone(ctx context.Context, q *db.Queries, ws, member uuid.UUID) (domain.
 // SeeZone implements app.Tx.
 func (t *tx) SeeZone(ctx context.Context, member uuid.UUID, seen int64) error {
 	return t.writes.SeeZone(ctx, db.SeeZoneParams{WorkspaceID: t.ws, MemberID: member, Seen: seen})
-}
-
-// Paused implements app.Tx.
-func (t *tx) Paused(ctx context.Context, member uuid.UUID) (bool, error) {
-	return t.now.Paused(ctx, db.PausedParams{WorkspaceID: t.ws, MemberID: member})
-}
-
-// Pause implements app.Tx.
-func (t *tx) Pause(ctx context.Context, member uuid.UUID, at time.Time) error {
-	return t.writes.BeginPause(ctx, db.BeginPauseParams{WorkspaceID: t.ws, MemberID: member, StartTime: at})
-}
-
-// Resume implements app.Tx.
-func (t *tx) Resume(ctx context.Context, member uuid.UUID, at time.Time) error {
-	return t.writes.EndPause(ctx, db.EndPauseParams{WorkspaceID: t.ws, MemberID: member, EndTime: &at})
 }
 
 // MoveZone implements app.Tx.

@@ -51,10 +51,6 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 	if err != nil {
 		return nil, err
 	}
-	paused, err := pauses(ctx, q, ws, members, from)
-	if err != nil {
-		return nil, err
-	}
 	off, err := timeOffs(ctx, q, ws, members, from, until)
 	if err != nil {
 		return nil, err
@@ -79,7 +75,7 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 	for _, p := range people {
 		found[p.MemberID] = domain.Record{
 			Workspace: ws, Member: p.MemberID, Name: p.DisplayName, Active: p.Active, Manager: p.ManagerID, Version: p.Version,
-			Zone: p.TimeZone, WorkspaceZone: p.WorkspaceZone, Zones: zones[p.MemberID], Schedules: own[p.MemberID], Pauses: paused[p.MemberID],
+			Zone: p.TimeZone, WorkspaceZone: p.WorkspaceZone, Zones: zones[p.MemberID], Schedules: own[p.MemberID],
 			Defaults: defaults, TimeOffs: off[p.MemberID], BusyTimes: busy[p.MemberID], Delegations: acting[p.MemberID],
 			Layers: over[p.MemberID], From: from, Until: until,
 		}
@@ -113,18 +109,6 @@ func zones(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UUID
 		found[row.MemberID] = append(found[row.MemberID], domain.ZonePeriod{
 			Zone: row.TimeZone, Start: row.StartTime.UTC(), End: value(row.EndTime).UTC(), Seen: row.Seen,
 		})
-	}
-	return found, nil
-}
-
-func pauses(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UUID, from time.Time) (map[uuid.UUID][]domain.Pause, error) {
-	rows, err := q.PausesFrom(ctx, db.PausesFromParams{WorkspaceID: ws, MemberIds: members, FromTime: &from})
-	if err != nil {
-		return nil, fmt.Errorf("read when members were deactivated: %w", err)
-	}
-	found := make(map[uuid.UUID][]domain.Pause)
-	for _, row := range rows {
-		found[row.MemberID] = append(found[row.MemberID], domain.Pause{Start: row.StartTime.UTC(), End: value(row.EndTime).UTC()})
 	}
 	return found, nil
 }

@@ -85,15 +85,6 @@ func LayZones(ctx context.Context, owner *postgres.DB) error {
 	return nil
 }
 
-// LayPauses notes that members are deactivated of whom it was not noted yet, from an instant on, as the schema's owner, in all
-// workspaces.
-func LayPauses(ctx context.Context, owner *postgres.DB, now time.Time) error {
-	if err := db.New(owner.Pool()).LayPauses(ctx, now); err != nil {
-		return fmt.Errorf("availability: note who is deactivated: %w", err)
-	}
-	return nil
-}
-
 // sinceEver is the start of a member's first zone.
 func sinceEver() time.Time { return time.Time{} }
 

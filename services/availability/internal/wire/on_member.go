@@ -13,13 +13,11 @@ import (
 
 var memberPattern = resname.MustPattern("workspaces/{workspace}/members/{member}")
 
-// React has the router hand what the directory tells of members to the use case that follows their zones and whether they are
-// there.
+// React has the router hand what the directory tells of members to the use case that follows their zones.
 func React(r *eventbus.Router, a *app.App) {
 	eventbus.On(r, onMember[*directoryv1.MemberInvited](a))
 	eventbus.On(r, onMember[*directoryv1.MemberActivated](a))
 	eventbus.On(r, onMember[*directoryv1.MemberUpdated](a))
-	eventbus.On(r, onMember[*directoryv1.MemberDeactivated](a))
 }
 
 // aboutMember is what the events of a member have in common: the member as it is now.
@@ -37,7 +35,6 @@ func onMember[T aboutMember](a *app.App) func(context.Context, eventbus.Event[T]
 		}
 		return a.OnProfile(ctx, app.ProfileZone{
 			Workspace: e.Workspace, Member: ids[1], Zone: m.GetTimeZone(), Version: m.GetVersion(),
-			Deactivated: m.GetState() == directoryv1.Member_DEACTIVATED,
 		})
 	}
 }

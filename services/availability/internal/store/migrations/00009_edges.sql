@@ -20,17 +20,6 @@ CREATE TABLE zone_updates (
 );
 CREATE INDEX zone_updates_due ON zone_updates (due_time);
 
--- When members were deactivated: from start_time until end_time, which is when they were activated again.
-CREATE TABLE member_pauses (
-    workspace_id uuid        NOT NULL,
-    member_id    uuid        NOT NULL,
-    start_time   timestamptz NOT NULL,
-    end_time     timestamptz,
-    PRIMARY KEY (workspace_id, member_id, start_time),
-    CHECK (end_time >= start_time)
-);
-CREATE UNIQUE INDEX member_pauses_open ON member_pauses (workspace_id, member_id) WHERE end_time IS NULL;
-
 -- The core hours that teams have had, each in force from start_time until the next revision; the last is that of core_hours.
 -- Before the first of them a team had none, but where it had been changed before these were kept.
 CREATE TABLE core_hours_versions (
@@ -48,11 +37,8 @@ SELECT workspace_id, team_id, revision, time_zone, windows, need, CASE WHEN revi
 FROM core_hours;
 
 ALTER TABLE zone_updates ENABLE ROW LEVEL SECURITY;
-ALTER TABLE member_pauses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE core_hours_versions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY zone_updates_workspace ON zone_updates
-    USING (workspace_id = (SELECT nullif(current_setting('app.ws', true), '')::uuid));
-CREATE POLICY member_pauses_workspace ON member_pauses
     USING (workspace_id = (SELECT nullif(current_setting('app.ws', true), '')::uuid));
 CREATE POLICY core_hours_versions_workspace ON core_hours_versions
     USING (workspace_id = (SELECT nullif(current_setting('app.ws', true), '')::uuid));
