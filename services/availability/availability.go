@@ -72,6 +72,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	p.Group.Add("rules of time zones", func(ctx context.Context) error { return takeRules(ctx, useCases) }, nil)
 	p.Work(jobs.TellRules(useCases, worktime.Version(), p.Clock, p.Log))
 	p.Work(jobs.TellShifts(useCases, p.Clock, p.Log))
+	p.Work(jobs.TellGaps(useCases, p.Clock, p.Log))
 	p.Consume([]*eventbus.Router{profiles}, members.Router())
 	p.Work(imports)
 	rpc.Register(p.Server, useCases, strings.TrimSuffix(cfg.APIURL, "/"))

@@ -190,7 +190,7 @@ func TestEveryEventOfARotationTellsWhatHappened(t *testing.T) {
 	require.Equal(t, r.amy.name(), heard[8].Actor)
 }
 
-// Every event that the protos declare for this service was in the stories above, or in those of layers.
+// Every event that the protos declare for this service was in the stories above, or in those of layers and of gaps.
 func TestTheStoryHasEveryEvent(t *testing.T) {
 	t.Parallel()
 	var declared []string
@@ -204,5 +204,6 @@ func TestTheStoryHasEveryEvent(t *testing.T) {
 		"TravelCreated", "TravelDeleted", "DateOverrideCreated", "DateOverrideDeleted", "FocusBlockCreated", "FocusBlockDeleted",
 		"RotationChanged", "ShiftStarted", "ShiftEnded", "ShiftSwapped", "RotationSwapChanged", "CoreHoursChanged",
 		"TimeOffRequested", "TimeOffDeclined", "TimeOffPolicyChanged", "DelegationChanged", "OverlapChosen", "OverlapWithdrawn",
+		"CoverageGapFound",
 	}, declared)
 }

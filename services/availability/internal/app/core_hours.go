@@ -81,6 +81,9 @@ func (a *App) setCoreHours(
 		if err := tx.SaveCoreHours(ctx, core); err != nil {
 			return err
 		}
+		if err := tx.WatchCoverage(ctx, team, now.Add(domain.LookSoon)); err != nil {
+			return err
+		}
 		return publish(ctx, tx, caller, now, events)
 	})
 	return core, err

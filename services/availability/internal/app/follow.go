@@ -87,5 +87,8 @@ func (c *change) conclude(ctx context.Context, events []domain.Event) error {
 	if err := c.WakeSun(ctx, c.now); err != nil {
 		return err
 	}
+	if err := c.WakeCoverage(ctx, c.Member, c.now.Add(domain.LookSoon)); err != nil {
+		return err
+	}
 	return c.Publish(ctx, c.now, actor, events...)
 }

@@ -172,6 +172,9 @@ func (a *App) CreateDefaultSchedule(ctx context.Context, ws uuid.UUID, in NewHou
 		if err := tx.WakeSun(ctx, now); err != nil {
 			return err
 		}
+		if err := tx.WakeAllCoverage(ctx, now.Add(domain.LookSoon)); err != nil {
+			return err
+		}
 		return publish(ctx, tx, caller, now, events)
 	})
 	switch {

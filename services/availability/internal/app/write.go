@@ -77,6 +77,9 @@ func (c *change) finish(ctx context.Context, caller auth.Caller, events []domain
 	if err := c.WakeSun(ctx, c.now); err != nil {
 		return err
 	}
+	if err := c.WakeCoverage(ctx, c.Member, c.now.Add(domain.LookSoon)); err != nil {
+		return err
+	}
 	return publish(ctx, c, caller, c.now, events)
 }
 

@@ -134,6 +134,16 @@ type CoreHoursChanged struct {
 	Version   int64
 }
 
+// CoverageGapFound says that a team will be short. Its aggregate is the team's coverage.
+type CoverageGapFound struct {
+	Workspace, Team uuid.UUID
+	Gap             Gap
+	// Horizon is until when was looked for the beginning of gaps.
+	Horizon time.Time
+	Version int64
+}
+
+func (CoverageGapFound) event() {}
 func (RotationChanged) event()  {}
 func (ShiftStarted) event()     {}
 func (ShiftEnded) event()       {}

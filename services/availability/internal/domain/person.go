@@ -24,6 +24,10 @@ type Record struct {
 	// Name is what people call them; Active says whether they can be reached at all.
 	Name   string
 	Active bool
+	// Guest says that their role is GUEST.
+	Guest bool
+	// Departures are when they had left, in order.
+	Departures []Departure
 	// Manager is whom they report to; uuid.Nil for nobody.
 	Manager uuid.UUID
 	// Version counts the changes of their working time.
@@ -100,31 +104,31 @@ func (r Record) Lay() (Person, error) {
 		}
 	}
 	slices.SortStableFunc(p.sources, func(a, b Source) int { return a.From.Compare(b.From) })
-	for _, pause := range r.Pauses {
-		p.sources = p.without(pause)
+	for _, departure := range r.Departures {
+		p.sources = p.without(departure)
 	}
 	layers, err := p.layers()
 	p.Calendar, p.free = worktime.NewCalendar(layers), layers.Holidays
 	return p, err
 }
 
-// without are the sources with those of a pause taken out: hours end where it starts, and go on where it ends.
-func (p Person) without(pause Pause) []Source {
-	left := p.In(pause.Start)
-	left.From, left.Gone, left.Region = pause.Start, true, ""
+// without are the sources less those of a departure: hours end where it starts, and go on where it ends.
+func (p Person) without(d Departure) []Source {
+	left := p.In(d.Start)
+	left.From, left.Gone, left.Region = d.Start, true, ""
 	var all []Source
 	for _, s := range p.sources {
-		if s.From.Before(pause.Start) {
+		if s.From.Before(d.Start) {
 			all = append(all, s)
 		}
 	}
 	all = append(all, left)
-	if !pause.End.IsZero() {
-		back := p.In(pause.End)
-		back.From = pause.End
+	if !d.End.IsZero() {
+		back := p.In(d.End)
+		back.From = d.End
 		all = append(all, back)
 		for _, s := range p.sources {
-			if s.From.After(pause.End) {
+			if s.From.After(d.End) {
 				all = append(all, s)
 			}
 		}

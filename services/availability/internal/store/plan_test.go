@@ -57,6 +57,8 @@ INSERT INTO zone_updates SELECT s.ws, s.id, CASE WHEN n % 2 = 0 THEN '2026a' ELS
 INSERT INTO core_hours_versions SELECT s.ws, s.ws, s.n + 1001, 'UTC', '[]', 1, '2020-01-01'::timestamptz + s.n * interval '3 days' FROM seed_ids s;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
+INSERT INTO member_departures SELECT s.ws, s.id, gen_random_uuid(), '2020-01-01'::timestamptz + v * interval '1 year', '2020-02-01'::timestamptz + v * interval '1 year'
+		FROM seed_ids s, generate_series(0, 7) v;
 INSERT INTO imported_calendars SELECT s.ws, s.id, CASE WHEN v = 0 THEN s.id ELSE gen_random_uuid() END, 'Work', '', false, 'UTC', '', '', '[]', 0, NULL, 0, '', NULL, NULL,
 		'2026-12-01'::timestamptz + s.n * interval '1 minute', 'epoch', 1, '2020-01-01', '2020-01-01', NULL FROM seed_ids s, generate_series(0, 1) v;
 INSERT INTO imported_calendars SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'Work', '', false, 'UTC', '', '', '[]', 0, NULL, 0, '', NULL, NULL,
@@ -124,6 +126,7 @@ func growing() []string {
 		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers",
 		"time_off_policies", "overlap_choices", "overlap_burdens", "delegations", "teams", "team_members",
 		"rotations", "rotation_turns", "rotation_overrides", "rotation_swaps", "core_hours",
+		"coverage_watches", "coverage_gaps", "member_departures",
 		"imported_calendars", "imported_sources", "imported_busy_times", "calendar_feeds",
 		"zone_updates", "core_hours_versions",
 	}
@@ -153,6 +156,7 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, found[member].Zones, 1)
 		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
 		require.LessOrEqual(t, len(found[member].Layers), 6)
+		require.Len(t, found[member].Departures, 1, "those of 2020 to 2026 are over")
 		require.NotEmpty(t, found[member].Layers)
 		require.LessOrEqual(t, len(found[member].Delegations), 2)
 		require.Len(t, found[member].Defaults, 1)
@@ -178,11 +182,16 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, layers.Items, 5)
 		_, err = s.store.Layer(ctx, s.ws, member, domain.Travel, layers.Items[0].ID)
 		require.NoError(t, err)
-		for _, manager := range []uuid.UUID{uuid.Nil, s.members[8]} {
-			waiting, err := s.store.TimeOffRequests(ctx, s.ws, manager, app.Page{Size: 5, After: after})
+		waiting, err := s.store.TimeOffRequests(ctx, s.ws, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, waiting.Items, 5)
+		for _, managers := range [][]uuid.UUID{s.members[8:9], s.members[:50]} {
+			waiting, err := s.store.TimeOffRequestsOf(ctx, s.ws, managers, s.members[9], app.Page{Size: 5, After: after})
 			require.NoError(t, err)
 			require.Len(t, waiting.Items, 5)
 		}
+		_, err = s.store.ActedFor(ctx, s.ws, s.members[:2], domain.Approvals, from)
+		require.NoError(t, err)
 		choices, err := s.store.OverlapChoices(ctx, s.ws, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, choices.Items, 5)

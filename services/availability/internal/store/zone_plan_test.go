@@ -11,7 +11,7 @@ import (
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
-// No statement about what is told of time zones, who is deactivated and which core hours held reads a growing table from end to
+// No statement about what is told of time zones and which core hours held reads a growing table from end to
 // end.
 func TestFollowingIndexPlans(t *testing.T) {
 	t.Parallel()
@@ -27,10 +27,6 @@ func TestFollowingIndexPlans(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, some)
 	err = s.store.InTx(ctx, s.ws, func(ctx context.Context, tx app.Tx) error {
-		paused, err := tx.Paused(ctx, member)
-		require.NoError(t, err)
-		require.False(t, paused)
-		require.NoError(t, tx.Pause(ctx, member, from))
 		require.NoError(t, tx.WakeCalendars(ctx, member, true, from))
 		require.NoError(t, tx.SaveCoreHours(ctx, domain.CoreHours{Workspace: s.ws, Team: s.ws, Zone: "UTC", Need: 1, Revision: 3000, UpdateTime: from}))
 		ended, err := tx.EndZoneUpdate(ctx, app.ZoneUpdate{Workspace: s.ws, Member: s.members[8], Version: "2026a"})
@@ -38,16 +34,5 @@ func TestFollowingIndexPlans(t *testing.T) {
 		return err
 	})
 	require.NoError(t, err)
-	err = s.store.InTx(ctx, s.ws, func(ctx context.Context, tx app.Tx) error {
-		paused, err := tx.Paused(ctx, member)
-		require.True(t, paused)
-		require.NoError(t, tx.Resume(ctx, member, until))
-		return err
-	})
-	require.NoError(t, err)
-	found, err := s.store.Records(ctx, s.ws, s.members[:50], from, until)
-	require.NoError(t, err)
-	require.Equal(t, []domain.Pause{{Start: from, End: until}}, found[member].Pauses)
-	require.Empty(t, found[s.members[9]].Pauses, "what is over is not read")
 	s.requireIndexPlans(t)
 }

@@ -122,9 +122,25 @@ func rotationPayloadOf(event domain.Event, at time.Time) (proto.Message, error) 
 		}, nil
 	case domain.CoreHoursChanged:
 		return &availabilityv1.CoreHoursChanged{CoreHours: resource.CoreHours(e.CoreHours), Version: e.Version}, nil
+	case domain.CoverageGapFound:
+		return gapFound(e), nil
 	default:
 		return nil, fmt.Errorf("wire: the event %T has no message", event)
 	}
+}
+
+func gapFound(e domain.CoverageGapFound) proto.Message {
+	out := &availabilityv1.CoverageGapFound{
+		Coverage: domain.CoverageName(e.Workspace, e.Team), Team: domain.TeamName(e.Workspace, e.Team),
+		StartTime: resource.Timestamp(e.Gap.Start), EndTime: resource.Timestamp(e.Gap.End),
+		HorizonTime: resource.Timestamp(e.Horizon), Version: e.Version,
+	}
+	if e.Gap.Rotation == uuid.Nil {
+		out.CoreHours = domain.CoreHoursName(e.Workspace, e.Team)
+	} else {
+		out.Rotation = domain.RotationName(e.Workspace, e.Team, e.Gap.Rotation)
+	}
+	return out
 }
 
 func layerCreated(e domain.LayerCreated) proto.Message {

@@ -43,6 +43,23 @@ type CoreHoursVersion struct {
 	StartTime   time.Time
 }
 
+type CoverageGap struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	RotationID  uuid.UUID
+	StartTime   time.Time
+	EndTime     *time.Time
+}
+
+type CoverageWatch struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	Version     int64
+	Wakes       int64
+	DueTime     *time.Time
+	DueLease    *time.Time
+}
+
 type DefaultSchedule struct {
 	WorkspaceID   uuid.UUID
 	ScheduleID    uuid.UUID
@@ -140,9 +157,10 @@ type Member struct {
 	ManagerID   uuid.UUID
 }
 
-type MemberPause struct {
+type MemberDeparture struct {
 	WorkspaceID uuid.UUID
 	MemberID    uuid.UUID
+	DepartureID uuid.UUID
 	StartTime   time.Time
 	EndTime     *time.Time
 }
