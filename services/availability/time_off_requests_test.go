@@ -361,7 +361,6 @@ func TestWhoActsForTheManagerDecides(t *testing.T) {
 	require.Equal(t, []string{own.GetName()}, waits(dan))
 	w.clock.Advance(8 * 24 * time.Hour)
 	require.Empty(t, waits(dan))
-	seen, err = w.timeOffs.GetTimeOff(dan.ctx, &availabilityv1.GetTimeOffRequest{Name: own.GetName()})
-	require.NoError(t, err)
-	require.Empty(t, seen.GetNote())
+	_, err = w.timeOffs.GetTimeOff(dan.ctx, &availabilityv1.GetTimeOffRequest{Name: own.GetName()})
+	rpctest.Failed(t, err, codes.NotFound, fault.ReasonResourceNotFound)
 }
