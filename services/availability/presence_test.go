@@ -63,7 +63,9 @@ func TestWhoHasLeftIsNotOn(t *testing.T) {
 	alone := r.rotation(r.daily(r.ben)).GetName()
 	other := r.rotation(r.daily(r.amy)).GetName()
 	require.NoError(t, worker.Settled(r.ctx))
-	week := func(rotation string) []string { return r.listed(rotation, "2026-12-01T09:00:00Z", "2026-12-07T09:00:00Z") }
+	week := func(rotation string) []string {
+		return r.listed(rotation, "2026-12-01T09:00:00Z", "2026-12-07T09:00:00Z")
+	}
 	pass := func(d time.Duration) {
 		r.clock.Advance(d)
 		require.NoError(t, worker.Settled(r.ctx))

@@ -20,7 +20,7 @@ type rota struct {
 	// delegates act for members in handoffs.
 	delegates map[uuid.UUID]uuid.UUID
 	down      bool
-	asked int
+	asked     int
 	// asking is called with each question, outside of the lock.
 	asking func()
 }

@@ -84,10 +84,7 @@ func (c *change) conclude(ctx context.Context, events []domain.Event) error {
 	if err := c.SaveMemberTime(ctx, c.MemberTime); err != nil {
 		return err
 	}
-	if err := c.WakeSun(ctx, c.now); err != nil {
-		return err
-	}
-	if err := c.WakeCoverage(ctx, c.Member, c.now.Add(domain.LookSoon)); err != nil {
+	if err := wake(ctx, c, c.Member, c.now); err != nil {
 		return err
 	}
 	return c.Publish(ctx, c.now, actor, events...)

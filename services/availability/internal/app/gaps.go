@@ -125,10 +125,28 @@ func (a *App) gaps(ctx context.Context, ref TeamRef, now time.Time) (found []dom
 	return found, something || len(rotations) > 0, err
 }
 
+// wake has all looked at that follows from a member's working time.
+func wake(ctx context.Context, tx Tx, member uuid.UUID, now time.Time) error {
+	if err := tx.WakeSun(ctx, now); err != nil {
+		return err
+	}
+	return tx.WakeCoverage(ctx, member, now.Add(domain.LookSoon))
+}
+
+// wakeAll has all looked at that follows from the working time of any member.
+func wakeAll(ctx context.Context, tx Tx, now time.Time) error {
+	if err := tx.WakeSun(ctx, now); err != nil {
+		return err
+	}
+	return tx.WakeAllCoverage(ctx, now.Add(domain.LookSoon))
+}
+
 // ClaimCoverage takes up to limit teams whose coverage is to be looked at.
 func (a *App) ClaimCoverage(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]TeamRef, error) {
 	return a.store.ClaimCoverage(ctx, now, lease, limit)
 }
 
 // NextCoverage is when the next team's coverage is to be looked at.
-func (a *App) NextCoverage(ctx context.Context) (time.Time, bool, error) { return a.store.NextCoverage(ctx) }
+func (a *App) NextCoverage(ctx context.Context) (time.Time, bool, error) {
+	return a.store.NextCoverage(ctx)
+}

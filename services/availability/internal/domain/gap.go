@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// GapHorizon is how far ahead a gap may begin that is told of, GapReach how much longer it is followed to its end.
+	// GapHorizon is how far ahead a gap may begin that is told of, gapReach how much longer it is followed to its end.
 	GapHorizon = OutlookDays * 24 * time.Hour
-	GapReach   = 7 * 24 * time.Hour
-	// LookAgain is when a team's coverage is looked at again at the latest, LookSoon how long after what changed it: changes
-	// that come together are looked at once.
+	gapReach   = 7 * 24 * time.Hour
+	// LookAgain is when a team's coverage is looked at again at the latest.
 	LookAgain = 24 * time.Hour
-	LookSoon  = time.Minute
+	// LookSoon is how long after what changed it: changes that come together are looked at once.
+	LookSoon = time.Minute
 	// maxGaps is how many gaps are told of at once; what is left comes next.
 	maxGaps = 100
 )
@@ -40,7 +40,7 @@ type CoverageWatch struct {
 }
 
 // GapsUntil is how far a team's coverage is looked at.
-func GapsUntil(now time.Time) time.Time { return now.Add(GapHorizon + GapReach) }
+func GapsUntil(now time.Time) time.Time { return now.Add(GapHorizon + gapReach) }
 
 // Gaps are the times from now on in which a team is short, in order: those that begin within the GapHorizon. None of the core
 // hours are told of where they are not set, and none of a rotation before its first turns.

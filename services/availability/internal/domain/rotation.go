@@ -313,9 +313,9 @@ func (r *Rotation) Lay(people map[uuid.UUID]Person) (Watch, error) {
 			turns[i].Sun = append(turns[i].Sun, calendar)
 		}
 	}
-	overrides := make([]worktime.RotationOverride, len(r.Overrides))
-	for i, o := range r.Overrides {
-		overrides[i] = o.known()
+	overrides := make([]worktime.RotationOverride, 0, len(r.Overrides)+len(r.Departures))
+	for _, o := range r.Overrides {
+		overrides = append(overrides, o.known())
 	}
 	for _, d := range r.Departures { // after the overrides: none of them puts on who has left
 		if out := d.out(); out.Start.Before(out.End) {

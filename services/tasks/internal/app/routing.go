@@ -131,7 +131,7 @@ func (p *plan) acting(ctx context.Context, tx Tx, space uuid.UUID) error {
 }
 
 // decide does what follows for a handoff that is as it was looked at. next is the id of the offer that AUTO may go on to.
-func (p plan) decide(r *domain.Relay, h domain.Handoff, next uuid.UUID, receivers []uuid.UUID) {
+func (p *plan) decide(r *domain.Relay, h domain.Handoff, next uuid.UUID, receivers []uuid.UUID) {
 	switch {
 	case h.ID == r.Offer.ID && p.lapsed:
 		r.Lapse()

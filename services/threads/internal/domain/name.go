@@ -18,12 +18,12 @@ func MemberName(ws, member uuid.UUID) string {
 	if member == uuid.Nil {
 		return ""
 	}
-	return WorkspaceName(ws) + "/members/" + member.String()
+	return "workspaces/" + ws.String() + "/members/" + member.String()
 }
 
 // ThreadName is the resource name of a thread.
 func ThreadName(ws, thread uuid.UUID) string {
-	return WorkspaceName(ws) + "/threads/" + thread.String()
+	return "workspaces/" + ws.String() + "/threads/" + thread.String()
 }
 
 // MessageName is the resource name of a message; empty for the sequence 0, which is none.
@@ -31,7 +31,7 @@ func MessageName(ws, thread uuid.UUID, sequence int64) string {
 	if sequence == 0 {
 		return ""
 	}
-	return ThreadName(ws, thread) + "/messages/" + strconv.FormatInt(sequence, 10)
+	return "workspaces/" + ws.String() + "/threads/" + thread.String() + "/messages/" + strconv.FormatInt(sequence, 10)
 }
 
 // ReadStateName is the resource name of the read state that a member sees of a thread.

@@ -51,9 +51,11 @@ func (s *Messages) ListMessages(ctx context.Context, req *threadsv1.ListMessages
 	if err != nil {
 		return nil, err
 	}
-	resp := &threadsv1.ListMessagesResponse{NextPageToken: page.Next(fingerprint, found.Next)}
-	for _, m := range found.Items {
-		resp.Messages = append(resp.Messages, resource.Message(m))
+	resp := &threadsv1.ListMessagesResponse{
+		Messages: make([]*threadsv1.Message, len(found.Items)), NextPageToken: page.Next(fingerprint, found.Next),
+	}
+	for i, m := range found.Items {
+		resp.Messages[i] = resource.Message(m)
 	}
 	return resp, nil
 }

@@ -47,8 +47,8 @@ const (
 // is never rewritten: of a past instant it answers the same whatever is changed later.
 //
 // A member who is deactivated is on no longer: the next in order is on in their place, and nobody where nobody else is in
-// order. Let in again, they are on as before from then on. Members need not be of the team, but a GUEST cannot be put on. The
-// rotations of a team end when it is deleted.
+// order. Let in again, they are on as before from then on. Members need not be of the team, but a GUEST cannot be put on.
+// The rotations of a team end when it is deleted.
 //
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
@@ -342,8 +342,8 @@ func (c *rotationServiceClient) WithdrawRotationSwap(ctx context.Context, in *Wi
 // is never rewritten: of a past instant it answers the same whatever is changed later.
 //
 // A member who is deactivated is on no longer: the next in order is on in their place, and nobody where nobody else is in
-// order. Let in again, they are on as before from then on. Members need not be of the team, but a GUEST cannot be put on. The
-// rotations of a team end when it is deleted.
+// order. Let in again, they are on as before from then on. Members need not be of the team, but a GUEST cannot be put on.
+// The rotations of a team end when it is deleted.
 //
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
