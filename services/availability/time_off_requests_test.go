@@ -102,7 +102,7 @@ func TestTimeOffThatNeedsAnApprovalCountsFromItOn(t *testing.T) {
 		"TimeOffPolicyChanged", "TimeOffRequested", "TimeOffApproved", "WorkingTimeChanged", "TimeOffCancelled", "WorkingTimeChanged",
 	}, kinds)
 	require.True(t, proto.Equal(&availabilityv1.TimeOffRequested{
-		TimeOff: asked, Member: ben.name(), Manager: mia.name(), Version: 1,
+		TimeOff: asked, Member: ben.name(), Manager: mia.name(), Version: 1, StartTime: stamp("2026-12-02T06:00:00Z"),
 	}, events[1].payload))
 	require.True(t, proto.Equal(&availabilityv1.WorkingTimeChanged{
 		Member: ben.name(), StartTime: stamp("2026-12-02T16:00:00Z"), EndTime: stamp("2026-12-04T06:00:00Z"), Version: 3,

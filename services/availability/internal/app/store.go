@@ -48,6 +48,7 @@ type Store interface {
 
 	Calendars
 	Feeds
+	SourceReader
 
 	// Layer returns a layer of a member, deleted or not; Layers all of a kind that are not deleted, the newest first.
 	Layer(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, layer uuid.UUID) (domain.Layer, error)

@@ -52,10 +52,11 @@ type LayerDeleted struct {
 	Version int64
 }
 
-// TimeOffRequested says that a time off waits for an approval, of Manager among others. Its aggregate is the member's
-// working time.
+// TimeOffRequested says that a time off, which would begin at Start, waits for an approval, of Manager among others. Its
+// aggregate is the member's working time.
 type TimeOffRequested struct {
 	TimeOff TimeOff
+	Start   time.Time
 	Manager uuid.UUID
 	Version int64
 }

@@ -177,6 +177,13 @@ func TestIndexPlans(t *testing.T) {
 		offs, err := s.store.TimeOffs(ctx, s.ws, member, true, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, offs.Items, 5)
+		var checks []app.TimeOffCheck
+		for i, off := range offs.Items {
+			checks = append(checks, app.TimeOffCheck{Place: i, Owner: member, ID: off.ID, Member: member})
+		}
+		found, err := s.store.TimeOffSources(ctx, s.ws, checks)
+		require.NoError(t, err)
+		require.Len(t, found, 5)
 		layers, err := s.store.Layers(ctx, s.ws, member, domain.Travel, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, layers.Items, 5)

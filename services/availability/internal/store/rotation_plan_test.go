@@ -81,6 +81,9 @@ func TestRotationIndexPlans(t *testing.T) {
 		require.Len(t, swaps.Items, 5)
 		_, err = s.store.Swap(ctx, ref, swaps.Items[0].ID)
 		require.NoError(t, err)
+		found, err := s.store.SwapSources(ctx, s.ws, []app.SwapCheck{{Place: 3, Ref: ref, ID: swaps.Items[0].ID, Member: s.members[1]}})
+		require.NoError(t, err)
+		require.Equal(t, swaps.Items[0], found[3])
 	}
 	require.NoError(t, s.store.Team(ctx, s.ws, team))
 	_, err = s.store.CoreHours(ctx, s.ws, team)

@@ -61,6 +61,7 @@ func payloadOf(event domain.Event, at time.Time) (proto.Message, error) {
 	case domain.TimeOffRequested:
 		out := &availabilityv1.TimeOffRequested{
 			TimeOff: resource.TimeOff(e.TimeOff), Member: domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Member), Version: e.Version,
+			StartTime: resource.Timestamp(e.Start),
 		}
 		if e.Manager != uuid.Nil {
 			out.Manager = domain.MemberName(e.TimeOff.Workspace, e.Manager)
@@ -113,12 +114,12 @@ func rotationPayloadOf(event domain.Event, at time.Time) (proto.Message, error) 
 	case domain.ShiftSwapped:
 		r := e.Rotation
 		return &availabilityv1.ShiftSwapped{
-			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), Version: e.Version,
+			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), DisplayName: r.Name, Version: e.Version,
 		}, nil
 	case domain.SwapChanged:
 		r := e.Rotation
 		return &availabilityv1.RotationSwapChanged{
-			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), Version: e.Version,
+			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), DisplayName: r.Name, Version: e.Version,
 		}, nil
 	case domain.CoreHoursChanged:
 		return &availabilityv1.CoreHoursChanged{CoreHours: resource.CoreHours(e.CoreHours), Version: e.Version}, nil

@@ -427,7 +427,9 @@ type TimeOffRequested struct {
 	// The version of the member's working time after the change.
 	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 	// The member's manager, who may approve it as administrators may. Empty for nobody.
-	Manager       string `protobuf:"bytes,4,opt,name=manager,proto3" json:"manager,omitempty"`
+	Manager string `protobuf:"bytes,4,opt,name=manager,proto3" json:"manager,omitempty"`
+	// The first instant that would be time off: for whole days the start of the first, in the member's zone.
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -488,6 +490,13 @@ func (x *TimeOffRequested) GetManager() string {
 		return x.Manager
 	}
 	return ""
+}
+
+func (x *TimeOffRequested) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
 }
 
 // A request for time off was declined.
@@ -1348,7 +1357,9 @@ type ShiftSwapped struct {
 	// The rotation.
 	Rotation string `protobuf:"bytes,2,opt,name=rotation,proto3" json:"rotation,omitempty"`
 	// The version of the rotation after the change.
-	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// What people call the rotation.
+	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1404,6 +1415,13 @@ func (x *ShiftSwapped) GetVersion() int64 {
 	return 0
 }
 
+func (x *ShiftSwapped) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
 // A swap was offered, declined or withdrawn: who is on is as before.
 type RotationSwapChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1412,7 +1430,9 @@ type RotationSwapChanged struct {
 	// The rotation.
 	Rotation string `protobuf:"bytes,2,opt,name=rotation,proto3" json:"rotation,omitempty"`
 	// The version of the rotation after the change.
-	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// What people call the rotation.
+	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1466,6 +1486,13 @@ func (x *RotationSwapChanged) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *RotationSwapChanged) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
 }
 
 // A team's core hours were set: what its coverage is measured by may be another.
@@ -1674,12 +1701,14 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion:B\xb2\xbb\x18>\n" +
 	"\n" +
-	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3\"\xe6\x01\n" +
+	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3\"\xa1\x02\n" +
 	"\x10TimeOffRequested\x12<\n" +
 	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion\x12\x18\n" +
-	"\amanager\x18\x04 \x01(\tR\amanager:H\xb2\xbb\x18D\n" +
+	"\amanager\x18\x04 \x01(\tR\amanager\x129\n" +
+	"\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime:H\xb2\xbb\x18D\n" +
 	"\btime_off\x12\trequested\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.3\"\xca\x01\n" +
 	"\x0fTimeOffDeclined\x12<\n" +
 	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
@@ -1751,16 +1780,18 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x125\n" +
 	"\x05shift\x18\x03 \x01(\v2\x1f.meridian.availability.v1.ShiftR\x05shift\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\x03R\aversion:6\xb2\xbb\x182\n" +
-	"\x05shift\x12\x05ended\x18\x01\"\brotation*\brotation2\aversionJ\x030.3\"\xbb\x01\n" +
+	"\x05shift\x12\x05ended\x18\x01\"\brotation*\brotation2\aversionJ\x030.3\"\xde\x01\n" +
 	"\fShiftSwapped\x12:\n" +
 	"\x04swap\x18\x01 \x01(\v2&.meridian.availability.v1.RotationSwapR\x04swap\x12\x1a\n" +
 	"\brotation\x18\x02 \x01(\tR\brotation\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\x03R\aversion:9\xb2\xbb\x185\n" +
-	"\x05shift\x12\aswapped\x18\x01\"\tswap.name*\brotation2\aversionJ\x030.3\"\xca\x01\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion\x12!\n" +
+	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName:9\xb2\xbb\x185\n" +
+	"\x05shift\x12\aswapped\x18\x01\"\tswap.name*\brotation2\aversionJ\x030.3\"\xed\x01\n" +
 	"\x13RotationSwapChanged\x12:\n" +
 	"\x04swap\x18\x01 \x01(\v2&.meridian.availability.v1.RotationSwapR\x04swap\x12\x1a\n" +
 	"\brotation\x18\x02 \x01(\tR\brotation\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\x03R\aversion:A\xb2\xbb\x18=\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion\x12!\n" +
+	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName:A\xb2\xbb\x18=\n" +
 	"\rrotation_swap\x12\achanged\x18\x01\"\tswap.name*\brotation2\aversionJ\x030.3\"\xbd\x01\n" +
 	"\x10CoreHoursChanged\x12B\n" +
 	"\n" +
@@ -1844,32 +1875,33 @@ var file_meridian_availability_v1_availability_events_proto_depIdxs = []int32{
 	27, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
 	28, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
 	27, // 7: meridian.availability.v1.TimeOffRequested.time_off:type_name -> meridian.availability.v1.TimeOff
-	27, // 8: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
-	29, // 9: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
-	30, // 10: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
-	30, // 11: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
-	31, // 12: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
-	31, // 13: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
-	32, // 14: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
-	32, // 15: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
-	33, // 16: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
-	33, // 17: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
-	34, // 18: meridian.availability.v1.RotationChanged.rotation:type_name -> meridian.availability.v1.Rotation
-	26, // 19: meridian.availability.v1.RotationChanged.start_time:type_name -> google.protobuf.Timestamp
-	26, // 20: meridian.availability.v1.RotationChanged.end_time:type_name -> google.protobuf.Timestamp
-	35, // 21: meridian.availability.v1.ShiftStarted.shift:type_name -> meridian.availability.v1.Shift
-	35, // 22: meridian.availability.v1.ShiftEnded.shift:type_name -> meridian.availability.v1.Shift
-	36, // 23: meridian.availability.v1.ShiftSwapped.swap:type_name -> meridian.availability.v1.RotationSwap
-	36, // 24: meridian.availability.v1.RotationSwapChanged.swap:type_name -> meridian.availability.v1.RotationSwap
-	37, // 25: meridian.availability.v1.CoreHoursChanged.core_hours:type_name -> meridian.availability.v1.CoreHours
-	26, // 26: meridian.availability.v1.CoverageGapFound.start_time:type_name -> google.protobuf.Timestamp
-	26, // 27: meridian.availability.v1.CoverageGapFound.end_time:type_name -> google.protobuf.Timestamp
-	26, // 28: meridian.availability.v1.CoverageGapFound.horizon_time:type_name -> google.protobuf.Timestamp
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	26, // 8: meridian.availability.v1.TimeOffRequested.start_time:type_name -> google.protobuf.Timestamp
+	27, // 9: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
+	29, // 10: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
+	30, // 11: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	30, // 12: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	31, // 13: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
+	31, // 14: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
+	32, // 15: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
+	32, // 16: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
+	33, // 17: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	33, // 18: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	34, // 19: meridian.availability.v1.RotationChanged.rotation:type_name -> meridian.availability.v1.Rotation
+	26, // 20: meridian.availability.v1.RotationChanged.start_time:type_name -> google.protobuf.Timestamp
+	26, // 21: meridian.availability.v1.RotationChanged.end_time:type_name -> google.protobuf.Timestamp
+	35, // 22: meridian.availability.v1.ShiftStarted.shift:type_name -> meridian.availability.v1.Shift
+	35, // 23: meridian.availability.v1.ShiftEnded.shift:type_name -> meridian.availability.v1.Shift
+	36, // 24: meridian.availability.v1.ShiftSwapped.swap:type_name -> meridian.availability.v1.RotationSwap
+	36, // 25: meridian.availability.v1.RotationSwapChanged.swap:type_name -> meridian.availability.v1.RotationSwap
+	37, // 26: meridian.availability.v1.CoreHoursChanged.core_hours:type_name -> meridian.availability.v1.CoreHours
+	26, // 27: meridian.availability.v1.CoverageGapFound.start_time:type_name -> google.protobuf.Timestamp
+	26, // 28: meridian.availability.v1.CoverageGapFound.end_time:type_name -> google.protobuf.Timestamp
+	26, // 29: meridian.availability.v1.CoverageGapFound.horizon_time:type_name -> google.protobuf.Timestamp
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_events_proto_init() }
