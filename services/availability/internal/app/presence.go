@@ -35,15 +35,16 @@ type PresenceTx interface {
 	RotationsOfTeam(ctx context.Context, team uuid.UUID) ([]RotationRef, error)
 }
 
-// OnPresence follows who is there: whoever was deactivated is on no rotation from now on, and is again when let in again. What
-// has been stays as it was. Twice it has its effect once, and the projection's newer news count.
+// OnPresence follows who is there: whoever was deactivated works no more and is on no rotation from now on, and is again when let
+// in again. What has been stays as it was. Twice it has its effect once, and the projection's newer news count.
 func (a *App) OnPresence(ctx context.Context, p Presence) error {
 	departed, projected, err := a.store.Presence(ctx, p.Workspace, p.Member)
 	if err != nil || departed != p.latest(projected).Here {
 		return err
 	}
 	return a.store.InTx(ctx, p.Workspace, func(ctx context.Context, tx Tx) error {
-		if _, err := tx.LockTime(ctx, p.Member); err != nil {
+		m, err := tx.LockTime(ctx, p.Member)
+		if err != nil {
 			return err
 		}
 		departed, projected, err := tx.Presence(ctx, p.Member)
@@ -61,7 +62,8 @@ func (a *App) OnPresence(ctx context.Context, p Presence) error {
 		if err := note(ctx, p.Member, now); err != nil {
 			return err
 		}
-		if err := tx.WakeCoverage(ctx, p.Member, now.Add(domain.LookSoon)); err != nil {
+		c := &change{Tx: tx, MemberTime: m, now: now}
+		if err := c.conclude(ctx, []domain.Event{c.told(time.Time{})}); err != nil {
 			return err
 		}
 		refs, err := tx.RotationsOfMember(ctx, p.Member, now)
