@@ -71,6 +71,7 @@ func TestWhoHasLeftIsNotOn(t *testing.T) {
 		require.NoError(t, worker.Settled(r.ctx))
 	}
 	pass(27 * time.Hour) // the 2nd, 12:00: Ben is on
+	require.NoError(t, look.Settled(r.ctx))
 	before := len(r.unpublished())
 
 	r.moves(js, r.ben, directoryv1.Member_DEACTIVATED, 2)
