@@ -15,6 +15,7 @@ type Store interface {
 	RotationStore
 	ZoneRules
 	CoverageStore
+	PresenceStore
 
 	// Records returns what is known of the working time of members between two instants, those that are not there left out,
 	// in a fixed number of statements.
