@@ -54,6 +54,7 @@ INSERT INTO working_schedules SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '[]',
 INSERT INTO member_zones SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '2020-01-01'::timestamptz + v * interval '180 days',
 		CASE WHEN v < 9 THEN '2020-01-01'::timestamptz + (v + 1) * interval '180 days' END, 1 FROM seed_ids s, generate_series(0, 9) v;
 INSERT INTO zone_updates SELECT s.ws, s.id, CASE WHEN n % 2 = 0 THEN '2026a' ELSE '2026b' END, '2026-12-01'::timestamptz + n * interval '1 minute' FROM seed_ids s;
+INSERT INTO zone_updates SELECT gen_random_uuid(), gen_random_uuid(), '2026a', '2027-12-01' FROM generate_series(1, 60000);
 INSERT INTO core_hours_versions SELECT s.ws, s.ws, s.n + 1001, 'UTC', '[]', 1, '2020-01-01'::timestamptz + s.n * interval '3 days' FROM seed_ids s;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;

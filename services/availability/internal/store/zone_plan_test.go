@@ -15,7 +15,7 @@ import (
 // end.
 func TestFollowingIndexPlans(t *testing.T) {
 	t.Parallel()
-	s := seed(t)
+	s := seedRotations(t)
 	ctx, member := t.Context(), s.members[7]
 	core, err := s.store.CoreHistory(ctx, s.ws, s.ws, from, until)
 	require.NoError(t, err)

@@ -53,11 +53,14 @@ func (q *Queries) AddZoneUpdates(ctx context.Context, arg AddZoneUpdatesParams) 
 
 const claimZoneUpdates = `-- name: ClaimZoneUpdates :many
 WITH claimed AS MATERIALIZED (
-    SELECT u.workspace_id, u.member_id FROM zone_updates u
-    WHERE u.due_time <= $2::timestamptz AND u.lease_time < clock_timestamp() AND u.version <= $3
-    ORDER BY u.due_time
-    LIMIT $4
-    FOR UPDATE SKIP LOCKED
+    SELECT few.workspace_id, few.member_id FROM (
+        SELECT u.workspace_id, u.member_id FROM zone_updates u
+        WHERE u.due_time <= $2::timestamptz AND u.lease_time < clock_timestamp() AND u.version <= $3
+        ORDER BY u.due_time
+        LIMIT $4
+        FOR UPDATE SKIP LOCKED
+    ) few
+    LIMIT 64
 )
 UPDATE zone_updates r SET lease_time = clock_timestamp() + make_interval(secs => $1::float8)
 FROM claimed c
@@ -78,7 +81,8 @@ type ClaimZoneUpdatesRow struct {
 	Version     string
 }
 
-// Takes members of any workspace who are to be told of a version that the caller has the rules of.
+// Takes members of any workspace who are to be told of a version that the caller has the rules of, never more than 64: told so,
+// the planner looks them up one by one.
 func (q *Queries) ClaimZoneUpdates(ctx context.Context, arg ClaimZoneUpdatesParams) ([]ClaimZoneUpdatesRow, error) {
 	rows, err := q.db.Query(ctx, claimZoneUpdates,
 		arg.LeaseSeconds,

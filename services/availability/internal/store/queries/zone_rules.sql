@@ -55,13 +55,17 @@ WHERE r.due_time > @due_time AND EXISTS (
 );
 
 -- name: ClaimZoneUpdates :many
--- Takes members of any workspace who are to be told of a version that the caller has the rules of.
+-- Takes members of any workspace who are to be told of a version that the caller has the rules of, never more than 64: told so,
+-- the planner looks them up one by one.
 WITH claimed AS MATERIALIZED (
-    SELECT u.workspace_id, u.member_id FROM zone_updates u
-    WHERE u.due_time <= @now::timestamptz AND u.lease_time < clock_timestamp() AND u.version <= @version
-    ORDER BY u.due_time
-    LIMIT @max_rows
-    FOR UPDATE SKIP LOCKED
+    SELECT few.workspace_id, few.member_id FROM (
+        SELECT u.workspace_id, u.member_id FROM zone_updates u
+        WHERE u.due_time <= @now::timestamptz AND u.lease_time < clock_timestamp() AND u.version <= @version
+        ORDER BY u.due_time
+        LIMIT @max_rows
+        FOR UPDATE SKIP LOCKED
+    ) few
+    LIMIT 64
 )
 UPDATE zone_updates r SET lease_time = clock_timestamp() + make_interval(secs => @lease_seconds::float8)
 FROM claimed c
