@@ -145,7 +145,7 @@ func (s *delegations) ResolveDelegates(
 		resp.Resolutions = append(resp.Resolutions, &availabilityv1.DelegateResolution{Member: q.GetMember(), Delegate: s.acting[q.GetMember()]})
 	}
 	if s.forget {
-		resp.Resolutions = resp.Resolutions[1:]
+		resp.Resolutions = resp.GetResolutions()[1:]
 	}
 	return resp, nil
 }

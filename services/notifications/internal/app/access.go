@@ -61,9 +61,9 @@ func (a *App) acting(ctx context.Context, ws, member uuid.UUID, of []uuid.UUID) 
 		return nil, err
 	}
 	var all []uuid.UUID
-	for i, delegate := range delegates {
-		if delegate == member {
-			all = append(all, of[i])
+	for i, m := range of { // an answer for each, in their order
+		if delegates[i] == member {
+			all = append(all, m)
 		}
 	}
 	return all, nil
