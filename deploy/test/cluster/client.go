@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/discovery"
@@ -140,6 +141,14 @@ func (c *Client) waitEstablished(ctx context.Context, t *testing.T, definition *
 		now, err := resource.Get(ctx, definition.GetName(), metav1.GetOptions{})
 		return err == nil && established(now)
 	}, patience, 50*time.Millisecond, definition.GetName())
+}
+
+// serves says whether objects of a kind can be applied.
+func (c *Client) serves(definition *unstructured.Unstructured) bool {
+	group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "kind")
+	_, err := c.mapper.RESTMapping(schema.GroupKind{Group: group, Kind: kind})
+	return err == nil
 }
 
 // Key tells objects apart.

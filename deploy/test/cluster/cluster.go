@@ -82,6 +82,7 @@ func (c *Cluster) InstallDefinitions(ctx context.Context, t *testing.T) {
 			_, err := client.Apply(ctx, definition)
 			require.NoError(t, err, file.Name())
 			client.waitEstablished(ctx, t, definition)
+			require.Eventually(t, func() bool { return c.Client(t, "").serves(definition) }, patience, 100*time.Millisecond, definition.GetName())
 		}
 	}
 	require.Empty(t, client.Warnings())
