@@ -44,6 +44,7 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		`services: {threads: {replicas: -1}}`:                               {"services/threads/replicas"},
 		`services: {gateway: {image: {digest: "sha256:12"}}}`:               {"services/gateway/image/digest"},
 		`defaults: {resources: {limits: {memory: 1.5Gi}}}`:                  {"defaults/resources/limits/memory"},
+		`defaults: {resources: {limits: {memory: 512}}}`:                    {"defaults/resources/limits/memory"},
 		`defaults: {logLevel: verbose}`:                                     {"defaults/logLevel"},
 		`defaults: {extraEnv: [{value: x}]}`:                                {"defaults/extraEnv/0", "name"},
 		`defaults: {topologySpread: {zone: Always}}`:                        {"defaults/topologySpread/zone"},

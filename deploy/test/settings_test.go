@@ -46,6 +46,7 @@ func settings(t *testing.T, service string) map[string]setting {
 		}))
 	}
 	require.Greater(t, len(known), 20, "the settings of %s are not where they are looked for", service)
+	require.True(t, known["MERIDIAN_NATS_PASSWORD"].secret, "secrets are told by a tag")
 	return known
 }
 
