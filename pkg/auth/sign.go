@@ -88,6 +88,8 @@ type Identity struct {
 	Name string
 	// Key is its private key. Callees know the public one by the name.
 	Key ed25519.PrivateKey
+	// Current, when set, says what the key is now, and Key is not read.
+	Current func() ed25519.PrivateKey
 }
 
 // Token makes an identity token, issued now (machine time), for IdentityLife.
@@ -95,7 +97,11 @@ func (i Identity) Token(now time.Time) (string, error) {
 	if i.Name == "" {
 		return "", errors.New("auth: an identity needs a name")
 	}
-	signer, err := newJOSE(i.Name, i.Key, typeIdentity)
+	key := i.Key
+	if i.Current != nil {
+		key = i.Current()
+	}
+	signer, err := newJOSE(i.Name, key, typeIdentity)
 	if err != nil {
 		return "", err
 	}

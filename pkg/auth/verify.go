@@ -24,18 +24,21 @@ const (
 type VerifierConfig struct {
 	// Keys are the directory's public keys. What is not CachedKeys already is cached.
 	Keys KeySource
-	// Services are the public keys of services that may call with their own identity, by name.
-	Services map[string]ed25519.PublicKey
+	// Services are the services that may call with their own identity; nil for none.
+	Services func() ServiceKeys
 	// Revocations are asked at every call.
 	Revocations *Revocations
 	// Clock is the machine's.
 	Clock Clock
 }
 
+// ServiceKeys are services' public keys by their name: of each its own, and while it is replaced the next one as well.
+type ServiceKeys map[string][]ed25519.PublicKey
+
 // Verifier checks access tokens and identity tokens. It may be used by many goroutines.
 type Verifier struct {
 	keys        *CachedKeys
-	services    map[string]ed25519.PublicKey
+	services    func() ServiceKeys
 	revocations *Revocations
 	clock       Clock
 	verified    memory
@@ -88,11 +91,7 @@ func (v *Verifier) check(ctx context.Context, token string, now time.Time) (Call
 		}
 		return access(parsed, key, now)
 	case typeIdentity:
-		key, ok := v.services[header.KeyID]
-		if !ok {
-			return Caller{}, notOurs()
-		}
-		return identity(parsed, header.KeyID, key, now)
+		return v.identity(parsed, header.KeyID, now)
 	default:
 		return Caller{}, notOurs()
 	}
@@ -119,15 +118,21 @@ func access(token *jwt.JSONWebToken, key ed25519.PublicKey, now time.Time) (Call
 	}, nil
 }
 
-func identity(token *jwt.JSONWebToken, name string, key ed25519.PublicKey, now time.Time) (Caller, error) {
-	var cl claims
-	if token.Claims(key, &cl) != nil || cl.Subject != name {
+func (v *Verifier) identity(token *jwt.JSONWebToken, name string, now time.Time) (Caller, error) {
+	if v.services == nil {
 		return Caller{}, notOurs()
 	}
-	if err := cl.check(name, IdentityLife, now); err != nil {
-		return Caller{}, err
+	for _, key := range v.services()[name] {
+		var cl claims
+		if token.Claims(key, &cl) != nil || cl.Subject != name {
+			continue
+		}
+		if err := cl.check(name, IdentityLife, now); err != nil {
+			return Caller{}, err
+		}
+		return Caller{Service: name, Expires: cl.Expiry.Time()}, nil
 	}
-	return Caller{Service: name, Expires: cl.Expiry.Time()}, nil
+	return Caller{}, notOurs()
 }
 
 // check looks at the claims that both kinds of token have.

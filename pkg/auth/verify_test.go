@@ -57,6 +57,7 @@ type bundle struct {
 	source      *source
 	revocations *auth.Revocations
 	identity    auth.Identity
+	services    auth.ServiceKeys
 	verifier    *auth.Verifier
 	caller      auth.Caller
 }
@@ -69,9 +70,10 @@ func setup(t *testing.T) *bundle {
 	b.source.steer(nil, b.signer.Public())
 	b.revocations = auth.NewRevocations(b.clock)
 	b.identity = auth.Identity{Name: "threads", Key: newKey(t)}
+	b.services = auth.ServiceKeys{"threads": {b.identity.Key.Public().(ed25519.PublicKey)}}
 	b.verifier = auth.NewVerifier(auth.VerifierConfig{
 		Keys:        b.source,
-		Services:    map[string]ed25519.PublicKey{"threads": b.identity.Key.Public().(ed25519.PublicKey)},
+		Services:    func() auth.ServiceKeys { return b.services },
 		Revocations: b.revocations,
 		Clock:       b.clock,
 	})
@@ -344,3 +346,33 @@ func TestPublicKeyIsPublic(t *testing.T) {
 }
 
 var errDown = errors.New("connection refused")
+
+// While a service's key is replaced, both are known; then the former one is not.
+func TestAServicesKeyIsReplaced(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	former, next := b.identity.Key, newKey(t)
+	current := former
+	identity := auth.Identity{Name: "threads", Current: func() ed25519.PrivateKey { return current }}
+	publics := func(keys ...ed25519.PrivateKey) (all []ed25519.PublicKey) {
+		for _, key := range keys {
+			all = append(all, key.Public().(ed25519.PublicKey))
+		}
+		return all
+	}
+	verify := func() error {
+		token, err := identity.Token(b.clock.Now())
+		require.NoError(t, err)
+		_, err = b.verifier.Verify(t.Context(), token)
+		return err
+	}
+	require.NoError(t, verify())
+	b.services["threads"] = publics(former, next)
+	require.NoError(t, verify())
+	current = next
+	require.NoError(t, verify())
+	b.services["threads"] = publics(next)
+	require.NoError(t, verify())
+	current = former
+	require.Error(t, verify())
+}

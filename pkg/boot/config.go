@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/url"
+	"net"
 	"strings"
 	"time"
 
@@ -13,6 +13,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/overload"
 	"github.com/meridianhq/meridian/pkg/rpcclient"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
+	"github.com/meridianhq/meridian/pkg/secret"
 )
 
 // Config is what every service is told from outside: flags, variables and their help come from its tags. A service
@@ -21,19 +22,20 @@ type Config struct {
 	GRPCAddr  string `name:"grpc-addr" env:"MERIDIAN_GRPC_ADDR" default:"127.0.0.1:9090" help:"Address for gRPC."`
 	AdminAddr string `name:"admin-addr" env:"MERIDIAN_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address for /livez, /readyz, /metrics and profiles; for operators only. Empty: none."`
 
-	DatabaseURL      string `name:"database-url" env:"MERIDIAN_DATABASE_URL" help:"Postgres, as the service's app role."`
-	DatabaseOwnerURL string `name:"database-owner-url" env:"MERIDIAN_DATABASE_OWNER_URL" help:"Postgres, as the role that owns the service's schema: migrations and the relay."`
-	DatabaseAdminURL string `name:"database-admin-url" env:"MERIDIAN_DATABASE_ADMIN_URL" help:"Postgres, as a role that may make roles and schemas. When given, the two roles above are made at the start."`
+	DatabaseURL      string `name:"database-url" env:"MERIDIAN_DATABASE_URL" secret:"reread" help:"Postgres, as the service's app role."`
+	DatabaseOwnerURL string `name:"database-owner-url" env:"MERIDIAN_DATABASE_OWNER_URL" secret:"reread" help:"Postgres, as the role that owns the service's schema: migrations and the relay."`
+	DatabaseAdminURL string `name:"database-admin-url" env:"MERIDIAN_DATABASE_ADMIN_URL" secret:"once" help:"Postgres, as a role that may make roles and schemas. When given, the two roles above are made at the start."`
 	DatabaseConns    int32  `name:"database-conns" env:"MERIDIAN_DATABASE_CONNS" help:"Size of the app role's pool. 0: 16, or the URL's."`
+	Prepared         bool   `name:"prepared" env:"MERIDIAN_PREPARED" help:"The command setup has made roles, schema and event stream, before this version was started. The start makes nothing, and fails where the schema is older than it needs."`
 
 	NATSURL      string `name:"nats-url" env:"MERIDIAN_NATS_URL" default:"nats://127.0.0.1:4222" help:"NATS with JetStream."`
-	NATSUser     string `name:"nats-user" env:"MERIDIAN_NATS_USER" help:"User of the platform's account."`
-	NATSPassword string `name:"nats-password" env:"MERIDIAN_NATS_PASSWORD" help:"Their password."`
+	NATSUser     string `name:"nats-user" env:"MERIDIAN_NATS_USER" secret:"reread" help:"User of the platform's account."`
+	NATSPassword string `name:"nats-password" env:"MERIDIAN_NATS_PASSWORD" secret:"reread" help:"Their password."`
 	NATSReplicas int    `name:"nats-replicas" env:"MERIDIAN_NATS_REPLICAS" default:"1" help:"Replicas of the event stream: 3 in a cluster."`
 
-	DirectoryAddr string            `name:"directory-addr" env:"MERIDIAN_DIRECTORY_ADDR" help:"gRPC target of the directory, such as dns:///directory:9090."`
-	IdentityKey   string            `name:"identity-key" env:"MERIDIAN_IDENTITY_KEY" help:"The service's own Ed25519 seed, base64: for calls that no member started."`
-	ServiceKeys   map[string]string `name:"service-keys" env:"MERIDIAN_SERVICE_KEYS" help:"Public Ed25519 keys, base64, of the services that may call: name=key;name=key."`
+	DirectoryAddr string `name:"directory-addr" env:"MERIDIAN_DIRECTORY_ADDR" help:"gRPC target of the directory, such as dns:///directory:9090."`
+	IdentityKey   string `name:"identity-key" env:"MERIDIAN_IDENTITY_KEY" secret:"reread" help:"The service's own Ed25519 seed, base64: for calls that no member started."`
+	ServiceKeys   string `name:"service-keys" env:"MERIDIAN_SERVICE_KEYS" secret:"reread" help:"Public Ed25519 keys, base64, of the services that may call: name=key;name=key. Two of one name while its key is replaced."`
 
 	TLSCert     string `name:"tls-cert" env:"MERIDIAN_TLS_CERT" help:"File of the certificate, PEM. Setting it turns TLS on; the same is shown to callees that ask."`
 	TLSKey      string `name:"tls-key" env:"MERIDIAN_TLS_KEY" help:"File of its key, PEM."`
@@ -59,22 +61,44 @@ func (c Config) identity(name string) (auth.Identity, error) {
 	if c.IdentityKey == "" {
 		return auth.Identity{}, nil
 	}
-	seed, err := decodeKey(c.IdentityKey, ed25519.SeedSize)
+	key, err := secret.Parse(c.IdentityKey, func(text string) (ed25519.PrivateKey, error) {
+		seed, err := decodeKey(text, ed25519.SeedSize)
+		if err != nil {
+			return nil, err
+		}
+		return ed25519.NewKeyFromSeed(seed), nil
+	})
 	if err != nil {
 		return auth.Identity{}, fmt.Errorf("identity-key: %w", err)
 	}
-	return auth.Identity{Name: name, Key: ed25519.NewKeyFromSeed(seed)}, nil
+	return auth.Identity{Name: name, Current: key.Get}, nil
 }
 
-// serviceKeys are the public keys of the services that may call.
-func (c Config) serviceKeys() (map[string]ed25519.PublicKey, error) {
-	keys := make(map[string]ed25519.PublicKey, len(c.ServiceKeys))
-	for name, text := range c.ServiceKeys {
-		key, err := decodeKey(text, ed25519.PublicKeySize)
-		if err != nil {
-			return nil, fmt.Errorf("service-keys: the key of %s: %w", name, err)
+// serviceKeys are the public keys of the services that may call, as they are at each time.
+func (c Config) serviceKeys() (func() auth.ServiceKeys, error) {
+	if c.ServiceKeys == "" {
+		return nil, nil
+	}
+	keys, err := secret.Parse(c.ServiceKeys, parseServiceKeys)
+	if err != nil {
+		return nil, fmt.Errorf("service-keys: %w", err)
+	}
+	return keys.Get, nil
+}
+
+// parseServiceKeys reads name=key, each in a line or parted by semicolons.
+func parseServiceKeys(text string) (auth.ServiceKeys, error) {
+	keys := auth.ServiceKeys{}
+	for each := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ';' || r == '\n' }) {
+		name, value, found := strings.Cut(strings.TrimSpace(each), "=")
+		if !found || name == "" {
+			return nil, errors.New("must be name=key;name=key")
 		}
-		keys[name] = key
+		key, err := decodeKey(value, ed25519.PublicKeySize)
+		if err != nil {
+			return nil, fmt.Errorf("the key of %s: %w", name, err)
+		}
+		keys[name] = append(keys[name], key)
 	}
 	return keys, nil
 }
@@ -89,31 +113,37 @@ func decodeKey(text string, size int) ([]byte, error) {
 	return key, nil
 }
 
-// passwords are those of the owner and the app role, for making the roles.
-func (c Config) passwords() (owner, app string, err error) {
-	for _, role := range []struct {
-		flag, url string
-		password  *string
-	}{{"database-owner-url", c.DatabaseOwnerURL, &owner}, {"database-url", c.DatabaseURL, &app}} {
-		u, err := url.Parse(role.url)
-		if err != nil || u.User == nil {
-			return "", "", fmt.Errorf("%s: must be a URL with a user and a password when database-admin-url is given", role.flag)
-		}
-		password, ok := u.User.Password()
-		if !ok || password == "" {
-			return "", "", fmt.Errorf("%s: must have a password when database-admin-url is given", role.flag)
-		}
-		*role.password = password
-	}
-	return owner, app, nil
-}
+// maxReplicas is how many a stream of JetStream may have.
+const maxReplicas = 5
 
+// validate finds what makes no sense, by its flag. The zero Config is well.
 func (c Config) validate() error {
+	for flag, addr := range map[string]string{"grpc-addr": c.GRPCAddr, "admin-addr": c.AdminAddr} {
+		if _, _, err := net.SplitHostPort(addr); addr != "" && err != nil {
+			return fmt.Errorf("%s: must be host:port, such as 0.0.0.0:9090", flag)
+		}
+	}
+	for flag, number := range map[string]int64{
+		"database-conns": int64(c.DatabaseConns), "nats-replicas": int64(c.NATSReplicas), "max-in-work": int64(c.Overload.InWork),
+		"max-queued": int64(c.Overload.Queued), "max-wait": int64(c.Overload.Patience), "drain-delay": int64(c.DrainDelay),
+	} {
+		if number < 0 {
+			return fmt.Errorf("%s: must not be negative", flag)
+		}
+	}
 	switch {
 	case (c.DatabaseURL == "") != (c.DatabaseOwnerURL == ""):
 		return errors.New("database-url and database-owner-url belong together")
 	case c.DatabaseAdminURL != "" && c.DatabaseURL == "":
 		return errors.New("database-admin-url needs database-url")
+	case c.NATSReplicas > maxReplicas:
+		return fmt.Errorf("nats-replicas: must be at most %d", maxReplicas)
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return errors.New("tls-cert and tls-key belong together")
+	case c.TLSClientCA != "" && c.TLSCert == "":
+		return errors.New("tls-client-ca needs tls-cert")
+	case strings.ContainsAny(c.EventHost, "/ ?#"):
+		return errors.New("event-host: must be a host's name, without a scheme or a path")
 	}
 	return nil
 }

@@ -13,11 +13,9 @@ import (
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/eventbus"
-	"github.com/meridianhq/meridian/pkg/inbox"
-	"github.com/meridianhq/meridian/pkg/outbox"
 	"github.com/meridianhq/meridian/pkg/postgres"
-	"github.com/meridianhq/meridian/pkg/replay"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
+	"github.com/meridianhq/meridian/pkg/secret"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 )
 
@@ -38,7 +36,7 @@ const (
 	ownerConns = 8
 )
 
-// openDatabases makes the roles if it may, migrates, and opens both pools.
+// openDatabases sees to the schema and opens both pools.
 func (p *Platform) openDatabases(ctx context.Context, _ Deps, opts Options) error {
 	cfg := p.Config
 	if err := cfg.validate(); err != nil {
@@ -47,62 +45,81 @@ func (p *Platform) openDatabases(ctx context.Context, _ Deps, opts Options) erro
 	if cfg.DatabaseURL == "" {
 		return nil
 	}
-	if cfg.DatabaseAdminURL != "" {
-		owner, app, err := cfg.passwords()
-		if err != nil {
-			return err
-		}
-		if err := postgres.Prepare(ctx, cfg.DatabaseAdminURL, p.Name, owner, app); err != nil {
-			return fmt.Errorf("prepare the database: %w", err)
-		}
+	urls, err := cfg.databaseURLs()
+	if err != nil {
+		return err
 	}
-	sets := append([]postgres.Set{outbox.Set(), inbox.Set(), replay.Set(), eventbus.Set()}, opts.Sets...)
-	if err := postgres.Migrate(ctx, cfg.DatabaseOwnerURL, sets...); err != nil {
-		return fmt.Errorf("migrate the database: %w", err)
+	if cfg.Prepared {
+		err = postgres.Check(ctx, urls.owner, all(opts.Sets)...)
+	} else {
+		err = urls.migrate(ctx, p.Name, all(opts.Sets)...)
 	}
-	var err error
-	p.DB, err = postgres.Open(ctx, cfg.DatabaseURL, postgres.Options{Name: p.Name, MaxConns: cfg.DatabaseConns})
+	if err != nil {
+		return err
+	}
+	p.DB, err = postgres.Open(ctx, urls.app, postgres.Options{
+		Name: p.Name, MaxConns: cfg.DatabaseConns, Login: login("database-url", cfg.DatabaseURL),
+	})
 	if err != nil {
 		return fmt.Errorf("database-url: %w", err)
 	}
 	p.opened = append(p.opened, p.DB.Close)
-	p.Owner, err = postgres.Open(ctx, cfg.DatabaseOwnerURL, postgres.Options{Name: p.Name + "-owner", MaxConns: ownerConns})
+	p.Owner, err = postgres.Open(ctx, urls.owner, postgres.Options{
+		Name: p.Name + "-owner", MaxConns: ownerConns, Login: login("database-owner-url", cfg.DatabaseOwnerURL),
+	})
 	if err != nil {
 		return fmt.Errorf("database-owner-url: %w", err)
 	}
 	p.opened = append(p.opened, p.Owner.Close)
-	// Both pools have to work; the migrations have, or New has failed.
+	// Both pools have to work; the schema is new enough, or New has failed.
 	p.Admin.Ready("postgres", func(ctx context.Context) error { return errors.Join(p.DB.Ping(ctx), p.Owner.Ping(ctx)) })
 	p.Admin.Ready("migrations", func(context.Context) error { return nil })
 	return nil
 }
 
-// openBroker connects to NATS and makes the event stream.
+// openBroker connects to NATS and sees to the event stream.
 func (p *Platform) openBroker(ctx context.Context, deps Deps, _ Options) error {
-	p.NATS = deps.NATS
-	if p.NATS == nil {
-		var err error
-		if p.NATS, err = p.dialBroker(); err != nil {
-			return fmt.Errorf("nats-url: %w", err)
-		}
-		p.opened = append(p.opened, p.NATS.Close)
+	if err := p.connectBroker(deps); err != nil {
+		return err
 	}
-	var err error
-	if p.JS, err = jetstream.New(p.NATS); err != nil {
-		return fmt.Errorf("JetStream: %w", err)
+	see := p.ensureStream
+	if p.Config.Prepared {
+		see = p.awaitStream
 	}
-	if err := p.ensureStream(ctx); err != nil {
+	if err := see(ctx); err != nil {
 		return err
 	}
 	p.Admin.Ready("nats", p.brokerReady)
 	return nil
 }
 
+// connectBroker makes the connection, if none was given.
+func (p *Platform) connectBroker(deps Deps) error {
+	p.NATS = deps.NATS
+	var err error
+	if p.NATS == nil {
+		if p.NATS, err = p.dialBroker(); err != nil {
+			return err
+		}
+		p.opened = append(p.opened, p.NATS.Close)
+	}
+	if p.JS, err = jetstream.New(p.NATS); err != nil {
+		return fmt.Errorf("JetStream: %w", err)
+	}
+	return nil
+}
+
 // dialBroker makes a connection that looks for its broker for ever.
 func (p *Platform) dialBroker() (*nats.Conn, error) {
-	return nats.Connect(p.Config.NATSURL,
+	credentials, err := p.BrokerLogin("nats-user", p.Config.NATSUser, "nats-password", p.Config.NATSPassword)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(p.Config.NATSURL,
+		// A password may be replaced at the broker before it is replaced here.
+		nats.IgnoreAuthErrorAbort(),
 		nats.Name(p.Name),
-		nats.UserInfo(p.Config.NATSUser, p.Config.NATSPassword),
+		credentials,
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectPause),
 		nats.PingInterval(pingEvery),
@@ -122,15 +139,55 @@ func (p *Platform) dialBroker() (*nats.Conn, error) {
 			p.Log.Warn("broker error", slog.String("subject", subject), slog.Any("error", err))
 		}),
 	)
+	if err != nil {
+		return nil, fmt.Errorf("nats-url: %w", err)
+	}
+	return nc, nil
 }
 
-// ensureStream tries until it works or the patience is over.
+// BrokerLogin is who a connection to the broker is for, from the values of two settings of those names. It is read again at
+// every reconnect; where it cannot be, the broker refuses it. It fails when it cannot be read now.
+func (p *Platform) BrokerLogin(userFlag, user, passwordFlag, password string) (nats.Option, error) {
+	for flag, value := range map[string]string{userFlag: user, passwordFlag: password} {
+		if _, err := secret.Read(value); err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+	}
+	return nats.UserInfoHandler(func() (string, string) {
+		name, err := secret.Read(user)
+		if err != nil {
+			p.Log.Error("broker login", slog.String("setting", userFlag), slog.Any("error", err))
+		}
+		word, err := secret.Read(password)
+		if err != nil {
+			p.Log.Error("broker login", slog.String("setting", passwordFlag), slog.Any("error", err))
+		}
+		return name, word
+	}), nil
+}
+
+// ensureStream makes the event stream, or brings it to what it should be.
 func (p *Platform) ensureStream(ctx context.Context) error {
+	return p.patiently(ctx, func(ctx context.Context) error {
+		return eventbus.EnsureStream(ctx, p.JS, eventbus.StreamConfig{Replicas: p.Config.NATSReplicas})
+	})
+}
+
+// awaitStream looks for the event stream that Setup made.
+func (p *Platform) awaitStream(ctx context.Context) error {
+	return p.patiently(ctx, func(ctx context.Context) error {
+		_, err := p.JS.Stream(ctx, eventbus.Stream)
+		return err
+	})
+}
+
+// patiently tries until it works or the patience is over.
+func (p *Platform) patiently(ctx context.Context, see func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, brokerPatience)
 	defer cancel()
 	for {
 		try, cancel := context.WithTimeout(ctx, brokerTry)
-		err := eventbus.EnsureStream(try, p.JS, eventbus.StreamConfig{Replicas: p.Config.NATSReplicas})
+		err := see(try)
 		cancel()
 		if err == nil {
 			return nil

@@ -51,6 +51,31 @@ func runProbe(ctx context.Context, s *probeService, args ...string) (cfg probeCo
 	return cfg, out.String(), errs.String(), err
 }
 
+func TestAVariableThatNothingReadsIsToldByItsName(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, KnownVariables([]string{"HOME=/", "MERIDIAN_NATS_URL=x", "MERIDIAN_MAIL_URL=x", "MERIDIAN_TEST_ANYTHING=x", "MERIDIAN_NATS_STORE=x"}))
+	for _, wrong := range []string{"MERIDIAN_NATS_URLS", "MERIDIAN_URL", "MERIDIAN_"} {
+		require.ErrorContains(t, KnownVariables([]string{"HOME=/", wrong + "=x"}), wrong+" is no setting")
+	}
+}
+
+func TestMainStopsAtAnUnknownVariable(t *testing.T) {
+	t.Setenv("MERIDIAN_DATABASE_URI", "postgres://x")
+	s := &probeService{}
+	_, _, _, err := runProbe(t.Context(), s)
+	require.ErrorContains(t, err, "MERIDIAN_DATABASE_URI")
+	require.False(t, s.started)
+}
+
+func TestSetupStartsNoService(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := &probeService{}
+	_, _, _, err := runProbe(ctx, s, "setup", "--nats-url=nats://127.0.0.1:1")
+	require.ErrorContains(t, err, "the event stream")
+	require.False(t, s.started)
+}
+
 func TestMainRunsAServiceUntilItIsTold(t *testing.T) {
 	t.Setenv("MERIDIAN_NATS_URL", "nats://elsewhere:4222")
 	t.Setenv("MERIDIAN_SERVICE_KEYS", "threads=AbC=;tasks=x+/=")
@@ -73,7 +98,7 @@ func TestMainRunsAServiceUntilItIsTold(t *testing.T) {
 		require.Equal(t, "127.0.0.1:7", cfg.GRPCAddr)
 		require.Equal(t, 9, cfg.Size)
 		require.Equal(t, "nats://elsewhere:4222", cfg.NATSURL)
-		require.Equal(t, map[string]string{"threads": "AbC=", "tasks": "x+/="}, cfg.ServiceKeys)
+		require.Equal(t, "threads=AbC=;tasks=x+/=", cfg.ServiceKeys)
 		require.Equal(t, "127.0.0.1:9091", cfg.AdminAddr)
 		require.Equal(t, "meridian.localhost", cfg.EventHost)
 	})

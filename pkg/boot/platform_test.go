@@ -28,6 +28,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/inbox"
 	"github.com/meridianhq/meridian/pkg/natstest"
 	"github.com/meridianhq/meridian/pkg/outbox"
+	"github.com/meridianhq/meridian/pkg/overload"
 	"github.com/meridianhq/meridian/pkg/pgtest"
 	"github.com/meridianhq/meridian/pkg/postgres"
 	"github.com/meridianhq/meridian/pkg/replay"
@@ -342,8 +343,18 @@ func TestAWrongConfigurationIsToldByItsFlag(t *testing.T) {
 		},
 		"migrate the database":           {DatabaseURL: u, DatabaseOwnerURL: u},
 		"identity-key: must be 32 bytes": {IdentityKey: "c2hvcnQ="},
-		"the key of threads: must be":    {IdentityKey: seed, ServiceKeys: map[string]string{"threads": "%"}},
-		"tokens cannot be checked":       {ServiceKeys: map[string]string{"threads": seed}},
+		"the key of threads: must be":    {IdentityKey: seed, ServiceKeys: "threads=%"},
+		"tokens cannot be checked":       {ServiceKeys: "threads=" + seed},
+		"service-keys: must be name=key": {ServiceKeys: "threads"},
+		"grpc-addr: must be host:port":   {GRPCAddr: "9090"},
+		"admin-addr: must be":            {AdminAddr: "localhost"},
+		"nats-replicas: must be at most": {NATSReplicas: 6},
+		"drain-delay: must not be":       {DrainDelay: -1},
+		"max-in-work: must not be":       {Overload: overload.Limits{InWork: -1}},
+		"tls-cert and tls-key":           {TLSCert: "x"},
+		"tls-client-ca needs":            {TLSClientCA: "x"},
+		"event-host: must be":            {EventHost: "https://meridian.example"},
+		"database-url: the file":         {DatabaseURL: "@/nowhere", DatabaseOwnerURL: u},
 		"directory-addr":                 {DirectoryAddr: "x\x00://"},
 		"CA of the server":               {DirectoryAddr: "x", TLSServerCA: "/nowhere"},
 	} {
@@ -381,7 +392,8 @@ func TestTheIdentityIsTheConfiguredOne(t *testing.T) {
 		p, err := boot.New(t.Context(), "gateway", boot.Config{IdentityKey: text},
 			boot.Deps{NATS: natstest.New(t).Conn(t)}, boot.Options{Keys: rpctest.NewAuthority(t)})
 		require.NoError(t, err)
-		require.Equal(t, auth.Identity{Name: "gateway", Key: ed25519.NewKeyFromSeed(seed)}, p.Identity)
+		require.Equal(t, "gateway", p.Identity.Name)
+		require.Equal(t, ed25519.NewKeyFromSeed(seed), p.Identity.Current())
 		p.Close()
 	}
 }

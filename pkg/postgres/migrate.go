@@ -71,6 +71,59 @@ do $$ declare t regclass; begin
 	end loop;
 end $$`
 
+// Check says whether the sets stand at their newest version or a newer one in the schema of the owner's role; newer is
+// well, because a schema serves the version before. It changes nothing. Its error names the first set that is behind, the
+// version it has and the one it must have.
+func Check(ctx context.Context, ownerURL string, sets ...Set) error {
+	conn, err := pgx.Connect(ctx, ownerURL)
+	if err != nil {
+		return fmt.Errorf("postgres: look at the schema: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was left open
+	for _, set := range sets {
+		need, err := newest(set)
+		if err != nil {
+			return err
+		}
+		table := pgx.Identifier{gooseTable(set)}.Sanitize()
+		var there bool
+		if err := conn.QueryRow(ctx, "select to_regclass($1) is not null", table).Scan(&there); err != nil {
+			return fmt.Errorf("postgres: look at the schema: %w", err)
+		}
+		var has int64
+		if there {
+			// A row of a version that was taken back is deleted, so what stands there is applied.
+			if err := conn.QueryRow(ctx, "select coalesce(max(version_id), 0) from "+table).Scan(&has); err != nil {
+				return fmt.Errorf("postgres: look at the schema: %w", err)
+			}
+		}
+		if has < need {
+			return fmt.Errorf("postgres: the migrations %s are at version %d and must be at %d: run setup first", set.Name, has, need)
+		}
+	}
+	return nil
+}
+
+// newest is the version of a set's last migration.
+func newest(set Set) (int64, error) {
+	files, err := fs.Glob(set.FS, "*.sql")
+	if err != nil {
+		return 0, fmt.Errorf("postgres: migrations %s: %w", set.Name, err)
+	}
+	var last int64
+	for _, file := range files {
+		version, err := goose.NumericComponent(file)
+		if err != nil {
+			return 0, fmt.Errorf("postgres: migrations %s: %w", set.Name, err)
+		}
+		last = max(last, version)
+	}
+	return last, nil
+}
+
+// gooseTable is where a set's versions stand.
+func gooseTable(set Set) string { return "goose_" + set.Name }
+
 func currentSchema(ctx context.Context, db *sql.DB) (string, error) {
 	var schema sql.NullString
 	if err := db.QueryRowContext(ctx, "select current_schema()").Scan(&schema); err != nil {
@@ -83,7 +136,7 @@ func currentSchema(ctx context.Context, db *sql.DB) (string, error) {
 }
 
 func migrateSet(ctx context.Context, db *sql.DB, schema string, set Set) error {
-	table := "goose_" + set.Name
+	table := gooseTable(set)
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, set.FS,
 		goose.WithTableName(table),
 		goose.WithSessionLocker(sessionLock{key: lockKey("migrate", schema)}),

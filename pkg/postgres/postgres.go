@@ -47,6 +47,9 @@ type Options struct {
 	Schema string
 	// MaxConns is the size of the pool; zero means the URL's pool_max_conns, else 16.
 	MaxConns int32
+	// Login says who a new connection is for, so that a password can be replaced while the pool is open; nil: who the URL
+	// says. A user of "" is the URL's. When it fails, so does the connection.
+	Login func() (user, password string, err error)
 	// Tracer sees every statement beside OpenTelemetry's; nil for none.
 	Tracer pgx.QueryTracer
 }
@@ -79,6 +82,15 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		plainUUIDs(conn.TypeMap())
 		return nil
+	}
+	if opts.Login != nil {
+		cfg.BeforeConnect = func(_ context.Context, conn *pgx.ConnConfig) error {
+			user, password, err := opts.Login()
+			if err == nil && user != "" {
+				conn.User, conn.Password = user, password
+			}
+			return err
+		}
 	}
 	conn := cfg.ConnConfig
 	if conn.ConnectTimeout == 0 {

@@ -200,3 +200,23 @@ func TestPlansAreForTheLargestWorkspace(t *testing.T) {
 		SELECT s.made FROM (SELECT unnest($2::uuid[]) AS item_id) n JOIN skewed s ON s.workspace_id = $1 AND s.item_id = n.item_id`})
 	require.Contains(t, e.Text, "Index Cond: ((workspace_id = $1) AND (item_id = ", e.Text)
 }
+
+// set is one of that many migrations.
+func set(name string, versions ...string) postgres.Set {
+	files := fstest.MapFS{}
+	for _, v := range versions {
+		files[v+"_"+name+".sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nSELECT 1;\n")}
+	}
+	return postgres.Set{Name: name, FS: files}
+}
+
+func TestCheckTellsWhatIsBehindAndLetsNewerBe(t *testing.T) {
+	t.Parallel()
+	first, second, third := set("checked", "00001"), set("checked", "00001", "00002"), set("other", "00001")
+	db := pgtest.New(t, "checktest", second)
+	require.NoError(t, postgres.Check(t.Context(), db.OwnerURL, second))
+	require.NoError(t, postgres.Check(t.Context(), db.OwnerURL, first), "a schema serves the version before")
+	require.ErrorContains(t, postgres.Check(t.Context(), db.OwnerURL, set("checked", "00001", "00002", "00003")),
+		"checked are at version 2 and must be at 3")
+	require.ErrorContains(t, postgres.Check(t.Context(), db.OwnerURL, second, third), "other are at version 0 and must be at 1")
+}

@@ -53,15 +53,15 @@ func NewAuthorityAt(tb testing.TB, machine clock.Clock, services ...string) *Aut
 		Revocations: auth.NewRevocations(machine),
 		identities:  make(map[string]auth.Identity),
 	}
-	public := make(map[string]ed25519.PublicKey)
+	public := make(auth.ServiceKeys)
 	for _, name := range services {
 		pub, key, err := ed25519.GenerateKey(rand.Reader)
 		require.NoError(tb, err)
 		a.identities[name] = auth.Identity{Name: name, Key: key}
-		public[name] = pub
+		public[name] = []ed25519.PublicKey{pub}
 	}
 	a.Verifier = auth.NewVerifier(auth.VerifierConfig{
-		Keys: a, Services: public, Revocations: a.Revocations, Clock: machine,
+		Keys: a, Services: func() auth.ServiceKeys { return public }, Revocations: a.Revocations, Clock: machine,
 	})
 	return a
 }

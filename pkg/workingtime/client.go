@@ -34,14 +34,16 @@ const (
 
 // Client asks with the service's own identity.
 type Client struct {
-	service availabilityv1.AvailabilityServiceClient
-	teams   availabilityv1.TeamTimeServiceClient
+	service     availabilityv1.AvailabilityServiceClient
+	teams       availabilityv1.TeamTimeServiceClient
+	delegations availabilityv1.DelegationServiceClient
 }
 
 // New makes a client on a connection to the availability service.
 func New(conn grpc.ClientConnInterface) *Client {
 	return &Client{
 		service: availabilityv1.NewAvailabilityServiceClient(conn), teams: availabilityv1.NewTeamTimeServiceClient(conn),
+		delegations: availabilityv1.NewDelegationServiceClient(conn),
 	}
 }
 
@@ -197,6 +199,22 @@ func (c *Client) Suggest(ctx context.Context, ws uuid.UUID, h Handover) ([]uuid.
 		found = append(found, id)
 	}
 	return found, nil
+}
+
+// HandoffDelegate returns who acts for a member in handoffs at an instant; uuid.Nil for nobody who could.
+func (c *Client) HandoffDelegate(ctx context.Context, ws, of uuid.UUID, at time.Time) (uuid.UUID, error) {
+	answer, err := call(ctx, c.delegations.ResolveDelegates, &availabilityv1.ResolveDelegatesRequest{
+		Parent: workspace(ws), Queries: []*availabilityv1.DelegateQuery{{
+			Member: member(ws, of), Kind: availabilityv1.Delegation_HANDOFFS, AtTime: timestamppb.New(at),
+		}},
+	})
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if n := len(answer.GetResolutions()); n != 1 {
+		return uuid.Nil, fmt.Errorf("workingtime: asked for one delegate, got %d", n)
+	}
+	return idOf(answer.GetResolutions()[0].GetDelegate())
 }
 
 // call asks once, as the service itself.

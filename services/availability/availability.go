@@ -41,6 +41,9 @@ type Service struct {
 	*boot.Platform
 }
 
+// Sets are the service's migrations.
+func Sets() []postgres.Set { return []postgres.Set{projection.Set(), store.Set()} }
+
 // New wires the service. It migrates its schema and starts nothing.
 func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	networks, err := prefixes("calendar-networks", cfg.CalendarNetworks)
@@ -48,7 +51,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("availability: %w", err)
 	}
 	p, err := boot.New(ctx, wire.Service, cfg.Config, deps, boot.Options{
-		Sets: []postgres.Set{projection.Set(), store.Set()},
+		Sets: Sets(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("availability: %w", err)
@@ -68,6 +71,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	p.Group.Add("members", members.Start, members.Stop)
 	p.Group.Add("zones of members", func(ctx context.Context) error { return store.LayZones(ctx, p.Owner) }, nil)
 	p.Work(jobs.TellShifts(useCases, p.Clock, p.Log))
+	p.Work(jobs.TellGaps(useCases, p.Clock, p.Log))
 	p.Consume([]*eventbus.Router{profiles}, members.Router())
 	p.Work(imports)
 	rpc.Register(p.Server, useCases, strings.TrimSuffix(cfg.APIURL, "/"))

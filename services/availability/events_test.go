@@ -78,7 +78,9 @@ func TestEveryEventTellsWhatHappened(t *testing.T) {
 	// What needs an approval is told when it is asked for, and when it is declined.
 	w.exec(`INSERT INTO time_off_policies VALUES ($1, '{VACATION}', 1, now())`, ws)
 	asked := w.off(ben, "2026-12-07", "2026-12-08")
-	want = append(want, &availabilityv1.TimeOffRequested{TimeOff: asked, Member: ben.name(), Version: next()})
+	want = append(want, &availabilityv1.TimeOffRequested{
+		TimeOff: asked, Member: ben.name(), Version: next(), StartTime: stamp("2026-12-07T06:00:00Z"),
+	})
 	declined, err := w.timeOffs.DeclineTimeOff(ana.ctx, &availabilityv1.DeclineTimeOffRequest{Name: asked.GetName(), Reason: "release week"})
 	require.NoError(t, err)
 	want = append(want, &availabilityv1.TimeOffDeclined{TimeOff: declined, Member: ben.name(), Version: next()})
@@ -166,12 +168,12 @@ func TestEveryEventOfARotationTellsWhatHappened(t *testing.T) {
 		&availabilityv1.ShiftStarted{Rotation: name, DisplayName: "Days", Shift: oda, Version: 6},
 	)
 	offered := r.offer(r.ben, name, "2026-12-02T09:00:00Z", "2026-12-03T09:00:00Z", person{})
-	want = append(want, &availabilityv1.RotationSwapChanged{Swap: offered, Rotation: name, Version: 7})
+	want = append(want, &availabilityv1.RotationSwapChanged{Swap: offered, Rotation: name, DisplayName: "Days", Version: 7})
 	taken, err := r.take(r.amy, offered)
 	require.NoError(t, err)
 	want = append(want,
 		&availabilityv1.RotationChanged{Rotation: renamed, StartTime: stamp("2026-12-02T09:00:00Z"), EndTime: stamp("2026-12-03T09:00:00Z"), Version: 8},
-		&availabilityv1.ShiftSwapped{Swap: taken, Rotation: name, Version: 9},
+		&availabilityv1.ShiftSwapped{Swap: taken, Rotation: name, DisplayName: "Days", Version: 9},
 	)
 	deleted, err := r.rotations.DeleteRotation(r.boss.ctx, &availabilityv1.DeleteRotationRequest{Name: name})
 	require.NoError(t, err)
@@ -190,7 +192,7 @@ func TestEveryEventOfARotationTellsWhatHappened(t *testing.T) {
 	require.Equal(t, r.amy.name(), heard[8].Actor)
 }
 
-// Every event that the protos declare for this service was in the stories above, or in those of layers.
+// Every event that the protos declare for this service was in the stories above, or in those of layers and of gaps.
 func TestTheStoryHasEveryEvent(t *testing.T) {
 	t.Parallel()
 	var declared []string
@@ -204,5 +206,6 @@ func TestTheStoryHasEveryEvent(t *testing.T) {
 		"TravelCreated", "TravelDeleted", "DateOverrideCreated", "DateOverrideDeleted", "FocusBlockCreated", "FocusBlockDeleted",
 		"RotationChanged", "ShiftStarted", "ShiftEnded", "ShiftSwapped", "RotationSwapChanged", "CoreHoursChanged",
 		"TimeOffRequested", "TimeOffDeclined", "TimeOffPolicyChanged", "DelegationChanged", "OverlapChosen", "OverlapWithdrawn",
+		"CoverageGapFound",
 	}, declared)
 }

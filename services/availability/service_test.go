@@ -89,7 +89,7 @@ func TestTheWholeService(t *testing.T) {
 		NATSURL: broker.URL, NATSUser: broker.Credentials.User, NATSPassword: broker.Credentials.Password,
 		DirectoryAddr: server.Addr(),
 		IdentityKey:   base64.StdEncoding.EncodeToString(authority.Identity(t, "availability").Key.Seed()),
-		ServiceKeys:   map[string]string{"threads": base64.StdEncoding.EncodeToString(public)},
+		ServiceKeys:   "threads=" + base64.StdEncoding.EncodeToString(public),
 	}}
 	domainTime := clock.NewManual(epoch)
 

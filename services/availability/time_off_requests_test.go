@@ -101,7 +101,7 @@ func TestTimeOffThatNeedsAnApprovalCountsFromItOn(t *testing.T) {
 		"TimeOffPolicyChanged", "TimeOffRequested", "TimeOffApproved", "WorkingTimeChanged", "TimeOffCancelled", "WorkingTimeChanged",
 	}, kinds)
 	require.True(t, proto.Equal(&availabilityv1.TimeOffRequested{
-		TimeOff: asked, Member: ben.name(), Manager: mia.name(), Version: 1,
+		TimeOff: asked, Member: ben.name(), Manager: mia.name(), Version: 1, StartTime: stamp("2026-12-02T06:00:00Z"),
 	}, events[1].payload))
 	require.True(t, proto.Equal(&availabilityv1.WorkingTimeChanged{
 		Member: ben.name(), StartTime: stamp("2026-12-02T16:00:00Z"), EndTime: stamp("2026-12-04T06:00:00Z"), Version: 3,
@@ -241,4 +241,70 @@ func TestTheTimeOffPolicyOfAWorkspace(t *testing.T) {
 	require.NoError(t, update(ana, "approval_kinds"))
 	require.Empty(t, get().GetApprovalKinds())
 	rpctest.Failed(t, update(ana, "approval_kinds"), codes.Aborted, fault.ReasonEtagStale)
+}
+
+// Who acts for the manager in approvals decides in their place, while they do, but never on their own request.
+func TestWhoActsForTheManagerDecides(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, ana, ben := w.team()
+	mia, dan, eve := w.member(ws, auth.Member, "Mia", "UTC"), w.member(ws, auth.Member, "Dan", "UTC"), w.member(ws, auth.Member, "Eve", "UTC")
+	w.managed(ben, mia)
+	w.managed(eve, mia)
+	w.approvals(ana, availabilityv1.TimeOff_VACATION)
+	asked, own := w.off(ben, "2026-12-14", "2026-12-15"), w.off(eve, "2026-12-16", "2026-12-17")
+	waits := func(p person) []string {
+		t.Helper()
+		found, err := w.timeOffs.ListTimeOffRequests(p.ctx, &availabilityv1.ListTimeOffRequestsRequest{Parent: domain.WorkspaceName(ws)})
+		require.NoError(t, err)
+		var names []string
+		for _, off := range found.GetTimeOffs() {
+			names = append(names, off.GetName())
+		}
+		return names
+	}
+	approve := func(p person, off *availabilityv1.TimeOff) error {
+		_, err := w.timeOffs.ApproveTimeOff(p.ctx, &availabilityv1.ApproveTimeOffRequest{Name: off.GetName()})
+		return err
+	}
+	kinds := []availabilityv1.Delegation_Kind{availabilityv1.Delegation_APPROVALS}
+	// An act in asks is none in approvals; and a chain leads to its last.
+	_, err := w.delegate(mia, mia.name(), &availabilityv1.Delegation{Delegate: dan.name(), EndTime: stamp("2026-12-10T00:00:00Z")})
+	require.NoError(t, err)
+	rpctest.Failed(t, approve(dan, asked), codes.PermissionDenied, domain.ReasonNotTheApprover)
+	_, err = w.delegate(mia, mia.name(), &availabilityv1.Delegation{Delegate: dan.name(), Kinds: kinds, EndTime: stamp("2026-12-10T00:00:00Z")})
+	require.NoError(t, err)
+	require.Equal(t, []string{own.GetName(), asked.GetName()}, waits(dan))
+	onward, err := w.delegate(dan, dan.name(), &availabilityv1.Delegation{Delegate: eve.name(), Kinds: kinds})
+	require.NoError(t, err)
+	require.Empty(t, waits(dan))
+	rpctest.Failed(t, approve(dan, asked), codes.PermissionDenied, domain.ReasonNotTheApprover)
+	require.Equal(t, []string{asked.GetName()}, waits(eve), "without her own")
+	rpctest.Failed(t, approve(eve, own), codes.PermissionDenied, domain.ReasonNotTheApprover)
+	require.Equal(t, []string{own.GetName(), asked.GetName()}, waits(mia), "it stays the manager's as well")
+
+	// She sees why, and decides.
+	seen, err := w.timeOffs.GetTimeOff(eve.ctx, &availabilityv1.GetTimeOffRequest{Name: asked.GetName()})
+	require.NoError(t, err)
+	require.Equal(t, "to the sea", seen.GetNote())
+	declined, err := w.timeOffs.DeclineTimeOff(eve.ctx, &availabilityv1.DeclineTimeOffRequest{Name: asked.GetName(), Reason: "release week"})
+	require.NoError(t, err)
+	require.Equal(t, eve.name(), declined.GetDecidedBy())
+	// Who is away themselves does not; from the end on nobody does.
+	_, err = w.delegations.DeleteDelegation(dan.ctx, &availabilityv1.DeleteDelegationRequest{Name: onward.GetName()})
+	require.NoError(t, err)
+	require.Equal(t, []string{own.GetName()}, waits(dan))
+	_, err = w.timeOffs.CreateTimeOff(dan.ctx, &availabilityv1.CreateTimeOffRequest{Parent: dan.name(), TimeOff: &availabilityv1.TimeOff{
+		Kind: availabilityv1.TimeOff_SICK, StartDate: day("2026-12-01"), EndDate: day("2026-12-01"),
+	}})
+	require.NoError(t, err)
+	require.Empty(t, waits(dan))
+	rpctest.Failed(t, approve(dan, own), codes.PermissionDenied, domain.ReasonNotTheApprover)
+	w.clock.Advance(24 * time.Hour)
+	require.Equal(t, []string{own.GetName()}, waits(dan))
+	w.clock.Advance(8 * 24 * time.Hour)
+	require.Empty(t, waits(dan))
+	seen, err = w.timeOffs.GetTimeOff(dan.ctx, &availabilityv1.GetTimeOffRequest{Name: own.GetName()})
+	require.NoError(t, err)
+	require.Empty(t, seen.GetNote())
 }

@@ -155,4 +155,4 @@ func pairs(env map[string]string) []string {
 }
 
 // sabotageVariable tells binaries that were built to be broken what to break.
-const sabotageVariable = "MERIDIAN_SABOTAGE"
+const sabotageVariable = "MERIDIAN_TEST_SABOTAGE"

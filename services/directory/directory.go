@@ -31,11 +31,14 @@ type Service struct {
 	*boot.Platform
 }
 
+// Sets are the service's migrations.
+func Sets() []postgres.Set { return []postgres.Set{store.Set()} }
+
 // New makes the directory. It starts nothing; Start or Close must follow.
 func New(ctx context.Context, cfg Config, deps boot.Deps) (*Service, error) {
 	keys := &ownKeys{}
 	p, err := boot.New(ctx, wire.Service, cfg.Config, deps, boot.Options{
-		Sets: []postgres.Set{store.Set()},
+		Sets: Sets(),
 		Keys: keys,
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/brokeredge"
+	"github.com/meridianhq/meridian/pkg/secret"
 	"github.com/meridianhq/meridian/services/directory/internal/app"
 	"github.com/meridianhq/meridian/services/directory/internal/wire"
 )
@@ -18,12 +20,12 @@ import (
 // EdgeConfig is what the directory needs to let integrators into the broker: the secrets of the broker's accounts AUTH
 // and SYS, as pkg/natsd makes them and deploy/nats describes. All empty: nobody is let in.
 type EdgeConfig struct {
-	NATSCalloutUser     string `name:"nats-callout-user" env:"MERIDIAN_NATS_CALLOUT_USER" help:"User that answers the broker's auth callout (account AUTH). Empty: integrators are not let in."`
-	NATSCalloutPassword string `name:"nats-callout-password" env:"MERIDIAN_NATS_CALLOUT_PASSWORD" help:"Their password."`
-	NATSSystemUser      string `name:"nats-system-user" env:"MERIDIAN_NATS_SYSTEM_USER" help:"User that closes integrators' connections (account SYS)."`
-	NATSSystemPassword  string `name:"nats-system-password" env:"MERIDIAN_NATS_SYSTEM_PASSWORD" help:"Their password."`
-	NATSIssuerSeed      string `name:"nats-issuer-seed" env:"MERIDIAN_NATS_ISSUER_SEED" help:"Account seed (SA...) that signs admitted integrators."`
-	NATSXKeySeed        string `name:"nats-xkey-seed" env:"MERIDIAN_NATS_XKEY_SEED" help:"Curve seed (SX...) that opens the broker's questions."`
+	NATSCalloutUser     string `name:"nats-callout-user" env:"MERIDIAN_NATS_CALLOUT_USER" secret:"reread" help:"User that answers the broker's auth callout (account AUTH). Empty: integrators are not let in."`
+	NATSCalloutPassword string `name:"nats-callout-password" env:"MERIDIAN_NATS_CALLOUT_PASSWORD" secret:"reread" help:"Their password."`
+	NATSSystemUser      string `name:"nats-system-user" env:"MERIDIAN_NATS_SYSTEM_USER" secret:"reread" help:"User that closes integrators' connections (account SYS)."`
+	NATSSystemPassword  string `name:"nats-system-password" env:"MERIDIAN_NATS_SYSTEM_PASSWORD" secret:"reread" help:"Their password."`
+	NATSIssuerSeed      string `name:"nats-issuer-seed" env:"MERIDIAN_NATS_ISSUER_SEED" secret:"once" help:"Account seed (SA...) that signs admitted integrators."`
+	NATSXKeySeed        string `name:"nats-xkey-seed" env:"MERIDIAN_NATS_XKEY_SEED" secret:"once" help:"Curve seed (SX...) that opens the broker's questions."`
 	NATSPublicURL       string `name:"nats-public-url" env:"MERIDIAN_NATS_PUBLIC_URL" help:"Address of the broker as integrators reach it. Empty: the nats-url."`
 }
 
@@ -56,10 +58,10 @@ func newEdge(p *boot.Platform, config EdgeConfig) (*edge, error) {
 		return nil, errors.New("directory: the callout needs the passwords and the system user of the broker too")
 	}
 	var err error
-	if e.callout, err = dialEdge(p, "directory-callout", config.NATSCalloutUser, config.NATSCalloutPassword); err != nil {
+	if e.callout, err = dialEdge(p, "callout", config.NATSCalloutUser, config.NATSCalloutPassword); err != nil {
 		return nil, err
 	}
-	if e.kick, err = dialEdge(p, "directory-edge", config.NATSSystemUser, config.NATSSystemPassword); err != nil {
+	if e.kick, err = dialEdge(p, "system", config.NATSSystemUser, config.NATSSystemPassword); err != nil {
 		e.callout.Close()
 		return nil, err
 	}
@@ -67,8 +69,14 @@ func newEdge(p *boot.Platform, config EdgeConfig) (*edge, error) {
 	return e, nil
 }
 
-func dialEdge(p *boot.Platform, name, user, password string) (*nats.Conn, error) {
-	return nats.Connect(p.Config.NATSURL, nats.Name(name), nats.UserInfo(user, password), nats.MaxReconnects(-1),
+// dialEdge connects as the user of that part, callout or system.
+func dialEdge(p *boot.Platform, part, user, password string) (*nats.Conn, error) {
+	login, err := p.BrokerLogin("nats-"+part+"-user", user, "nats-"+part+"-password", password)
+	if err != nil {
+		return nil, err
+	}
+	name := "directory-" + part
+	return nats.Connect(p.Config.NATSURL, nats.Name(name), login, nats.IgnoreAuthErrorAbort(), nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsOut), nats.RetryOnFailedConnect(true),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			p.Log.Warn("broker error", slog.String("connection", name), slog.Any("error", err))
@@ -81,13 +89,13 @@ func (e *edge) add(p *boot.Platform, use *app.App) error {
 		return nil
 	}
 	// Their errors quote nothing of the seeds, and neither do these.
-	issuer, err := nkeys.FromSeed([]byte(e.config.NATSIssuerSeed))
+	issuer, err := seed(e.config.NATSIssuerSeed, nkeys.FromSeed)
 	if err != nil {
-		return errors.New("directory: the broker's issuer seed is no account seed")
+		return fmt.Errorf("nats-issuer-seed: is no account seed: %w", err)
 	}
-	xkey, err := nkeys.FromCurveSeed([]byte(e.config.NATSXKeySeed))
+	xkey, err := seed(e.config.NATSXKeySeed, nkeys.FromCurveSeed)
 	if err != nil {
-		return errors.New("directory: the broker's xkey seed is no curve seed")
+		return fmt.Errorf("nats-xkey-seed: is no curve seed: %w", err)
 	}
 	callout := brokeredge.NewCallout(brokeredge.CalloutConfig{
 		Conn: e.callout, Issuer: issuer, XKey: xkey, Decide: wire.Admit(use), Log: p.Log, Machine: p.Machine,
@@ -99,6 +107,14 @@ func (e *edge) add(p *boot.Platform, use *app.App) error {
 	})
 	p.Group.Go("auth callout", callout.Run)
 	return nil
+}
+
+func seed(value string, parse func([]byte) (nkeys.KeyPair, error)) (nkeys.KeyPair, error) {
+	text, err := secret.Read(value)
+	if err != nil {
+		return nil, err
+	}
+	return parse([]byte(text))
 }
 
 // publicURL is the broker's address as integrators are told it.

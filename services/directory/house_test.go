@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,17 +59,17 @@ func newHouse(t *testing.T) *house {
 		t: t, db: db, broker: broker, identities: map[string]auth.Identity{},
 		clock: clock.NewManual(time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)),
 	}
-	keys := map[string]string{}
+	var keys []string
 	for _, name := range []string{"meridian", "threads"} {
 		public, private, err := ed25519.GenerateKey(rand.Reader)
 		require.NoError(t, err)
 		h.identities[name] = auth.Identity{Name: name, Key: private}
-		keys[name] = base64.StdEncoding.EncodeToString(public)
+		keys = append(keys, name+"="+base64.StdEncoding.EncodeToString(public))
 	}
 	service, err := directory.New(t.Context(), directory.Config{Config: boot.Config{
 		GRPCAddr: "127.0.0.1:0", DatabaseURL: db.AppURL, DatabaseOwnerURL: db.OwnerURL,
 		NATSURL: broker.URL, NATSUser: broker.Credentials.User, NATSPassword: broker.Credentials.Password,
-		ServiceKeys: keys, EventHost: "meridian.test",
+		ServiceKeys: strings.Join(keys, ";"), EventHost: "meridian.test",
 	}, EdgeConfig: directory.EdgeConfig{
 		NATSCalloutUser: broker.Credentials.CalloutUser, NATSCalloutPassword: broker.Credentials.CalloutPassword,
 		NATSSystemUser: broker.Credentials.SystemUser, NATSSystemPassword: broker.Credentials.SystemPassword,

@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"google.golang.org/grpc"
@@ -20,6 +21,7 @@ import (
 	"github.com/meridianhq/meridian/pkg/boot"
 	"github.com/meridianhq/meridian/pkg/rpcclient"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
+	"github.com/meridianhq/meridian/pkg/secret"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	gatewayv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/gateway/v1"
 	"github.com/meridianhq/meridian/services/gateway/internal/edge"
@@ -41,7 +43,7 @@ type Config struct {
 	AvailabilityAddr  string   `name:"availability-addr" env:"MERIDIAN_AVAILABILITY_ADDR" help:"gRPC target of availability."`
 	TasksAddr         string   `name:"tasks-addr" env:"MERIDIAN_TASKS_ADDR" help:"gRPC target of the tasks."`
 	NotificationsAddr string   `name:"notifications-addr" env:"MERIDIAN_NOTIFICATIONS_ADDR" help:"gRPC target of the notifications."`
-	ResumeKey         string   `name:"resume-key" env:"MERIDIAN_RESUME_KEY" help:"Secret that signs resume tokens, base64, at least 32 bytes; the same at every replica. Empty: made from the identity key."`
+	ResumeKey         string   `name:"resume-key" env:"MERIDIAN_RESUME_KEY" secret:"once" help:"Secret that signs resume tokens, base64, at least 32 bytes; the same at every replica. Empty: made from the identity key."`
 	CORSOrigins       []string `name:"cors-origins" env:"MERIDIAN_CORS_ORIGINS" help:"Web origins that may call from a browser, * for any. Empty: none."`
 	TrustedProxies    []string `name:"trusted-proxies" env:"MERIDIAN_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-For is believed, over HTTP and gRPC, such as 10.0.0.0/8."`
 
@@ -150,11 +152,19 @@ func resumeKey(cfg Config) ([]byte, error) {
 		return nil, errors.New("resume-key: must be given where there is no identity-key")
 	}
 	if cfg.ResumeKey == "" {
-		mac := hmac.New(sha256.New, []byte(cfg.IdentityKey))
+		identity, err := secret.Read(cfg.IdentityKey)
+		if err != nil {
+			return nil, fmt.Errorf("identity-key: %w", err)
+		}
+		mac := hmac.New(sha256.New, []byte(identity))
 		mac.Write([]byte("meridian gateway resume tokens"))
 		return mac.Sum(nil), nil
 	}
-	key, err := base64.StdEncoding.DecodeString(cfg.ResumeKey)
+	text, err := secret.Read(cfg.ResumeKey)
+	if err != nil {
+		return nil, fmt.Errorf("resume-key: %w", err)
+	}
+	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(key) < ed25519.SeedSize {
 		return nil, errors.New("resume-key: must be at least 32 bytes in base64")
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	ThreadsAddr      string `name:"threads-addr" env:"MERIDIAN_THREADS_ADDR" help:"gRPC target of threads."`
 	TasksAddr        string `name:"tasks-addr" env:"MERIDIAN_TASKS_ADDR" help:"gRPC target of tasks."`
 
-	MailURL   string `name:"mail-url" env:"MERIDIAN_MAIL_URL" help:"Where mail goes: smtp://user:password@host:port (STARTTLS where it is offered), smtps://, or file:///folder for development. Empty: no mail."`
+	MailURL   string `name:"mail-url" env:"MERIDIAN_MAIL_URL" secret:"reread" help:"Where mail goes: smtp://user:password@host:port (STARTTLS where it is offered), smtps://, or file:///folder for development. Empty: no mail."`
 	MailFrom  string `name:"mail-from" env:"MERIDIAN_MAIL_FROM" default:"Meridian <meridian@localhost>" help:"The sender of mail."`
 	PublicURL string `name:"public-url" env:"MERIDIAN_PUBLIC_URL" help:"What links in mail begin with; a resource's name follows. Empty: no links."`
 }
@@ -46,6 +46,9 @@ type Service struct {
 	*boot.Platform
 }
 
+// Sets are the service's migrations.
+func Sets() []postgres.Set { return []postgres.Set{projection.Set(), store.Set()} }
+
 // New wires the service. It migrates its schema and starts nothing.
 func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	mail, err := email.New(email.Config{URL: cfg.MailURL, From: cfg.MailFrom, PublicURL: cfg.PublicURL})
@@ -53,7 +56,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("notifications: %w", err)
 	}
 	p, err := boot.New(ctx, wire.Service, cfg.Config, deps, boot.Options{
-		Sets: []postgres.Set{projection.Set(), store.Set()},
+		Sets: Sets(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("notifications: %w", err)
@@ -85,7 +88,7 @@ func wired(p *boot.Platform, cfg Config, mail *email.Email) error {
 	})
 	useCases := app.New(app.Deps{
 		Store: store.New(p.DB, p.Owner, p.Outbox, wire.Encoder(p.Config.EventHost)), Access: rights, Clock: p.Clock, Machine: p.Machine,
-		WorkingTime: peers.NewWorkingTime(workingtime.New(availability)), Sources: peers.NewSources(threads, tasks),
+		WorkingTime: peers.NewWorkingTime(workingtime.New(availability)), Sources: peers.NewSources(threads, tasks, availability),
 		Channels: channel.All(mail), Digests: mail,
 	})
 	events := eventbus.NewRouter(eventbus.RouterConfig{Durable: wire.Service, JS: p.JS, DB: p.Owner, Log: p.Log, Machine: p.Machine})

@@ -244,6 +244,39 @@ func TestABaton(t *testing.T) {
 	require.Equal(t, normal, w.only(n.ana, "ACCEPTED").GetUrgency())
 }
 
+// Who acts for the member a baton is offered to is told once, and it waits for them as well.
+func TestABatonThatADelegateTakes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	chitra, dai := w.member(n.ws, auth.Member, "chitra", "Asia/Kolkata"), w.member(n.ws, auth.Member, "dai", "Asia/Kolkata")
+	b := w.baton(n.ws, n.space, n.ana, tasksv1.Handoff_MEMBER).offer(n.ben)
+	b.Delegate = chitra.name()
+	b.update(false, n.ben)
+	w.settle()
+	told := w.only(chitra, "OFFERED")
+	require.Equal(t, "You act for Ben: Ana offers the baton of OPS-17", told.GetSummary())
+	require.Equal(t, n.ana.name(), told.GetActor())
+	require.True(t, told.GetWaiting())
+	require.True(t, w.only(n.ben, "OFFERED").GetWaiting())
+	b.ExpireTime = timestamppb.New(local(chicago, 2, 12, 0))
+	b.update(false, n.ben)
+	w.settle()
+	require.Equal(t, local(chicago, 2, 12, 0), w.only(chitra, "OFFERED").GetDueTime().AsTime(), "and is not told again")
+
+	// Who no longer acts has nothing to do.
+	b.Delegate = dai.name()
+	b.update(false, n.ben)
+	w.settle()
+	require.Equal(t, "another acts", w.only(chitra, "OFFERED").GetSettledReason())
+	require.True(t, w.only(dai, "OFFERED").GetWaiting())
+	b.accept(dai)
+	w.settle()
+	require.Equal(t, "accepted", w.only(dai, "OFFERED").GetSettledReason())
+	require.Equal(t, "accepted", w.only(n.ben, "OFFERED").GetSettledReason())
+	require.Contains(t, w.only(n.ana, "ACCEPTED").GetSummary(), "accepted the baton of OPS-17")
+}
+
 func TestATeamsBaton(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -17,8 +17,10 @@ import (
 type rota struct {
 	mu    sync.Mutex
 	hours map[uuid.UUID]hours
-	down  bool
-	asked int
+	// delegates act for members in handoffs.
+	delegates map[uuid.UUID]uuid.UUID
+	down      bool
+	asked     int
 	// asking is called with each question, outside of the lock.
 	asking func()
 }
@@ -30,7 +32,26 @@ type hours struct {
 	never    bool
 }
 
-func newRota() *rota { return &rota{hours: map[uuid.UUID]hours{}} }
+func newRota() *rota {
+	return &rota{hours: map[uuid.UUID]hours{}, delegates: map[uuid.UUID]uuid.UUID{}}
+}
+
+// acts has somebody act for another in handoffs.
+func (r *rota) acts(delegate, of person) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.delegates[of.Member] = delegate.Member
+}
+
+// HandoffDelegate implements app.WorkingTime.
+func (r *rota) HandoffDelegate(_ context.Context, _, member uuid.UUID, _ time.Time) (uuid.UUID, error) {
+	if _, err := r.answer(); err != nil {
+		return uuid.Nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.delegates[member], nil
+}
 
 // nineToFive are the hours of who has no others.
 var nineToFive = hours{from: 9, to: 17}

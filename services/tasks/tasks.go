@@ -38,10 +38,13 @@ type Service struct {
 	*boot.Platform
 }
 
+// Sets are the service's migrations.
+func Sets() []postgres.Set { return []postgres.Set{projection.Set(), store.Set()} }
+
 // New wires the service. It migrates its schema and starts nothing.
 func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	p, err := boot.New(ctx, wire.Service, cfg.Config, deps, boot.Options{
-		Sets: []postgres.Set{projection.Set(), store.Set()},
+		Sets: Sets(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("tasks: %w", err)

@@ -46,7 +46,7 @@ func TestSecretsAreMadeOnceAndCompletedAfterAnUpgrade(t *testing.T) {
 
 	keys, err := first.publicKeys()
 	require.NoError(t, err)
-	require.Len(t, keys, len(callers()))
+	require.Len(t, strings.Split(keys, ";"), len(callers()))
 
 	require.NoError(t, os.WriteFile(filepath.Join(data, "secrets.json"), []byte("{broken secret"), 0o600))
 	_, err = loadSecrets(data)

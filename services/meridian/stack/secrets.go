@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -104,19 +105,19 @@ func (s *secrets) key(name string) (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(seed), nil
 }
 
-// publicKeys are what every service knows the callers by.
-func (s *secrets) publicKeys() (map[string]string, error) {
-	keys := map[string]string{}
+// publicKeys are what every service knows the callers by, as the setting service-keys has them.
+func (s *secrets) publicKeys() (string, error) {
+	var keys []string
 	for _, name := range callers() {
 		key, err := s.key(name)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		public, ok := key.Public().(ed25519.PublicKey)
 		if !ok {
-			return nil, fmt.Errorf("the identity of %s is not readable", name)
+			return "", fmt.Errorf("the identity of %s is not readable", name)
 		}
-		keys[name] = base64.RawURLEncoding.EncodeToString(public)
+		keys = append(keys, name+"="+base64.RawURLEncoding.EncodeToString(public))
 	}
-	return keys, nil
+	return strings.Join(keys, ";"), nil
 }

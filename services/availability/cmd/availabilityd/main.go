@@ -6,4 +6,6 @@ import (
 	"github.com/meridianhq/meridian/services/availability"
 )
 
-func main() { boot.Main("availability", "Who works when, and when things are due.", availability.New) }
+func main() {
+	boot.Main("availability", "Who works when, and when things are due.", availability.New, availability.Sets()...)
+}

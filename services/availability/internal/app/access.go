@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,14 +40,30 @@ func (a *App) caller(ctx context.Context, ws uuid.UUID) (auth.Caller, error) {
 
 // seesReasons says whether a caller may know why a member is off: the member, and who decides on their time off.
 func (a *App) seesReasons(ctx context.Context, caller auth.Caller, ws, member uuid.UUID) (bool, error) {
-	if caller.Member == member || decides(caller, member, uuid.Nil) {
+	if caller.Member == member {
+		return true, nil
+	}
+	return a.approves(ctx, caller, ws, member)
+}
+
+// approves says whether a caller may approve and decline a member's time off now: who decides on it, and who acts for the
+// member's manager in approvals. Nobody acts in what they ask for themselves.
+func (a *App) approves(ctx context.Context, caller auth.Caller, ws, member uuid.UUID) (bool, error) {
+	if decides(caller, member, uuid.Nil) {
 		return true, nil
 	}
 	manager, err := a.store.Manager(ctx, ws, member)
-	return decides(caller, member, manager), err
+	if err != nil || decides(caller, member, manager) {
+		return err == nil, err
+	}
+	if manager == uuid.Nil || manager == member || caller.Member == member {
+		return false, nil
+	}
+	acts, err := a.actsFor(ctx, ws, caller.Member, domain.Approvals)
+	return slices.Contains(acts, manager), err
 }
 
-// decides says whether a caller may approve and decline a member's time off: administrators, and the member's manager.
+// decides says whether a member's time off is a caller's own to decide on: administrators', and the member's manager's.
 func decides(caller auth.Caller, member, manager uuid.UUID) bool {
 	return caller.Role >= auth.Admin || manager != uuid.Nil && manager == caller.Member && manager != member
 }
@@ -60,13 +77,13 @@ func (a *App) decider(ctx context.Context, ws, member uuid.UUID) (auth.Caller, e
 	if err := a.there(ctx, ws, member); err != nil {
 		return auth.Caller{}, err
 	}
-	manager, err := a.store.Manager(ctx, ws, member)
+	may, err := a.approves(ctx, caller, ws, member)
 	if err != nil {
 		return auth.Caller{}, err
 	}
-	if !decides(caller, member, manager) {
+	if !may {
 		return auth.Caller{}, fault.New(fault.Denied, domain.ReasonNotTheApprover,
-			"only the member's manager and administrators may decide on time off")
+			"only the member's manager, who acts for them in approvals, and administrators may decide on time off")
 	}
 	return caller, nil
 }

@@ -48,6 +48,9 @@ func (a *App) UpdateCoreHours(ctx context.Context, ws, team uuid.UUID, fresh Fre
 		if err := tx.SaveCoreHours(ctx, core); err != nil {
 			return err
 		}
+		if err := tx.WatchCoverage(ctx, team, now.Add(domain.LookSoon)); err != nil {
+			return err
+		}
 		return publish(ctx, tx, caller, now, events)
 	})
 	return core, err

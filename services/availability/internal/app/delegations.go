@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -103,6 +104,10 @@ func (a *App) Delegates(ctx context.Context, ws uuid.UUID, queries []DelegateQue
 	if _, err := a.caller(ctx, ws); err != nil {
 		return nil, err
 	}
+	return a.resolve(ctx, ws, queries)
+}
+
+func (a *App) resolve(ctx context.Context, ws uuid.UUID, queries []DelegateQuery) ([]domain.Resolution, error) {
 	now := a.now()
 	var (
 		members     []uuid.UUID
@@ -132,6 +137,39 @@ func (a *App) Delegates(ctx context.Context, ws uuid.UUID, queries []DelegateQue
 		answers[i] = people.Resolve(q.Member, q.Kind, q.At)
 	}
 	return answers, nil
+}
+
+// actsFor are those for whom a member acts now, in chains too. Where they act for nobody, one statement finds that.
+func (a *App) actsFor(ctx context.Context, ws, delegate uuid.UUID, kind domain.DelegationKind) ([]uuid.UUID, error) {
+	now := a.now()
+	var queries []DelegateQuery
+	seen := map[uuid.UUID]bool{delegate: true}
+	next := []uuid.UUID{delegate}
+	for deep := 0; deep < domain.MaxChain && len(next) > 0; deep++ {
+		found, err := a.store.ActedFor(ctx, ws, next, kind, now)
+		if err != nil {
+			return nil, err
+		}
+		next = slices.DeleteFunc(found, func(m uuid.UUID) bool { return seen[m] })
+		for _, member := range next {
+			seen[member] = true
+			queries = append(queries, DelegateQuery{Member: member, Kind: kind, At: now})
+		}
+	}
+	if len(queries) == 0 {
+		return nil, nil
+	}
+	found, err := a.resolve(ctx, ws, queries)
+	if err != nil {
+		return nil, err
+	}
+	var members []uuid.UUID
+	for i, r := range found {
+		if r.Delegate() == delegate {
+			members = append(members, queries[i].Member)
+		}
+	}
+	return members, nil
 }
 
 // delegates adds to people all who act for them in turn between two instants: nothing is read where nobody does.

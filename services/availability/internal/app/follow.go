@@ -69,7 +69,7 @@ func (a *App) moved(ctx context.Context, tx Tx, m domain.MemberTime, p ProfileZo
 	if err := tx.SaveMemberTime(ctx, m); err != nil {
 		return err
 	}
-	if err := tx.WakeSun(ctx, now); err != nil {
+	if err := wake(ctx, tx, p.Member, now); err != nil {
 		return err
 	}
 	return tx.Publish(ctx, now, actor, events...)

@@ -21,7 +21,8 @@ type RotationStore interface {
 	Rotations(ctx context.Context, ws, team uuid.UUID, p Page) (page.Result[domain.Rotation, Cursor], error)
 	// RotationsAt are the rotations of a team that stood at an instant, at most so many, in the order they were made.
 	RotationsAt(ctx context.Context, ws, team uuid.UUID, at time.Time, most int) ([]domain.Rotation, error)
-	// Turns reads into rotations of one workspace their turns between two instants, Overrides their overrides.
+	// Turns reads into rotations of one workspace their turns between two instants, Overrides then their overrides, and when
+	// those had left whom both name.
 	Turns(ctx context.Context, ws uuid.UUID, rotations []domain.Rotation, from, until time.Time) error
 	Overrides(ctx context.Context, ws uuid.UUID, rotations []domain.Rotation, from, until time.Time) error
 
@@ -54,7 +55,7 @@ type RotationTx interface {
 
 	// LockRotation locks a rotation, deleted or not, without turns and overrides; NotFound for none.
 	LockRotation(ctx context.Context, ref RotationRef) (domain.Rotation, error)
-	// Layers reads its turns and overrides between two instants into it.
+	// Layers reads its turns and overrides between two instants into it, and when those had left whom they name.
 	Layers(ctx context.Context, r *domain.Rotation, from, until time.Time) error
 	// AddRotation adds a rotation without turns, SaveRotation keeps what it has become.
 	AddRotation(ctx context.Context, r domain.Rotation) error

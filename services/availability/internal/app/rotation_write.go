@@ -9,15 +9,8 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
-	"github.com/meridianhq/meridian/pkg/worktime"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
-
-// ever is after every instant that is reckoned with.
-func ever() time.Time {
-	last, _ := worktime.NewDate(9999, time.December, 31)
-	return worktime.UTC().StartOf(last)
-}
 
 // rotationChange is a change of a rotation.
 type rotationChange struct {
@@ -63,7 +56,7 @@ func (a *App) changeRotation(ctx context.Context, c rotationChange) (rotationCha
 			return fault.NotFoundName(domain.RotationName(c.ref.Workspace, c.ref.Team, c.ref.Rotation))
 		}
 		now := a.now()
-		if err := tx.Layers(ctx, &r, now, ever()); err != nil {
+		if err := tx.Layers(ctx, &r, now, domain.Ever()); err != nil {
 			return err
 		}
 		events, err := c.rule(ctx, tx, &r, now)
@@ -95,6 +88,9 @@ func (d *rotationChanged) keep(
 		return nil
 	}
 	if err := tx.SaveRotation(ctx, r); err != nil {
+		return err
+	}
+	if err := tx.WatchCoverage(ctx, r.Team, now.Add(domain.LookSoon)); err != nil {
 		return err
 	}
 	return publish(ctx, tx, caller, now, events)
@@ -136,7 +132,7 @@ func lay(ctx context.Context, tx Tx, r *domain.Rotation, from, until time.Time) 
 	return r.Lay(people)
 }
 
-// active refuses members who are not ACTIVE, each by the field that names them.
+// active refuses members who are not ACTIVE or are GUESTs, each by the field that names them: a GUEST sees no rotation.
 func (a *App) active(ctx context.Context, ws uuid.UUID, members []uuid.UUID, field func(i int) string) error {
 	now := a.now()
 	people, err := a.people(ctx, ws, unique(members), now, now)
@@ -144,8 +140,11 @@ func (a *App) active(ctx context.Context, ws uuid.UUID, members []uuid.UUID, fie
 		return err
 	}
 	for i, member := range members {
-		if !people[member].Active {
+		switch person := people[member]; {
+		case !person.Active:
 			return fault.InvalidField(field(i), "must be an ACTIVE member of the workspace")
+		case person.Guest:
+			return fault.InvalidField(field(i), "must not be a GUEST")
 		}
 	}
 	return nil

@@ -40,7 +40,7 @@ func (a *App) rotation(ctx context.Context, ref RotationRef) (ShownRotation, err
 		return ShownRotation{}, err
 	}
 	now, all := a.now(), []domain.Rotation{r}
-	err = a.store.Turns(ctx, ref.Workspace, all, now, ever())
+	err = a.store.Turns(ctx, ref.Workspace, all, now, domain.Ever())
 	return ShownRotation{Rotation: all[0], At: now}, err
 }
 
@@ -58,7 +58,7 @@ func (a *App) Rotations(ctx context.Context, ws, team uuid.UUID, p Page) (page.R
 		return none, err
 	}
 	now := a.now()
-	if err := a.store.Turns(ctx, ws, found.Items, now, ever()); err != nil {
+	if err := a.store.Turns(ctx, ws, found.Items, now, domain.Ever()); err != nil {
 		return none, err
 	}
 	shown := page.Result[ShownRotation, Cursor]{Next: found.Next}

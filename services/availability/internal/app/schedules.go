@@ -165,7 +165,7 @@ func (a *App) CreateDefaultSchedule(ctx context.Context, ws uuid.UUID, in NewHou
 		if err := tx.SaveWorkspaceTime(ctx, w); err != nil {
 			return err
 		}
-		if err := tx.WakeSun(ctx, now); err != nil {
+		if err := wakeAll(ctx, tx, now); err != nil {
 			return err
 		}
 		return publish(ctx, tx, caller, now, events)

@@ -15,12 +15,15 @@ import (
 type OnDuty struct {
 	Rotation domain.Rotation
 	Shift    domain.Shift
+	// Acting are who acts for each member of the shift, in that order.
+	Acting []domain.Resolution
 }
 
 // span is how much of a shift is told to both sides of an instant.
 const span = 366 * 24 * time.Hour
 
-// WhoIsOn returns the shift of a rotation at an instant, now when it is zero; none where the rotation does not hold then.
+// WhoIsOn returns the shift of a rotation at an instant, now when it is zero, and who then acts for those who are on; none
+// where the rotation does not hold then.
 func (a *App) WhoIsOn(ctx context.Context, ref RotationRef, at time.Time) (time.Time, []OnDuty, error) {
 	at, err := a.instant(ctx, ref.Workspace, at)
 	if err != nil {
@@ -73,7 +76,29 @@ func (a *App) onDuty(ctx context.Context, ws uuid.UUID, rotations []domain.Rotat
 			on = append(on, OnDuty{Rotation: r, Shift: shift})
 		}
 	}
-	return on, nil
+	return on, a.acting(ctx, ws, on, at)
+}
+
+// acting finds who acts at an instant for those who are on.
+func (a *App) acting(ctx context.Context, ws uuid.UUID, on []OnDuty, at time.Time) error {
+	var queries []DelegateQuery
+	for _, d := range on {
+		for _, member := range d.Shift.Members {
+			queries = append(queries, DelegateQuery{Member: member, Kind: domain.Duty, At: at})
+		}
+	}
+	if len(queries) == 0 {
+		return nil
+	}
+	found, err := a.resolve(ctx, ws, queries)
+	if err != nil {
+		return err
+	}
+	for i := range on {
+		n := len(on[i].Shift.Members)
+		on[i].Acting, found = found[:n], found[n:]
+	}
+	return nil
 }
 
 // watches lays rotations of one workspace for what is between two instants, and reads their turns and overrides into them.

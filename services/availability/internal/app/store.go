@@ -13,6 +13,7 @@ import (
 // Store is the service's database. Every method is confined to the workspace it is given.
 type Store interface {
 	RotationStore
+	CoverageStore
 
 	// Records returns what is known of the working time of members between two instants, those that are not there left out,
 	// in a fixed number of statements.
@@ -34,15 +35,19 @@ type Store interface {
 	// TimeOff returns a time off of a member, TimeOffs them all, the newest first.
 	TimeOff(ctx context.Context, ws, member, timeOff uuid.UUID) (domain.TimeOff, error)
 	TimeOffs(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
-	// TimeOffRequests are the times off that wait for an approval, the newest first: of those whose manager somebody is, or
-	// of all when it is uuid.Nil.
-	TimeOffRequests(ctx context.Context, ws, manager uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
+	// TimeOffRequests are the times off that wait for an approval, the newest first; TimeOffRequestsOf those of members whose
+	// manager is one of some, without a reader's own.
+	TimeOffRequests(ctx context.Context, ws uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
+	TimeOffRequestsOf(
+		ctx context.Context, ws uuid.UUID, managers []uuid.UUID, reader uuid.UUID, p Page,
+	) (page.Result[domain.TimeOff, Cursor], error)
 	// TimeOffPolicy is how the workspace gives time off, Manager whom a member reports to; uuid.Nil for nobody.
 	TimeOffPolicy(ctx context.Context, ws uuid.UUID) (domain.TimeOffPolicy, error)
 	Manager(ctx context.Context, ws, member uuid.UUID) (uuid.UUID, error)
 
 	Calendars
 	Feeds
+	SourceReader
 
 	// Layer returns a layer of a member, deleted or not; Layers all of a kind that are not deleted, the newest first.
 	Layer(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, layer uuid.UUID) (domain.Layer, error)
@@ -50,6 +55,8 @@ type Store interface {
 	// Delegation returns a delegation of a member that was not deleted, Delegations them all, the newest first.
 	Delegation(ctx context.Context, ws, member, delegation uuid.UUID) (domain.Delegation, error)
 	Delegations(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.Delegation, Cursor], error)
+	// ActedFor are those for whom some act by themselves in a kind at an instant; a delegation on a time off may not hold.
+	ActedFor(ctx context.Context, ws uuid.UUID, delegates []uuid.UUID, kind domain.DelegationKind, at time.Time) ([]uuid.UUID, error)
 
 	// OverlapChoice returns a time to meet that was chosen, with what it asks of whom; OverlapChoices all, the newest first,
 	// without that. Those that were taken back are not there.
@@ -76,6 +83,8 @@ type Cursor struct {
 // Tx is a transaction under way. Reads happen at once; writes are gathered and sent together at its end.
 type Tx interface {
 	RotationTx
+	CoverageTx
+	PresenceTx
 
 	// LockMember locks the row of a member's working time; NotFound for a member who is not in the workspace.
 	LockMember(ctx context.Context, member uuid.UUID) (domain.MemberTime, error)

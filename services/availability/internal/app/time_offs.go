@@ -196,11 +196,14 @@ func (a *App) TimeOffRequests(ctx context.Context, ws uuid.UUID, p Page) (page.R
 	if err != nil {
 		return page.Result[domain.TimeOff, Cursor]{}, err
 	}
-	manager := caller.Member
 	if decides(caller, uuid.Nil, uuid.Nil) {
-		manager = uuid.Nil
+		return a.store.TimeOffRequests(ctx, ws, p)
 	}
-	return a.store.TimeOffRequests(ctx, ws, manager, p)
+	managers, err := a.actsFor(ctx, ws, caller.Member, domain.Approvals)
+	if err != nil {
+		return page.Result[domain.TimeOff, Cursor]{}, err
+	}
+	return a.store.TimeOffRequestsOf(ctx, ws, append(managers, caller.Member), caller.Member, p)
 }
 
 // TimeOffPolicy returns how a workspace gives time off.

@@ -70,7 +70,7 @@ func (c *change) finish(ctx context.Context, caller auth.Caller, events []domain
 	if err := c.SaveMemberTime(ctx, c.MemberTime); err != nil {
 		return err
 	}
-	if err := c.WakeSun(ctx, c.now); err != nil {
+	if err := wake(ctx, c, c.Member, c.now); err != nil {
 		return err
 	}
 	return publish(ctx, c, caller, c.now, events)

@@ -96,7 +96,7 @@ func (p Person) delegate(kind DelegationKind, at time.Time) (uuid.UUID, bool) {
 
 // away says whether the person has time off at an instant, or cannot be reached at all.
 func (p Person) away(at time.Time) bool {
-	return !p.Active || slices.ContainsFunc(p.TimeOffs, func(t TimeOff) bool {
+	return p.gone(at) || slices.ContainsFunc(p.TimeOffs, func(t TimeOff) bool {
 		span, ok := t.span(p.Calendar)
 		return ok && !at.Before(span.Start) && at.Before(span.End)
 	})

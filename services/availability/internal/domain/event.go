@@ -52,10 +52,11 @@ type LayerDeleted struct {
 	Version int64
 }
 
-// TimeOffRequested says that a time off waits for an approval, of Manager among others. Its aggregate is the member's
-// working time.
+// TimeOffRequested says that a time off, which would begin at Start, waits for an approval, of Manager among others. Its
+// aggregate is the member's working time.
 type TimeOffRequested struct {
 	TimeOff TimeOff
+	Start   time.Time
 	Manager uuid.UUID
 	Version int64
 }
@@ -134,6 +135,16 @@ type CoreHoursChanged struct {
 	Version   int64
 }
 
+// CoverageGapFound says that a team will be short. Its aggregate is the team's coverage.
+type CoverageGapFound struct {
+	Workspace, Team uuid.UUID
+	Gap             Gap
+	// Horizon is until when was looked for the beginning of gaps.
+	Horizon time.Time
+	Version int64
+}
+
+func (CoverageGapFound) event() {}
 func (RotationChanged) event()  {}
 func (ShiftStarted) event()     {}
 func (ShiftEnded) event()       {}

@@ -24,6 +24,10 @@ type Record struct {
 	// Name is what people call them; Active says whether they can be reached at all.
 	Name   string
 	Active bool
+	// Guest says that their role is GUEST.
+	Guest bool
+	// Departures are when they had left, in order.
+	Departures []Departure
 	// Manager is whom they report to; uuid.Nil for nobody.
 	Manager uuid.UUID
 	// Version counts the changes of their working time.

@@ -83,6 +83,8 @@ type Rotation struct {
 	// Turns are in the order in which they take over, Overrides in the order they were made.
 	Turns     []Turns
 	Overrides []Override
+	// Departures are when those of them had left who are named there.
+	Departures []Departure
 	// Revision counts what people changed of the rotation itself, from 1: its etag. Version counts its events.
 	Revision, Version                  int64
 	CreateTime, UpdateTime, DeleteTime time.Time
@@ -112,6 +114,25 @@ func (r *Rotation) Members() []uuid.UUID {
 		}
 	}
 	return all
+}
+
+// Named are all who may be on by the turns and overrides that were read.
+func (r *Rotation) Named() []uuid.UUID {
+	var all []uuid.UUID
+	for _, t := range r.Turns {
+		all = append(all, t.Members...)
+	}
+	for _, o := range r.Overrides {
+		if o.In != uuid.Nil {
+			all = append(all, o.In)
+		}
+	}
+	return all
+}
+
+// Reckon says that from now on another may be on, for somebody has left or come back.
+func (r *Rotation) Reckon(now time.Time) []Event {
+	return []Event{r.changed(now, time.Time{}, now)}
 }
 
 // Next counts one more event.
@@ -292,9 +313,14 @@ func (r *Rotation) Lay(people map[uuid.UUID]Person) (Watch, error) {
 			turns[i].Sun = append(turns[i].Sun, calendar)
 		}
 	}
-	overrides := make([]worktime.RotationOverride, len(r.Overrides))
-	for i, o := range r.Overrides {
-		overrides[i] = o.known()
+	overrides := make([]worktime.RotationOverride, 0, len(r.Overrides)+len(r.Departures))
+	for _, o := range r.Overrides {
+		overrides = append(overrides, o.known())
+	}
+	for _, d := range r.Departures { // after the overrides: none of them puts on who has left
+		if out := d.out(); out.Start.Before(out.End) {
+			overrides = append(overrides, out)
+		}
 	}
 	laid, err := worktime.NewRotation(turns, overrides)
 	if err != nil {

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,6 +53,17 @@ func (s *Swap) At(now time.Time) Swap {
 		at.State = SwapExpired
 	}
 	return at
+}
+
+// WaitsFor says whether the swap, as it is at an instant, waits for a member whom it is offered to by name.
+func (s *Swap) WaitsFor(member uuid.UUID) bool { return s.State == SwapOffered && s.To == member }
+
+// SettledReason is why the swap, as it is at an instant, no longer waits for a member; empty where it does or never did.
+func (s *Swap) SettledReason(member uuid.UUID) string {
+	if s.State == SwapOffered || s.To != member {
+		return ""
+	}
+	return strings.ToLower(string(s.State))
 }
 
 // Offer makes a swap. The member is on throughout, by the rotation laid.

@@ -112,12 +112,13 @@ func NewTimeOff(t TimeOff, p Person, m *MemberTime, now time.Time) (TimeOff, []E
 		return TimeOff{}, nil, err
 	}
 	t.State, t.Revision, t.CreateTime, t.UpdateTime = Approved, 1, now, now
+	span, ok := calendar.Span(t.absence())
 	if t.Asked {
 		t.State = Requested
-		return t, []Event{TimeOffRequested{TimeOff: t, Manager: p.Manager, Version: m.Next()}}, nil
+		return t, []Event{TimeOffRequested{TimeOff: t, Start: span.Start, Manager: p.Manager, Version: m.Next()}}, nil
 	}
 	events := []Event{TimeOffApproved{TimeOff: t, Version: m.Next()}}
-	if span, ok := calendar.Span(t.absence()); ok {
+	if ok {
 		events = append(events, m.changed(span.Start, span.End))
 	}
 	return t, events, nil
@@ -247,6 +248,18 @@ func (t *TimeOff) Decline(by uuid.UUID, reason string, m *MemberTime, now time.T
 func (t *TimeOff) decide(by uuid.UUID, now time.Time) {
 	t.DecidedBy, t.DecideTime, t.UpdateTime = by, now, now
 	t.Revision++
+}
+
+// WaitsFor says whether a request for the time off waits for a member who may decide on it: not for whose it is.
+func (t *TimeOff) WaitsFor(member uuid.UUID) bool { return t.State == Requested && member != t.Member }
+
+// SettledReason is why a request for the time off no longer waits for somebody who decides on it, or why the news of its approval
+// is worth nothing to the member; empty where neither is so.
+func (t *TimeOff) SettledReason(member uuid.UUID) string {
+	if t.State == Requested || member == t.Member && t.State != Cancelled {
+		return ""
+	}
+	return strings.ToLower(string(t.State))
 }
 
 // Public is the time off as others see it: that somebody is off, but not why.

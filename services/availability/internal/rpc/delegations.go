@@ -134,16 +134,17 @@ func (s *delegations) ResolveDelegates(
 	}
 	resp := &availabilityv1.ResolveDelegatesResponse{}
 	for i, r := range found {
-		out := &availabilityv1.DelegateResolution{
-			Member: req.GetQueries()[i].GetMember(), Delegate: delegateName(ws, r.Delegate()),
-			Outcome: availabilityv1.DelegateResolution_Outcome(availabilityv1.DelegateResolution_Outcome_value[string(r.Outcome)]),
-		}
-		for _, delegate := range r.Chain {
-			out.Chain = append(out.Chain, domain.MemberName(ws, delegate))
-		}
-		resp.Resolutions = append(resp.Resolutions, out)
+		resp.Resolutions = append(resp.Resolutions, resolution(ws, queries[i].Member, r))
 	}
 	return resp, nil
+}
+
+func resolution(ws, member uuid.UUID, r domain.Resolution) *availabilityv1.DelegateResolution {
+	return &availabilityv1.DelegateResolution{
+		Member: domain.MemberName(ws, member), Delegate: delegateName(ws, r.Delegate()),
+		Outcome: availabilityv1.DelegateResolution_Outcome(availabilityv1.DelegateResolution_Outcome_value[string(r.Outcome)]),
+		Chain:   each(r.Chain, func(delegate uuid.UUID) string { return domain.MemberName(ws, delegate) }),
+	}
 }
 
 // delegateName is the name of a delegate; empty for nobody.

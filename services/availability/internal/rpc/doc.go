@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc"
 
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
+	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
 	"github.com/meridianhq/meridian/services/availability/internal/app"
 )
 
@@ -24,4 +25,5 @@ func Register(server grpc.ServiceRegistrar, a *app.App, base string) {
 	availabilityv1.RegisterDelegationServiceServer(server, &delegations{app: a})
 	availabilityv1.RegisterRotationServiceServer(server, &rotations{app: a})
 	availabilityv1.RegisterTeamTimeServiceServer(server, &teamTimes{app: a})
+	notificationsv1.RegisterSourceServiceServer(server, &sources{app: a})
 }

@@ -51,9 +51,15 @@ func (s *rotations) TeamWhoIsOn(ctx context.Context, req *availabilityv1.TeamWho
 func whoIsOn(ws uuid.UUID, at time.Time, on []app.OnDuty) *availabilityv1.WhoIsOnResponse {
 	resp := &availabilityv1.WhoIsOnResponse{AtTime: resource.Timestamp(at), TzdataVersion: worktime.Version()}
 	for _, d := range on {
-		resp.Shifts = append(resp.Shifts, &availabilityv1.RotationShift{
+		shift := &availabilityv1.RotationShift{
 			Rotation: domain.RotationName(ws, d.Rotation.Team, d.Rotation.ID), DisplayName: d.Rotation.Name, Shift: resource.Shift(ws, d.Shift),
-		})
+		}
+		for i, r := range d.Acting {
+			if r.Outcome != domain.Nobody {
+				shift.Delegates = append(shift.Delegates, resolution(ws, d.Shift.Members[i], r))
+			}
+		}
+		resp.Shifts = append(resp.Shifts, shift)
 	}
 	return resp
 }

@@ -79,6 +79,19 @@ func (s *Store) Delegations(ctx context.Context, ws, member uuid.UUID, p app.Pag
 	return page.Cut(items, p.Size, func(d domain.Delegation) app.Cursor { return app.Cursor{ID: d.ID} }), nil
 }
 
+// ActedFor implements app.Store.
+func (s *Store) ActedFor(
+	ctx context.Context, ws uuid.UUID, delegates []uuid.UUID, kind domain.DelegationKind, at time.Time,
+) ([]uuid.UUID, error) {
+	found, err := s.queries(ws).ActedFor(ctx, db.ActedForParams{
+		WorkspaceID: ws, DelegateIds: delegates, Kind: string(kind), AtTime: &at,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read for whom some act: %w", err)
+	}
+	return found, nil
+}
+
 // LockDelegations implements app.Tx.
 func (t *tx) LockDelegations(ctx context.Context) error {
 	if err := t.now.LockDelegations(ctx, t.ws); err != nil {

@@ -55,6 +55,8 @@ INSERT INTO member_zones SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '2020-01-0
 		CASE WHEN v < 9 THEN '2020-01-01'::timestamptz + (v + 1) * interval '180 days' END, 1 FROM seed_ids s, generate_series(0, 9) v;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
+INSERT INTO member_departures SELECT s.ws, s.id, gen_random_uuid(), '2020-01-01'::timestamptz + v * interval '1 year', '2020-02-01'::timestamptz + v * interval '1 year'
+		FROM seed_ids s, generate_series(0, 7) v;
 INSERT INTO imported_calendars SELECT s.ws, s.id, CASE WHEN v = 0 THEN s.id ELSE gen_random_uuid() END, 'Work', '', false, 'UTC', '', '', '[]', 0, NULL, 0, '', NULL, NULL,
 		'2026-12-01'::timestamptz + s.n * interval '1 minute', 'epoch', 1, '2020-01-01', '2020-01-01', NULL FROM seed_ids s, generate_series(0, 1) v;
 INSERT INTO imported_calendars SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'Work', '', false, 'UTC', '', '', '[]', 0, NULL, 0, '', NULL, NULL,
@@ -122,6 +124,7 @@ func growing() []string {
 		"members", "member_times", "workspace_times", "working_schedules", "default_schedules", "member_zones", "time_offs", "layers",
 		"time_off_policies", "overlap_choices", "overlap_burdens", "delegations", "teams", "team_members",
 		"rotations", "rotation_turns", "rotation_overrides", "rotation_swaps", "core_hours",
+		"coverage_watches", "coverage_gaps", "member_departures",
 		"imported_calendars", "imported_sources", "imported_busy_times", "calendar_feeds",
 	}
 }
@@ -150,6 +153,7 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, found[member].Zones, 1)
 		require.LessOrEqual(t, len(found[member].TimeOffs), 2)
 		require.LessOrEqual(t, len(found[member].Layers), 6)
+		require.Len(t, found[member].Departures, 1, "those of 2020 to 2026 are over")
 		require.NotEmpty(t, found[member].Layers)
 		require.LessOrEqual(t, len(found[member].Delegations), 2)
 		require.Len(t, found[member].Defaults, 1)
@@ -170,16 +174,28 @@ func TestIndexPlans(t *testing.T) {
 		offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, offs.Items, 5)
+		var checks []app.TimeOffCheck
+		for i, off := range offs.Items {
+			checks = append(checks, app.TimeOffCheck{Place: i, Owner: member, ID: off.ID, Member: member})
+		}
+		found, err := s.store.TimeOffSources(ctx, s.ws, checks)
+		require.NoError(t, err)
+		require.Len(t, found, 5)
 		layers, err := s.store.Layers(ctx, s.ws, member, domain.Travel, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, layers.Items, 5)
 		_, err = s.store.Layer(ctx, s.ws, member, domain.Travel, layers.Items[0].ID)
 		require.NoError(t, err)
-		for _, manager := range []uuid.UUID{uuid.Nil, s.members[8]} {
-			waiting, err := s.store.TimeOffRequests(ctx, s.ws, manager, app.Page{Size: 5, After: after})
+		waiting, err := s.store.TimeOffRequests(ctx, s.ws, app.Page{Size: 5, After: after})
+		require.NoError(t, err)
+		require.Len(t, waiting.Items, 5)
+		for _, managers := range [][]uuid.UUID{s.members[8:9], s.members[:50]} {
+			waiting, err := s.store.TimeOffRequestsOf(ctx, s.ws, managers, s.members[9], app.Page{Size: 5, After: after})
 			require.NoError(t, err)
 			require.Len(t, waiting.Items, 5)
 		}
+		_, err = s.store.ActedFor(ctx, s.ws, s.members[:2], domain.Approvals, from)
+		require.NoError(t, err)
 		choices, err := s.store.OverlapChoices(ctx, s.ws, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, choices.Items, 5)

@@ -67,6 +67,10 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 	if err != nil {
 		return nil, err
 	}
+	left, err := departures(ctx, q, ws, members, from)
+	if err != nil {
+		return nil, err
+	}
 	defaults, err := defaults(ctx, q, ws, from)
 	if err != nil {
 		return nil, err
@@ -77,7 +81,7 @@ func records(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UU
 			Workspace: ws, Member: p.MemberID, Name: p.DisplayName, Active: p.Active, Manager: p.ManagerID, Version: p.Version,
 			Zone: p.TimeZone, WorkspaceZone: p.WorkspaceZone, Zones: zones[p.MemberID], Schedules: own[p.MemberID],
 			Defaults: defaults, TimeOffs: off[p.MemberID], BusyTimes: busy[p.MemberID], Delegations: acting[p.MemberID],
-			Layers: over[p.MemberID], From: from, Until: until,
+			Layers: over[p.MemberID], Guest: p.Guest, Departures: left[p.MemberID], From: from, Until: until,
 		}
 	}
 	return found, nil

@@ -32,6 +32,9 @@ INSERT INTO rotation_swaps SELECT s.ws, s.id, gen_random_uuid(), s.id, NULL, t, 
 		FROM seed_ids s, generate_series(0, 199) v, LATERAL (SELECT '2020-01-01'::timestamptz + v * interval '13 days' AS t) x WHERE s.n < 50;
 INSERT INTO core_hours SELECT gen_random_uuid(), gen_random_uuid(), 'UTC', '[]', 1, 1, '2020-01-01' FROM generate_series(1, 20000);
 INSERT INTO core_hours SELECT ws, ws, 'UTC', '[]', 1, 1, '2020-01-01' FROM (SELECT DISTINCT ws FROM seed_ids) w;
+INSERT INTO coverage_watches SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, '2027-01-01'::timestamptz + n * interval '1 minute' FROM generate_series(1, 20000) n;
+INSERT INTO coverage_watches SELECT s.ws, CASE WHEN n = 0 THEN s.ws ELSE s.id END, 1, 1, '2026-12-01'::timestamptz + n * interval '1 hour' FROM seed_ids s;
+INSERT INTO coverage_gaps SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), '2027-01-01', NULL FROM generate_series(1, 20000);
 ANALYZE;
 `
 
@@ -78,6 +81,9 @@ func TestRotationIndexPlans(t *testing.T) {
 		require.Len(t, swaps.Items, 5)
 		_, err = s.store.Swap(ctx, ref, swaps.Items[0].ID)
 		require.NoError(t, err)
+		found, err := s.store.SwapSources(ctx, s.ws, []app.SwapCheck{{Place: 3, Ref: ref, ID: swaps.Items[0].ID, Member: s.members[1]}})
+		require.NoError(t, err)
+		require.Equal(t, swaps.Items[0], found[3])
 	}
 	require.NoError(t, s.store.Team(ctx, s.ws, team))
 	_, err = s.store.CoreHours(ctx, s.ws, team)
@@ -100,6 +106,16 @@ func (s *seeded) rotationWrites(t *testing.T, ref app.RotationRef) {
 		r, err := tx.LockRotation(ctx, ref)
 		require.NoError(t, err)
 		require.NoError(t, tx.Layers(ctx, &r, from, until))
+		departed, projected, err := tx.Presence(ctx, s.members[3])
+		require.NoError(t, err)
+		require.False(t, departed)
+		require.Equal(t, app.Presence{Workspace: s.ws, Member: s.members[3], Here: true, Version: 1}, projected)
+		mine, err := tx.RotationsOfMember(ctx, s.members[7], from)
+		require.NoError(t, err)
+		require.Equal(t, []app.RotationRef{ref}, mine)
+		all, err := tx.RotationsOfTeam(ctx, ref.Team)
+		require.NoError(t, err)
+		require.Len(t, all, 50)
 		turns := domain.Turns{ID: uuid.Must(uuid.NewV7()), Members: s.members[:2], Unit: domain.Day, Every: 1, Zone: "UTC", Start: from}
 		o := domain.Override{ID: uuid.Must(uuid.NewV7()), Start: from, End: until, In: s.members[1], CreateTime: from}
 		swap := domain.Swap{ID: uuid.Must(uuid.NewV7()), Member: s.members[1], Start: from, End: until, State: domain.SwapOffered, CreateTime: from, UpdateTime: from}
@@ -109,6 +125,7 @@ func (s *seeded) rotationWrites(t *testing.T, ref app.RotationRef) {
 		added.ID = uuid.Must(uuid.NewV7())
 		for _, step := range []error{
 			tx.AddRotation(ctx, added), tx.SaveRotation(ctx, r), tx.AddTurns(ctx, ref, turns), tx.AddOverride(ctx, ref, o), tx.EndOverride(ctx, ref, o),
+			tx.Depart(ctx, s.members[3], from), tx.Return(ctx, s.members[3], from), tx.WatchCoverage(ctx, ref.Team, from), tx.WakeCoverage(ctx, s.members[3], from), tx.WakeAllCoverage(ctx, from),
 			tx.AddSwap(ctx, ref, swap), tx.SaveSwap(ctx, ref, swap), tx.WakeSun(ctx, from), tx.SaveCoreHours(ctx, core),
 		} {
 			require.NoError(t, step)
@@ -136,6 +153,46 @@ func TestClaimingShifts(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, none)
 	s.requireIndexPlans(t)
+}
+
+// The same of teams whose coverage is looked at, whose gaps are kept as they were told of.
+func TestClaimingCoverage(t *testing.T) {
+	t.Parallel()
+	s := seedRotations(t)
+	ctx, now := t.Context(), from.Add(4*time.Hour)
+	next, some, err := s.store.NextCoverage(ctx)
+	require.NoError(t, err)
+	require.True(t, some)
+	require.Equal(t, from, next)
+	claimed, err := s.store.ClaimCoverage(ctx, now, time.Minute, 7)
+	require.NoError(t, err)
+	require.Len(t, claimed, 7)
+	rest, err := s.store.ClaimCoverage(ctx, now, time.Minute, 100)
+	require.NoError(t, err)
+	require.Len(t, rest, 3*5-7)
+	ref := app.TeamRef{Workspace: s.ws, Team: s.ws}
+	want, err := s.store.CoverageWatch(ctx, ref)
+	require.NoError(t, err)
+	require.Equal(t, domain.CoverageWatch{Workspace: s.ws, Team: s.ws, Version: 1, Wakes: 1, Due: from}, want)
+	want.Version, want.Due = 3, until
+	want.Told = []domain.Gap{{Start: from, End: until}, {Rotation: s.members[1], Start: from}}
+	for range 2 {
+		require.NoError(t, s.store.InTx(ctx, s.ws, func(ctx context.Context, tx app.Tx) error {
+			_, err := tx.LockCoverageWatch(ctx, ref.Team)
+			require.NoError(t, err)
+			require.NoError(t, tx.SaveGaps(ctx, want))
+			return tx.SaveCoverageWatch(ctx, want)
+		}))
+	}
+	require.NoError(t, s.store.InTx(ctx, s.ws, func(ctx context.Context, tx app.Tx) error {
+		kept, err := tx.LockCoverageWatch(ctx, ref.Team)
+		require.NoError(t, err)
+		require.Equal(t, want, kept)
+		return nil
+	}))
+	s.requireIndexPlans(t)
+	_, err = s.store.CoverageWatch(ctx, app.TeamRef{Workspace: seedID(2, 0), Team: s.ws})
+	require.True(t, fault.Is(err, fault.NotFound))
 }
 
 // The second wall holds for rotations too.

@@ -127,6 +127,28 @@ func overrides(ctx context.Context, q *db.Queries, ws uuid.UUID, rotations []dom
 		r := &rotations[places[row.RotationOverride.RotationID]]
 		r.Overrides = append(r.Overrides, overrideOf(row.RotationOverride))
 	}
+	return departed(ctx, q, ws, rotations, from)
+}
+
+// departed reads into rotations when those had left whom their turns and overrides name.
+func departed(ctx context.Context, q *db.Queries, ws uuid.UUID, rotations []domain.Rotation, from time.Time) error {
+	var members []uuid.UUID
+	for i := range rotations {
+		members = append(members, rotations[i].Named()...)
+	}
+	found, err := departures(ctx, q, ws, members, from)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	for i := range rotations {
+		seen := map[uuid.UUID]bool{}
+		for _, member := range rotations[i].Named() {
+			if !seen[member] {
+				seen[member] = true
+				rotations[i].Departures = append(rotations[i].Departures, found[member]...)
+			}
+		}
+	}
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (s *Store) TimeOffs(ctx context.Context, ws, member uuid.UUID, p app.Page) 
 	for i, row := range found {
 		items[i] = timeOffOf(row.TimeOff)
 	}
-	return page.Cut(items, p.Size, func(t domain.TimeOff) app.Cursor { return app.Cursor{ID: t.ID} }), nil
+	return cutTimeOffs(items, p), nil
 }
 
 // AddTimeOff implements app.Tx.
@@ -78,31 +78,39 @@ func (t *tx) SaveTimeOff(ctx context.Context, d domain.TimeOff) error {
 }
 
 // TimeOffRequests implements app.Store.
-func (s *Store) TimeOffRequests(
-	ctx context.Context, ws, manager uuid.UUID, p app.Page,
-) (page.Result[domain.TimeOff, app.Cursor], error) {
-	q, none := s.queries(ws), page.Result[domain.TimeOff, app.Cursor]{}
-	var items []domain.TimeOff
-	if manager == uuid.Nil {
-		found, err := q.ListTimeOffRequests(ctx, db.ListTimeOffRequestsParams{WorkspaceID: ws, Before: before(p), MaxRows: rows(p)})
-		if err != nil {
-			return none, fmt.Errorf("list requests for time off: %w", err)
-		}
-		for _, row := range found {
-			items = append(items, timeOffOf(row.TimeOff))
-		}
-	} else {
-		found, err := q.ListTimeOffRequestsOf(ctx, db.ListTimeOffRequestsOfParams{
-			WorkspaceID: ws, ManagerID: manager, Before: before(p), MaxRows: rows(p),
-		})
-		if err != nil {
-			return none, fmt.Errorf("list requests for time off of a manager: %w", err)
-		}
-		for _, row := range found {
-			items = append(items, timeOffOf(row.TimeOff))
-		}
+func (s *Store) TimeOffRequests(ctx context.Context, ws uuid.UUID, p app.Page) (page.Result[domain.TimeOff, app.Cursor], error) {
+	found, err := s.queries(ws).ListTimeOffRequests(ctx, db.ListTimeOffRequestsParams{
+		WorkspaceID: ws, Before: before(p), MaxRows: rows(p),
+	})
+	if err != nil {
+		return page.Result[domain.TimeOff, app.Cursor]{}, fmt.Errorf("list requests for time off: %w", err)
 	}
-	return page.Cut(items, p.Size, func(t domain.TimeOff) app.Cursor { return app.Cursor{ID: t.ID} }), nil
+	items := make([]domain.TimeOff, len(found))
+	for i, row := range found {
+		items[i] = timeOffOf(row.TimeOff)
+	}
+	return cutTimeOffs(items, p), nil
+}
+
+// TimeOffRequestsOf implements app.Store.
+func (s *Store) TimeOffRequestsOf(
+	ctx context.Context, ws uuid.UUID, managers []uuid.UUID, reader uuid.UUID, p app.Page,
+) (page.Result[domain.TimeOff, app.Cursor], error) {
+	found, err := s.queries(ws).ListTimeOffRequestsOf(ctx, db.ListTimeOffRequestsOfParams{
+		WorkspaceID: ws, ManagerIds: managers, ReaderID: reader, Before: before(p), MaxRows: rows(p),
+	})
+	if err != nil {
+		return page.Result[domain.TimeOff, app.Cursor]{}, fmt.Errorf("list requests for time off of managers: %w", err)
+	}
+	items := make([]domain.TimeOff, len(found))
+	for i, row := range found {
+		items[i] = timeOffOf(row.TimeOff)
+	}
+	return cutTimeOffs(items, p), nil
+}
+
+func cutTimeOffs(items []domain.TimeOff, p app.Page) page.Result[domain.TimeOff, app.Cursor] {
+	return page.Cut(items, p.Size, func(t domain.TimeOff) app.Cursor { return app.Cursor{ID: t.ID} })
 }
 
 // Manager implements app.Store.

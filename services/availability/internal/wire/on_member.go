@@ -13,11 +13,14 @@ import (
 
 var memberPattern = resname.MustPattern("workspaces/{workspace}/members/{member}")
 
-// React has the router hand what the directory tells of members to the use case that follows their zones.
+// React has the router hand what the directory tells of members to the use cases that follow their zones and whether they are
+// there, and has the rotations of deleted teams end.
 func React(r *eventbus.Router, a *app.App) {
 	eventbus.On(r, onMember[*directoryv1.MemberInvited](a))
 	eventbus.On(r, onMember[*directoryv1.MemberActivated](a))
 	eventbus.On(r, onMember[*directoryv1.MemberUpdated](a))
+	eventbus.On(r, onMember[*directoryv1.MemberDeactivated](a))
+	eventbus.On(r, onTeamDeleted(a))
 }
 
 // aboutMember is what the events of a member have in common: the member as it is now.
@@ -31,6 +34,11 @@ func onMember[T aboutMember](a *app.App) func(context.Context, eventbus.Event[T]
 		m := e.Payload.GetMember()
 		ids, err := memberPattern.ParseUUIDs("member.name", m.GetName())
 		if err != nil {
+			return err
+		}
+		if err := a.OnPresence(ctx, app.Presence{
+			Workspace: e.Workspace, Member: ids[1], Here: m.GetState() != directoryv1.Member_DEACTIVATED, Version: m.GetVersion(),
+		}); err != nil {
 			return err
 		}
 		return a.OnProfile(ctx, app.ProfileZone{

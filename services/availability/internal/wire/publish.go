@@ -61,6 +61,7 @@ func payloadOf(event domain.Event, at time.Time) (proto.Message, error) {
 	case domain.TimeOffRequested:
 		out := &availabilityv1.TimeOffRequested{
 			TimeOff: resource.TimeOff(e.TimeOff), Member: domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Member), Version: e.Version,
+			StartTime: resource.Timestamp(e.Start),
 		}
 		if e.Manager != uuid.Nil {
 			out.Manager = domain.MemberName(e.TimeOff.Workspace, e.Manager)
@@ -113,18 +114,34 @@ func rotationPayloadOf(event domain.Event, at time.Time) (proto.Message, error) 
 	case domain.ShiftSwapped:
 		r := e.Rotation
 		return &availabilityv1.ShiftSwapped{
-			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), Version: e.Version,
+			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), DisplayName: r.Name, Version: e.Version,
 		}, nil
 	case domain.SwapChanged:
 		r := e.Rotation
 		return &availabilityv1.RotationSwapChanged{
-			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), Version: e.Version,
+			Swap: resource.Swap(r.Workspace, r.Team, r.ID, e.Swap), Rotation: rotationName(r), DisplayName: r.Name, Version: e.Version,
 		}, nil
 	case domain.CoreHoursChanged:
 		return &availabilityv1.CoreHoursChanged{CoreHours: resource.CoreHours(e.CoreHours), Version: e.Version}, nil
+	case domain.CoverageGapFound:
+		return gapFound(e), nil
 	default:
 		return nil, fmt.Errorf("wire: the event %T has no message", event)
 	}
+}
+
+func gapFound(e domain.CoverageGapFound) proto.Message {
+	out := &availabilityv1.CoverageGapFound{
+		Coverage: domain.CoverageName(e.Workspace, e.Team), Team: domain.TeamName(e.Workspace, e.Team),
+		StartTime: resource.Timestamp(e.Gap.Start), EndTime: resource.Timestamp(e.Gap.End),
+		HorizonTime: resource.Timestamp(e.Horizon), Version: e.Version,
+	}
+	if e.Gap.Rotation == uuid.Nil {
+		out.CoreHours = domain.CoreHoursName(e.Workspace, e.Team)
+	} else {
+		out.Rotation = domain.RotationName(e.Workspace, e.Team, e.Gap.Rotation)
+	}
+	return out
 }
 
 func layerCreated(e domain.LayerCreated) proto.Message {

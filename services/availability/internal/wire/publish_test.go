@@ -28,6 +28,8 @@ func TestEveryEventIsEncoded(t *testing.T) {
 		"working_time.changed":     domain.WorkingTimeChanged{Workspace: ws, Member: member, Start: at, Version: 3},
 		"time_off.approved":        domain.TimeOffApproved{TimeOff: off, Version: 3},
 		"time_off.cancelled":       domain.TimeOffCancelled{TimeOff: off, Version: 3},
+		"time_off.requested":       domain.TimeOffRequested{TimeOff: off, Start: at, Version: 3},
+		"time_off.declined":        domain.TimeOffDeclined{TimeOff: off, Version: 3},
 		"travel.created":           domain.LayerCreated{Layer: layer(domain.Travel), Version: 3},
 		"travel.deleted":           domain.LayerDeleted{Layer: layer(domain.Travel), Version: 3},
 		"date_override.created":    domain.LayerCreated{Layer: layer(domain.DateOverride), Version: 3},

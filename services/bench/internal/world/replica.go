@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -51,16 +49,12 @@ func (w *World) StartThreads(ctx context.Context) (pid int, addr string, err err
 // replicaSettings are the variables that tell the program what the one process is told.
 func (w *World) replicaSettings(addr, admin string) []string {
 	cfg := w.At.Threads
-	var keys []string
-	for _, name := range slices.Sorted(maps.Keys(cfg.ServiceKeys)) {
-		keys = append(keys, name+"="+cfg.ServiceKeys[name])
-	}
 	return []string{
 		"MERIDIAN_GRPC_ADDR=" + addr, "MERIDIAN_ADMIN_ADDR=" + admin, "MERIDIAN_LOG_LEVEL=warn",
 		"MERIDIAN_DATABASE_URL=" + cfg.DatabaseURL, "MERIDIAN_DATABASE_OWNER_URL=" + cfg.DatabaseOwnerURL,
 		"MERIDIAN_NATS_URL=" + cfg.NATSURL, "MERIDIAN_NATS_USER=" + cfg.NATSUser, "MERIDIAN_NATS_PASSWORD=" + cfg.NATSPassword,
 		"MERIDIAN_DIRECTORY_ADDR=" + cfg.DirectoryAddr, "MERIDIAN_AVAILABILITY_ADDR=" + cfg.AvailabilityAddr,
-		"MERIDIAN_IDENTITY_KEY=" + cfg.IdentityKey, "MERIDIAN_SERVICE_KEYS=" + strings.Join(keys, ";"), "MERIDIAN_EVENT_HOST=" + cfg.EventHost,
+		"MERIDIAN_IDENTITY_KEY=" + cfg.IdentityKey, "MERIDIAN_SERVICE_KEYS=" + cfg.ServiceKeys, "MERIDIAN_EVENT_HOST=" + cfg.EventHost,
 	}
 }
 

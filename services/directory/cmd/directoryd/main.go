@@ -7,5 +7,5 @@ import (
 )
 
 func main() {
-	boot.Main("directory", "Meridian's directory: workspaces, members, teams, spaces and tokens.", directory.New)
+	boot.Main("directory", "Meridian's directory: workspaces, members, teams, spaces and tokens.", directory.New, directory.Sets()...)
 }

@@ -46,9 +46,17 @@ func (c *AvailabilityOncallCmd) Run(ctx context.Context, client *Client, streams
 	return s.print(found, func(w io.Writer) {
 		row(w, "ROTATION", "ON", "FROM", "UNTIL")
 		for _, on := range found.GetShifts() {
+			acting := map[string]string{}
+			for _, r := range on.GetDelegates() {
+				acting[r.GetMember()] = r.GetDelegate() // empty for one whose chain leads to nobody
+			}
 			var who []string
 			for _, member := range on.GetShift().GetMembers() {
-				who = append(who, nameOf(names, member))
+				name := nameOf(names, member)
+				if delegate := acting[member]; delegate != "" {
+					name += " (" + nameOf(names, delegate) + " acts)"
+				}
+				who = append(who, name)
 			}
 			row(w, on.GetDisplayName(), strings.Join(who, ", "), when(on.GetShift().GetStartTime()), when(on.GetShift().GetEndTime()))
 		}

@@ -31,6 +31,9 @@ const (
 
 // Run starts the stack and serves until the context ends.
 func (c *UpCmd) Run(ctx context.Context, client *Client, streams Streams) (err error) {
+	if err := boot.KnownVariables(os.Environ()); err != nil {
+		return err
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		return fmt.Errorf("log-level: %w", err)

@@ -6,4 +6,6 @@ import (
 	"github.com/meridianhq/meridian/services/notifications"
 )
 
-func main() { boot.Main("notifications", "Meridian's notifications.", notifications.New) }
+func main() {
+	boot.Main("notifications", "Meridian's notifications.", notifications.New, notifications.Sets()...)
+}

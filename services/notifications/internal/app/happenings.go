@@ -109,7 +109,7 @@ func (a *App) OnAskOverdue(ctx context.Context, ask domain.Asking, members []uui
 
 // offering is the news of a handoff's event, with its drafts.
 func (a *App) offering(ctx context.Context, o domain.Offering, drafts func(names domain.Names) []domain.Notification) error {
-	names, err := a.names(ctx, o.Workspace, o.Giver, o.Responder)
+	names, err := a.names(ctx, o.Workspace, o.Giver, o.Responder, o.ActsFor)
 	if err != nil {
 		return err
 	}
@@ -119,6 +119,11 @@ func (a *App) offering(ctx context.Context, o domain.Offering, drafts func(names
 // OnHandoffOffered notifies those whom a baton is offered to: those of them who were not told of the offer before.
 func (a *App) OnHandoffOffered(ctx context.Context, o domain.Offering) error {
 	return a.offering(ctx, o, o.Offered)
+}
+
+// OnHandoffUpdated follows how an open offer stands, and notifies who acts for whom it is made to.
+func (a *App) OnHandoffUpdated(ctx context.Context, o domain.Offering) error {
+	return a.offering(ctx, o, o.Delegated)
 }
 
 // OnHandoffChanged follows how an offer stands, where that concerns nobody anew.

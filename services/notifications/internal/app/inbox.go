@@ -15,7 +15,9 @@ import (
 // InboxQuery is what a list of notifications is asked for.
 type InboxQuery struct {
 	Conditions []InboxCondition
-	Page       page.Request[InboxCursor]
+	// Now is as of when what waits is asked for.
+	Now  time.Time
+	Page page.Request[InboxCursor]
 }
 
 // InboxCondition is one comparison of an inbox's filter, its value of the field's type: text, urgency or truth.
@@ -49,7 +51,8 @@ func (a *App) Notification(ctx context.Context, id uuid.UUID) (domain.Notificati
 	if err != nil {
 		return domain.Notification{}, err
 	}
-	return a.store.Notification(ctx, caller.Workspace, caller.Member, id)
+	n, err := a.store.Notification(ctx, caller.Workspace, caller.Member, id)
+	return n.At(a.now()), err
 }
 
 // Notifications lists the caller's inbox.
@@ -58,7 +61,12 @@ func (a *App) Notifications(ctx context.Context, q InboxQuery) (page.Result[doma
 	if err != nil {
 		return page.Result[domain.Notification, InboxCursor]{}, err
 	}
-	return a.store.Notifications(ctx, caller.Workspace, caller.Member, q)
+	q.Now = a.now()
+	found, err := a.store.Notifications(ctx, caller.Workspace, caller.Member, q)
+	for i := range found.Items {
+		found.Items[i] = found.Items[i].At(q.Now)
+	}
+	return found, err
 }
 
 // Counts counts the caller's inbox.
@@ -67,7 +75,7 @@ func (a *App) Counts(ctx context.Context) (Counts, error) {
 	if err != nil {
 		return Counts{}, err
 	}
-	return a.store.Counts(ctx, caller.Workspace, caller.Member)
+	return a.store.Counts(ctx, caller.Workspace, caller.Member, a.now())
 }
 
 // Explanation is why a notification did or did not interrupt.
@@ -177,13 +185,13 @@ func (a *App) changeChecked(
 		if err != nil {
 			return err
 		}
-		if found, err = inOrder(caller, ids, locked); err != nil {
+		now := a.now()
+		if found, err = inOrder(caller, ids, locked, now); err != nil {
 			return err
 		}
 		if replayed, err := tx.Replay(ctx, domain.NotificationName(caller.Workspace, ids[0])); err != nil || replayed {
 			return err
 		}
-		now := a.now()
 		if err := check(now); err != nil {
 			return err
 		}
@@ -199,11 +207,11 @@ func (a *App) changeChecked(
 	return found, err
 }
 
-// inOrder are the locked notifications in the order of the ids. The first that is not there is not found.
-func inOrder(caller auth.Caller, ids []uuid.UUID, locked []domain.Notification) ([]domain.Notification, error) {
+// inOrder are the locked notifications as they stand now, in the order of the ids. The first that is not there is not found.
+func inOrder(caller auth.Caller, ids []uuid.UUID, locked []domain.Notification, now time.Time) ([]domain.Notification, error) {
 	by := make(map[uuid.UUID]domain.Notification, len(locked))
 	for _, n := range locked {
-		by[n.ID] = n
+		by[n.ID] = n.At(now)
 	}
 	all := make([]domain.Notification, 0, len(ids))
 	for _, id := range ids {

@@ -101,13 +101,14 @@ func recipients(all []domain.Notification) []uuid.UUID {
 	return members
 }
 
-// readers are those of the drafts' recipients who may read the space, once the directory was asked about those who may not.
+// readers are those of the drafts' recipients who may read what it is about, once the directory was asked about those who may not,
+// and about whose own matter it is: the one who decides on that is their manager.
 func (a *App) readers(ctx context.Context, n news) (map[uuid.UUID]time.Time, error) {
 	members := recipients(n.drafts)
 	if len(members) == 0 {
 		return nil, nil //nolint:nilnil // nobody is asked about, so nobody may read
 	}
-	readers, err := a.store.Readers(ctx, n.Workspace, n.Space, n.Context, members)
+	readers, err := a.store.Readers(ctx, n.Happening, members)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +125,12 @@ func (a *App) readers(ctx context.Context, n news) (map[uuid.UUID]time.Time, err
 	if asked == 0 {
 		return readers, nil
 	}
-	return a.store.Readers(ctx, n.Workspace, n.Space, n.Context, members)
+	if n.Subject != uuid.Nil {
+		if err := a.access.Confirm(ctx, n.Workspace, n.Subject, uuid.Nil); err != nil {
+			return nil, err
+		}
+	}
+	return a.store.Readers(ctx, n.Happening, members)
 }
 
 // reaches asks when members can be reached. Where that cannot be asked for now, none of them is Known.

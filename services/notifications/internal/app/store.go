@@ -27,10 +27,10 @@ type Store interface {
 type InboxReader interface {
 	// Notification returns one. None is NotFound.
 	Notification(ctx context.Context, ws, member, id uuid.UUID) (domain.Notification, error)
-	// Notifications lists them, the newest first.
+	// Notifications lists them, the newest first; what waits is told as of the query's Now.
 	Notifications(ctx context.Context, ws, member uuid.UUID, q InboxQuery) (page.Result[domain.Notification, InboxCursor], error)
-	// Counts counts them.
-	Counts(ctx context.Context, ws, member uuid.UUID) (Counts, error)
+	// Counts counts them as they stand at an instant.
+	Counts(ctx context.Context, ws, member uuid.UUID, now time.Time) (Counts, error)
 	// Sentences are the decisions of one, the oldest first.
 	Sentences(ctx context.Context, ws, id uuid.UUID) ([]string, error)
 }
@@ -39,8 +39,11 @@ type InboxReader interface {
 type PeopleReader interface {
 	// People returns members with their preferences, those that are there.
 	People(ctx context.Context, ws uuid.UUID, members []uuid.UUID) (map[uuid.UUID]domain.Recipient, error)
-	// Readers returns those of the members who may read a space, with when a context in it last signalled to them.
-	Readers(ctx context.Context, ws, space uuid.UUID, context string, members []uuid.UUID) (map[uuid.UUID]time.Time, error)
+	// Readers returns those of the members who may read what happened, by its space or subject, with when its context last
+	// signalled to them.
+	Readers(ctx context.Context, h domain.Happening, members []uuid.UUID) (map[uuid.UUID]time.Time, error)
+	// Admins are the people who administer a workspace, at most so many.
+	Admins(ctx context.Context, ws uuid.UUID, most int) ([]uuid.UUID, error)
 	// TeamMembers returns the members of teams.
 	TeamMembers(ctx context.Context, ws uuid.UUID, teams []uuid.UUID) ([]uuid.UUID, error)
 	// ReadableSpaces returns the names of those of the spaces that a member may read.

@@ -11,6 +11,8 @@ import (
 // Happening is what an event of another service says that may concern people.
 type Happening struct {
 	Workspace, Space uuid.UUID
+	// Subject is whose own matter it is, where it is in no space and not for every member; nil for none.
+	Subject uuid.UUID
 	// Source, Context and Message are names, as in Notification.
 	Source, Context, Message string
 	Title, Excerpt           string
@@ -24,7 +26,7 @@ type Happening struct {
 // draft is the notification of one whom it concerns.
 func (h Happening) draft(to uuid.UUID, reason Reason, urgency Urgency, summary string) Notification {
 	return Notification{
-		Workspace: h.Workspace, Recipient: to, Source: h.Source, Context: h.Context, Message: h.Message, Space: h.Space,
+		Workspace: h.Workspace, Recipient: to, Source: h.Source, Context: h.Context, Message: h.Message, Space: h.Space, Subject: h.Subject,
 		Reason: reason, Urgency: urgency, Title: h.Title, Excerpt: h.Excerpt, Summary: summary, Actor: h.Actor, CreateTime: h.Time,
 	}
 }

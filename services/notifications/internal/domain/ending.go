@@ -13,7 +13,7 @@ func (e Ending) None() bool { return e.Why == "" }
 
 // Standing is what the service itself knows of a notification's recipient at the moment of sending.
 type Standing struct {
-	// MayRead says whether they may read the space.
+	// MayRead says whether they may read what it is about.
 	MayRead bool
 	// Active says whether they belong to the workspace.
 	Active bool
@@ -53,8 +53,10 @@ func (n *Notification) OverAt(s SourceState, woken bool) Ending {
 }
 
 // endsWithSettling says whether nothing waits for the recipient themselves, and yet the news is worth nothing once the matter is
-// settled: the task has another holder, or what they asked was answered after its time.
-func (n *Notification) endsWithSettling() bool { return n.Reason == Assigned || n.Reason == Unanswered }
+// settled: the task has another holder, what they asked was answered after its time, or the time off was taken back.
+func (n *Notification) endsWithSettling() bool {
+	return n.Reason == Assigned || n.Reason == Unanswered || n.Reason == Decided
+}
 
 // endsWithReading says whether the recipient knows all there is to know once they have read the source. Who asked has read
 // their own question; and who read what waits for them is reminded all the same.
@@ -64,7 +66,7 @@ func (n *Notification) endsWithReading() bool {
 		return false
 	case Answered, Declined:
 		return isMessage(n.Source)
-	case Asked, Offered, Assigned, Mentioned, Accepted, Returned:
+	case Asked, Offered, Assigned, Mentioned, Accepted, Returned, Approving, Decided:
 	}
 	return true
 }
@@ -96,7 +98,7 @@ func (n *Notification) quotesSource() bool {
 		return isAsk(n.Source)
 	case Answered:
 		return isMessage(n.Source)
-	case Offered, Assigned, Declined, Accepted, Returned, Unanswered:
+	case Offered, Assigned, Declined, Accepted, Returned, Unanswered, Approving, Decided:
 	}
 	return false
 }

@@ -25,6 +25,8 @@ type Offering struct {
 	Reply     string
 	// Recipients are those it is offered to; none where the event does not say.
 	Recipients []uuid.UUID
+	// Delegate acts for ActsFor, the member it is offered to; nil for nobody.
+	Delegate, ActsFor uuid.UUID
 	// Due is when it expires, Remind when three quarters of its window are gone.
 	Due, Remind time.Time
 }
@@ -38,13 +40,19 @@ func (o Offering) Waits() []Wait {
 	for _, member := range o.Recipients {
 		waits = append(waits, Wait{Member: member, Waiting: true, Due: o.Due, Remind: o.Remind})
 	}
+	if o.Delegate != uuid.Nil {
+		waits = append(waits, Wait{Member: o.Delegate, Waiting: true, Due: o.Due, Remind: o.Remind})
+	}
 	return waits
 }
 
-// Rest is why it does not wait for anybody else: it is over, or they refused it.
+// Rest is why it does not wait for anybody else: it is over, they refused it as one of a team, or they do not act any more.
 func (o Offering) Rest() string {
-	if o.Open {
+	switch {
+	case o.Open && o.OfTeam:
 		return "declined"
+	case o.Open:
+		return "another acts"
 	}
 	return o.Ended
 }
@@ -60,6 +68,16 @@ func (o Offering) Offered(names Names) []Notification {
 		all = append(all, o.draft(member, Offered, Normal, summary))
 	}
 	return all
+}
+
+// Delegated notifies who acts for the member it is offered to.
+func (o Offering) Delegated(names Names) []Notification {
+	if !o.Open || o.Delegate == uuid.Nil || o.Delegate == o.Giver {
+		return nil
+	}
+	n := o.draft(o.Delegate, Offered, Normal, "You act for "+names.of(o.ActsFor)+": "+names.of(o.Giver)+" offers the baton of "+o.Key)
+	n.Actor, n.Occasion = o.Giver, o.ActsFor.String()
+	return []Notification{n}
 }
 
 // Accepted notifies the giver.

@@ -9,8 +9,13 @@ import (
 // WorkspaceName is the resource name of a workspace.
 func WorkspaceName(ws uuid.UUID) string { return "workspaces/" + ws.String() }
 
-// SpaceName is the resource name of a space.
-func SpaceName(ws, space uuid.UUID) string { return WorkspaceName(ws) + "/spaces/" + space.String() }
+// SpaceName is the resource name of a space; empty for none.
+func SpaceName(ws, space uuid.UUID) string {
+	if space == uuid.Nil {
+		return ""
+	}
+	return WorkspaceName(ws) + "/spaces/" + space.String()
+}
 
 // MemberName is the resource name of a member; empty for none.
 func MemberName(ws, member uuid.UUID) string {
@@ -47,11 +52,16 @@ const (
 	Threads Owner = "threads"
 	// Tasks owns tasks and handoffs.
 	Tasks Owner = "tasks"
+	// Availability owns times off and swaps.
+	Availability Owner = "availability"
 )
 
 // OwnerOf tells whose a source is, by its name.
 func OwnerOf(source string) Owner {
-	if strings.Contains(source, "/tasks/") || strings.Contains(source, "/handoffs/") {
+	switch {
+	case strings.Contains(source, "/timeOffs/"), isSwap(source):
+		return Availability
+	case strings.Contains(source, "/tasks/"), strings.Contains(source, "/handoffs/"):
 		return Tasks
 	}
 	return Threads
@@ -59,6 +69,9 @@ func OwnerOf(source string) Owner {
 
 // isAsk tells an ask from a baton among what waits.
 func isAsk(source string) bool { return strings.Contains(source, "/asks/") }
+
+// isSwap tells whether a source is a swap of a shift.
+func isSwap(source string) bool { return strings.Contains(source, "/swaps/") }
 
 // isMessage tells whether a source is a message.
 func isMessage(source string) bool { return strings.Contains(source, "/messages/") }

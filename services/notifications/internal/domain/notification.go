@@ -26,8 +26,10 @@ type Notification struct {
 	// Source is the name of what it is about, Context that of the thread or task which holds it, Message that of the message
 	// which carries it, if one does.
 	Source, Context, Message string
-	Space                    uuid.UUID
-	Reason                   Reason
+	// Space is that which holds the source; nil for none. Then Subject is whose own matter it is, for them and for who decides
+	// about their time off alone; nil for what every MEMBER may read.
+	Space, Subject uuid.UUID
+	Reason         Reason
 	// Occasion tells apart what may happen more than once to a recipient, a source and a reason: each occasion notifies once.
 	Occasion string
 	Urgency  Urgency
@@ -43,6 +45,8 @@ type Notification struct {
 	SettledReason string
 	// Forgotten says, of a draft, that the message which carries it was deleted before.
 	Forgotten bool
+	// Span, of a draft, is the time that it is about: its title ends with that, in the recipient's zone. The zero Span is none.
+	Span Span
 
 	Deliveries []Delivery
 	// Local is the recipient's zone as it was last known; nil is UTC.
@@ -58,6 +62,7 @@ type Notification struct {
 // sent any more.
 func (n *Notification) Open(id uuid.UUID, s Situation) []Event {
 	n.ID, n.State, n.Version, n.UpdateTime, n.Local = id, Unread, 1, s.Now, s.Reach.Local
+	n.Title += n.Span.words(n.Local)
 	for _, v := range Decide(s) {
 		n.Deliveries = append(n.Deliveries, newDelivery(v, s.Now))
 		n.tell(v.Channel, s.Now, v.words(n.Local), v.Explanation)
@@ -154,6 +159,15 @@ func (n *Notification) Wake(now time.Time) {
 			Explanation: "The snooze is over. It signals in working time.",
 		}
 	}
+}
+
+// At is the notification as it stands at an instant: a swap waits for nobody once its time has begun.
+func (n *Notification) At(now time.Time) Notification {
+	at := *n
+	if at.Waiting && isSwap(at.Source) && !at.DueTime.IsZero() && !at.DueTime.After(now) {
+		at.Waiting, at.SettledReason = false, "expired"
+	}
+	return at
 }
 
 // Settle takes over how its source stands. What was held of one that no longer waits is cancelled.

@@ -15,7 +15,7 @@ type Reason string
 const (
 	// Asked for a reply, a review, an approval or an acknowledgement.
 	Asked Reason = "ASKED"
-	// Offered a baton.
+	// Offered a baton or a shift.
 	Offered Reason = "OFFERED"
 	// Assigned: made the holder of a task.
 	Assigned Reason = "ASSIGNED"
@@ -35,18 +35,24 @@ const (
 	Returned Reason = "RETURNED"
 	// Unanswered: their own ask passed its due time.
 	Unanswered Reason = "UNANSWERED"
+	// Approving: asked to approve or decline a time off.
+	Approving Reason = "APPROVING"
+	// Decided: their own request for time off was approved or declined.
+	Decided Reason = "DECIDED"
 )
 
 // Reasons are all of them.
 func Reasons() []Reason {
-	return []Reason{Asked, Offered, Assigned, Mentioned, Reminded, Overdue, Answered, Declined, Accepted, Returned, Unanswered}
+	return []Reason{
+		Asked, Offered, Assigned, Mentioned, Reminded, Overdue, Answered, Declined, Accepted, Returned, Unanswered, Approving, Decided,
+	}
 }
 
 // Waits says whether a notification of the reason is about something that waits for its recipient.
 func (r Reason) Waits() bool { return slices.Contains(Waiting(), r) }
 
 // Waiting are the reasons of what waits for the recipient.
-func Waiting() []Reason { return []Reason{Asked, Offered, Reminded, Overdue} }
+func Waiting() []Reason { return []Reason{Asked, Offered, Approving, Reminded, Overdue} }
 
 // Words says the reason to the recipient, for an explanation.
 func (r Reason) Words() string {
@@ -54,7 +60,7 @@ func (r Reason) Words() string {
 	case Asked:
 		return "You are asked for something."
 	case Offered:
-		return "You are offered a baton."
+		return "You are offered a baton or a shift."
 	case Assigned:
 		return "You were made the holder of a task."
 	case Mentioned:
@@ -68,11 +74,15 @@ func (r Reason) Words() string {
 	case Declined:
 		return "What you asked or offered was declined."
 	case Accepted:
-		return "Your baton was accepted."
+		return "What you offered was accepted."
 	case Returned:
 		return "Your baton is back with you."
 	case Unanswered:
 		return "What you asked was not answered in time."
+	case Approving:
+		return "You are asked to approve or decline a time off."
+	case Decided:
+		return "Your request for time off was decided on."
 	}
 	return ""
 }

@@ -81,15 +81,15 @@ func serve(t *testing.T, o *owner) grpc.ClientConnInterface {
 // be asked does not hide what another says.
 func TestChecks(t *testing.T) {
 	t.Parallel()
-	threads, tasks := &owner{}, &owner{}
-	s := NewSources(serve(t, threads), serve(t, tasks))
+	threads, tasks, leave := &owner{}, &owner{}, &owner{}
+	s := NewSources(serve(t, threads), serve(t, tasks), serve(t, leave))
 	ws, member := uuid.New(), uuid.New()
 	var checks []app.SourceCheck
 	name := func(kind string, i int) string {
 		return domain.WorkspaceName(ws) + "/" + kind + "/00000000-0000-0000-0000-" + "000000" + strconv.Itoa(100000+i)
 	}
 	for i := range 1200 {
-		checks = append(checks, app.SourceCheck{Source: name([]string{"asks", "handoffs", "tasks"}[i%3], i), Member: member})
+		checks = append(checks, app.SourceCheck{Source: name([]string{"asks", "handoffs", "tasks", "members/" + member.String() + "/timeOffs"}[i%4], i), Member: member})
 	}
 	states, err := s.Check(t.Context(), ws, checks)
 	require.NoError(t, err)
@@ -101,8 +101,9 @@ func TestChecks(t *testing.T) {
 		require.Equal(t, at, state.Due)
 		require.Equal(t, "s", state.Settled)
 	}
-	require.Equal(t, []int{400}, threads.sizes)
-	require.Equal(t, []int{500, 300}, tasks.sizes)
+	require.Equal(t, []int{300}, threads.sizes)
+	require.Equal(t, []int{500, 100}, tasks.sizes)
+	require.Equal(t, []int{300}, leave.sizes)
 
 	for _, broken := range []func(){
 		func() { threads.fail = status.Error(codes.Internal, "broken") }, func() { threads.fail, threads.short = nil, true },
@@ -122,7 +123,7 @@ func TestChecks(t *testing.T) {
 func TestFollowed(t *testing.T) {
 	t.Parallel()
 	threads := &owner{}
-	s := NewSources(serve(t, threads), serve(t, &owner{}))
+	s := NewSources(serve(t, threads), serve(t, &owner{}), serve(t, &owner{}))
 	ws := uuid.New()
 	got, err := s.Followed(t.Context(), ws, uuid.New())
 	require.NoError(t, err)

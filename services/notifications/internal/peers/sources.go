@@ -33,10 +33,11 @@ type Sources struct {
 }
 
 // NewSources makes it over connections to the owners.
-func NewSources(threads, tasks grpc.ClientConnInterface) *Sources {
+func NewSources(threads, tasks, availability grpc.ClientConnInterface) *Sources {
 	return &Sources{owners: map[domain.Owner]notificationsv1.SourceServiceClient{
-		domain.Threads: notificationsv1.NewSourceServiceClient(threads),
-		domain.Tasks:   notificationsv1.NewSourceServiceClient(tasks),
+		domain.Threads:      notificationsv1.NewSourceServiceClient(threads),
+		domain.Tasks:        notificationsv1.NewSourceServiceClient(tasks),
+		domain.Availability: notificationsv1.NewSourceServiceClient(availability),
 	}}
 }
 

@@ -1,5 +1,5 @@
-// Package peers asks the other services: availability when people can be reached, threads and tasks how the sources of
-// notifications stand.
+// Package peers asks the other services: availability when people can be reached, and threads, tasks and availability how the
+// sources of notifications stand.
 //
 // It promises one kind of failure: what cannot be asked for now is Unavailable, or Unknown where others can still be asked.
 // Never call it inside a transaction.

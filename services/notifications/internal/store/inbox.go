@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -40,13 +41,13 @@ func (s *Store) Sentences(ctx context.Context, ws, id uuid.UUID) ([]string, erro
 }
 
 // Counts implements app.InboxReader.
-func (s *Store) Counts(ctx context.Context, ws, member uuid.UUID) (app.Counts, error) {
+func (s *Store) Counts(ctx context.Context, ws, member uuid.UUID, now time.Time) (app.Counts, error) {
 	q := s.queries(ws)
 	unread, err := q.CountUnread(ctx, db.CountUnreadParams{WorkspaceID: ws, RecipientID: member})
 	if err != nil {
 		return app.Counts{}, fmt.Errorf("count unread notifications: %w", err)
 	}
-	waiting, err := q.CountWaiting(ctx, db.CountWaitingParams{WorkspaceID: ws, RecipientID: member})
+	waiting, err := q.CountWaiting(ctx, db.CountWaitingParams{WorkspaceID: ws, RecipientID: member, Now: now})
 	if err != nil {
 		return app.Counts{}, fmt.Errorf("count what waits: %w", err)
 	}
@@ -74,7 +75,7 @@ func (s *statement) arg(value any) string {
 // inboxColumns are the columns that a filter may name; what is not here is never written into SQL.
 func inboxColumns() map[string]string {
 	return map[string]string{
-		"state": "n.state", "waiting": "n.waiting", "snoozed": "(n.snooze_time IS NOT NULL)", "reason": "n.reason",
+		"state": "n.state", "snoozed": "(n.snooze_time IS NOT NULL)", "reason": "n.reason",
 		"urgency": "n.urgency", "source": "n.source", "context": "n.context",
 	}
 }
@@ -82,17 +83,26 @@ func inboxColumns() map[string]string {
 // truths are the columns that hold a truth: they are written without an argument, so that a partial index is seen to fit.
 func truths() []string { return []string{"waiting", "snoozed"} }
 
+// waiting says whether a notification waits at an instant: a swap does not once its time has begun.
+func waiting(now string) string {
+	return "(n.waiting AND (n.due_time IS NULL OR n.due_time > " + now + "::timestamptz OR n.source NOT LIKE '%/swaps/%'))"
+}
+
 // inboxSQL makes the list's statement.
 func inboxSQL(ws, member uuid.UUID, q app.InboxQuery) (string, []any, error) {
 	s := &statement{}
 	w, m := s.arg(ws), s.arg(member)
 	where := []string{
 		"n.workspace_id = " + w, "n.recipient_id = " + m,
-		"n.space_id IN (SELECT r.space_id FROM readable_spaces(" + w + ", " + m + ") AS r(space_id))",
+		"(n.space_id IN (SELECT r.space_id FROM readable_spaces(" + w + ", " + m + ") AS r(space_id))" +
+			" OR n.space_id = '" + uuid.Nil.String() + "' AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id))",
 	}
 	columns, named := inboxColumns(), map[string]bool{}
 	for _, c := range q.Conditions {
 		column, known := columns[c.Field]
+		if c.Field == "waiting" {
+			column, known = waiting(s.arg(q.Now)), true
+		}
 		if !known || c.Op != "=" && c.Op != "!=" {
 			return "", nil, fmt.Errorf("store: no filter %s %s", c.Field, c.Op)
 		}
@@ -117,7 +127,8 @@ func inboxSQL(ws, member uuid.UUID, q app.InboxQuery) (string, []any, error) {
 	}
 	text := `SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion,
        n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting,
-       n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until
+       n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until,
+       n.subject_id
 FROM notifications n WHERE ` + strings.Join(where, " AND ") + `
 ORDER BY n.create_time DESC, n.notification_id DESC LIMIT ` + s.arg(q.Page.Size+1)
 	return text, s.args, nil

@@ -27,7 +27,7 @@ func TestQueriesOfAnotherWorkspaceFindNothing(t *testing.T) {
 	list, err := s.store.Notifications(ctx, other, s.member, app.InboxQuery{Page: page.Request[app.InboxCursor]{Size: 10}})
 	require.NoError(t, err)
 	require.Empty(t, list.Items)
-	counts, err := s.store.Counts(ctx, other, s.member)
+	counts, err := s.store.Counts(ctx, other, s.member, now)
 	require.NoError(t, err)
 	require.Zero(t, counts.Unread+counts.Waiting+counts.Snoozed)
 	digests, err := s.store.Digests(ctx, other, s.member, page.Request[app.DigestCursor]{Size: 10})

@@ -132,7 +132,7 @@ func (t *tx) AddNotifications(ctx context.Context, all []domain.Notification) (m
 		p.UrgentReasons, p.ActorIds = append(p.UrgentReasons, n.UrgentReason), append(p.ActorIds, n.Actor)
 		p.DueTimes, p.Waitings = append(p.DueTimes, n.DueTime), append(p.Waitings, n.Waiting)
 		p.SettledReasons, p.TimeZones = append(p.SettledReasons, n.SettledReason), append(p.TimeZones, zoneOf(n.Local))
-		p.Versions = append(p.Versions, n.Version)
+		p.Versions, p.SubjectIds = append(p.Versions, n.Version), append(p.SubjectIds, n.Subject)
 		p.CreateTimes, p.UpdateTimes = append(p.CreateTimes, n.CreateTime), append(p.UpdateTimes, n.UpdateTime)
 	}
 	ids, err := t.now.InsertNotifications(ctx, p)

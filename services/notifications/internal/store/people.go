@@ -38,16 +38,39 @@ func people(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UUI
 }
 
 // Readers implements app.PeopleReader.
-func (s *Store) Readers(ctx context.Context, ws, space uuid.UUID, about string, members []uuid.UUID) (map[uuid.UUID]time.Time, error) {
-	rows, err := s.queries(ws).Readers(ctx, db.ReadersParams{WorkspaceID: ws, SpaceID: space, Context: about, MemberIds: members})
+func (s *Store) Readers(ctx context.Context, h domain.Happening, members []uuid.UUID) (map[uuid.UUID]time.Time, error) {
+	found := make(map[uuid.UUID]time.Time, len(members))
+	if h.Space == uuid.Nil {
+		rows, err := s.queries(h.Workspace).ReadersWithoutSpace(ctx, db.ReadersWithoutSpaceParams{
+			WorkspaceID: h.Workspace, SubjectID: h.Subject, Context: h.Context, MemberIds: members,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read who may read what is in no space: %w", err)
+		}
+		for _, row := range rows {
+			found[row.MemberID] = signalOf(value(row.SignalTime))
+		}
+		return found, nil
+	}
+	rows, err := s.queries(h.Workspace).Readers(ctx, db.ReadersParams{
+		WorkspaceID: h.Workspace, SpaceID: h.Space, Context: h.Context, MemberIds: members,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read who may read a space: %w", err)
 	}
-	found := make(map[uuid.UUID]time.Time, len(rows))
 	for _, row := range rows {
 		found[row.MemberID] = signalOf(value(row.SignalTime))
 	}
 	return found, nil
+}
+
+// Admins implements app.PeopleReader.
+func (s *Store) Admins(ctx context.Context, ws uuid.UUID, most int) ([]uuid.UUID, error) {
+	admins, err := s.queries(ws).Admins(ctx, db.AdminsParams{WorkspaceID: ws, MaxRows: int32(most)})
+	if err != nil {
+		return nil, fmt.Errorf("read who administers a workspace: %w", err)
+	}
+	return admins, nil
 }
 
 // TeamMembers implements app.PeopleReader.

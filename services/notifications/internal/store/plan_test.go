@@ -130,7 +130,7 @@ func (s *seeded) reads(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.store.Sentences(ctx, s.ws, s.ids[0])
 	require.NoError(t, err)
-	counts, err := s.store.Counts(ctx, s.ws, s.member)
+	counts, err := s.store.Counts(ctx, s.ws, s.member, now)
 	require.NoError(t, err)
 	require.Positive(t, counts.Unread)
 	loaded, err := s.store.Load(ctx, s.ws, s.ids)
@@ -139,9 +139,19 @@ func (s *seeded) reads(t *testing.T) {
 	people, err := s.store.People(ctx, s.ws, []uuid.UUID{s.member})
 	require.NoError(t, err)
 	require.Len(t, people, 1)
-	readers, err := s.store.Readers(ctx, s.ws, s.space, "threads/1", []uuid.UUID{s.member})
+	for _, h := range []domain.Happening{
+		{Workspace: s.ws, Space: s.space, Context: "threads/1"},
+		{Workspace: s.ws, Subject: s.member, Context: "threads/1"},
+		{Workspace: s.ws, Context: "threads/1"},
+	} {
+		readers, err := s.store.Readers(ctx, h, []uuid.UUID{s.member})
+		require.NoError(t, err)
+		require.Len(t, readers, 1)
+		require.False(t, readers[s.member].IsZero(), "when it last signalled")
+	}
+	admins, err := s.store.Admins(ctx, s.ws, 5)
 	require.NoError(t, err)
-	require.Len(t, readers, 1)
+	require.Empty(t, admins)
 	spaces, err := s.store.ReadableSpaces(ctx, s.ws, s.member, []uuid.UUID{s.space})
 	require.NoError(t, err)
 	require.Len(t, spaces, 1)

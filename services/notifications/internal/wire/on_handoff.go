@@ -19,7 +19,7 @@ func onHandoffOffered(a *app.App) func(context.Context, eventbus.Event[*tasksv1.
 
 func onHandoffUpdated(a *app.App) func(context.Context, eventbus.Event[*tasksv1.HandoffUpdated]) error {
 	return func(ctx context.Context, e eventbus.Event[*tasksv1.HandoffUpdated]) error {
-		follow := a.OnHandoffChanged
+		follow := a.OnHandoffUpdated
 		if e.Payload.GetRouted() {
 			follow = a.OnHandoffOffered
 		}
@@ -98,6 +98,12 @@ func offering(meta eventbus.Meta, e handoffEvent) (domain.Offering, error) {
 		o.Ended = strings.ToLower(one.GetState().String())
 	}
 	if o.Giver, err = idOf("handoff.giver", one.GetGiver()); err != nil {
+		return o, err
+	}
+	if o.Delegate, err = optionalID("handoff.delegate", one.GetDelegate()); err != nil {
+		return o, err
+	}
+	if o.ActsFor, err = optionalID("handoff.recipient", one.GetRecipient()); err != nil {
 		return o, err
 	}
 	o.Responder, err = optionalID("handoff.responder", one.GetResponder())

@@ -38,6 +38,13 @@ func React(r *eventbus.Router, a *app.App) {
 	eventbus.On(r, onTaskCreated(a))
 	eventbus.On(r, onTaskAssigned(a))
 
+	eventbus.On(r, onTimeOffRequested(a))
+	eventbus.On(r, onTimeOffApproved(a))
+	eventbus.On(r, onTimeOffDeclined(a))
+	eventbus.On(r, onTimeOffCancelled(a))
+	eventbus.On(r, onSwapChanged(a))
+	eventbus.On(r, onShiftSwapped(a))
+
 	eventbus.On(r, onWorkingTimeChanged(a))
 	eventbus.On(r, onDefaultScheduleChanged(a))
 	eventbus.On(r, onMemberActivated(a))
@@ -85,13 +92,19 @@ func actorOf(meta eventbus.Meta) uuid.UUID {
 	return id
 }
 
-// happening is what every event says.
+// happening is what every event says of something in a space.
 func happening(meta eventbus.Meta, spaceName string) (domain.Happening, error) {
-	space, err := idOf("space", spaceName)
+	h := withoutSpace(meta)
+	var err error
+	h.Space, err = idOf("space", spaceName)
+	return h, err
+}
+
+// withoutSpace is what every event says of something that is in no space.
+func withoutSpace(meta eventbus.Meta) domain.Happening {
 	return domain.Happening{
-		Workspace: meta.Workspace, Space: space, Actor: actorOf(meta), Time: meta.Time.UTC().Truncate(time.Microsecond),
-		Version: meta.Version,
-	}, err
+		Workspace: meta.Workspace, Actor: actorOf(meta), Time: meta.Time.UTC().Truncate(time.Microsecond), Version: meta.Version,
+	}
 }
 
 // instant is zero for none.

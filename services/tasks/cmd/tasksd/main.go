@@ -6,4 +6,4 @@ import (
 	"github.com/meridianhq/meridian/services/tasks"
 )
 
-func main() { boot.Main("tasks", "Meridian's tasks and handoffs.", tasks.New) }
+func main() { boot.Main("tasks", "Meridian's tasks and handoffs.", tasks.New, tasks.Sets()...) }

@@ -23,7 +23,7 @@ type HandoffReader interface {
 // HandoffQuery is what a list of handoffs is asked for. What is not given does not narrow it.
 type HandoffQuery struct {
 	Task, Giver, Team uuid.UUID
-	// Recipient is who was asked: alone, as AUTO's candidate, or as one of a team.
+	// Recipient is who was asked: alone, as AUTO's candidate, as who acts for another, or as one of a team.
 	Recipient uuid.UUID
 	State     domain.HandoffState
 	Page      page.Request[HandoffCursor]

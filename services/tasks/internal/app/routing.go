@@ -21,6 +21,8 @@ type WorkingTime interface {
 	Deadlines(ctx context.Context, ws uuid.UUID, queries []workingtime.Query) ([]workingtime.Deadline, error)
 	// Suggest returns those of candidates who can take over from a giver, the best first.
 	Suggest(ctx context.Context, ws uuid.UUID, h workingtime.Handover) ([]uuid.UUID, error)
+	// HandoffDelegate returns who acts for a member in handoffs at an instant; uuid.Nil for nobody.
+	HandoffDelegate(ctx context.Context, ws, member uuid.UUID, at time.Time) (uuid.UUID, error)
 }
 
 // Ref says which handoff has become due.
@@ -98,6 +100,9 @@ func (a *App) RouteHandoff(ctx context.Context, ref Ref) error {
 		case h.Version != look.Handoff.Version || h.Open(r.Now) != p.open:
 			return tx.LookAgain(ctx, ref.Handoff) // what was found out is about another state of it
 		default:
+			if err := p.acting(ctx, tx, h.Space); err != nil {
+				return err
+			}
 			p.decide(r, h, next, ids(look.Receivers))
 		}
 		if err := a.keep(ctx, tx, r, service); err != nil {
@@ -113,8 +118,20 @@ func (a *App) RouteHandoff(ctx context.Context, ref Ref) error {
 	return nil
 }
 
+// acting leaves a delegate who may take a baton in the space: nobody is said to act who could not.
+func (p *plan) acting(ctx context.Context, tx Tx, space uuid.UUID) error {
+	if p.timing.Delegate == uuid.Nil {
+		return nil
+	}
+	may, err := tx.MayReceive(ctx, p.timing.Delegate, space)
+	if !may {
+		p.timing.Delegate = uuid.Nil
+	}
+	return err
+}
+
 // decide does what follows for a handoff that is as it was looked at. next is the id of the offer that AUTO may go on to.
-func (p plan) decide(r *domain.Relay, h domain.Handoff, next uuid.UUID, receivers []uuid.UUID) {
+func (p *plan) decide(r *domain.Relay, h domain.Handoff, next uuid.UUID, receivers []uuid.UUID) {
 	switch {
 	case h.ID == r.Offer.ID && p.lapsed:
 		r.Lapse()
@@ -145,7 +162,10 @@ func (a *App) plan(ctx context.Context, look Look) (plan, error) {
 			return p, err
 		}
 		p.timing = latest(timings)
-		return p, nil
+		if h.Route == domain.ToMember {
+			p.timing.Delegate, err = a.time.HandoffDelegate(ctx, h.Workspace, h.Recipient, h.StartTime)
+		}
+		return p, err
 	case h.Route == domain.Auto && h.State != domain.Accepted && h.State != domain.Withdrawn:
 		return a.candidate(ctx, p, look)
 	}

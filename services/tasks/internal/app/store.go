@@ -76,6 +76,8 @@ type PeopleTx interface {
 	InTeam(ctx context.Context, team, member uuid.UUID) (bool, error)
 	// TeamExists says whether a team is there.
 	TeamExists(ctx context.Context, team uuid.UUID) (bool, error)
+	// MayReceive says whether a member may take a baton in a space.
+	MayReceive(ctx context.Context, member, space uuid.UUID) (bool, error)
 	// Receivers are those of a team who may take a baton in a space, by name; all but one, its giver.
 	Receivers(ctx context.Context, team, space, giver uuid.UUID) ([]Receiver, error)
 }

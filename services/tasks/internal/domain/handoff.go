@@ -115,6 +115,8 @@ type Handoff struct {
 	// Route is how the receiver is found; Recipient is set for a member and for AUTO's candidate, Team for a team and AUTO.
 	Route           Route
 	Recipient, Team uuid.UUID
+	// Delegate acts for the recipient of a member's offer, as it was when the window began; uuid.Nil for nobody.
+	Delegate uuid.UUID
 	// Note is what the next one needs, Window how long they have.
 	Note   Note
 	Window window.Window
@@ -161,12 +163,12 @@ func (h Handoff) expired(at time.Time) Handoff {
 	return h
 }
 
-// IsTo says whether the offer is to a member. ofTeam says whether they are of its team.
+// IsTo says whether the offer is to a member, or to one for whom they act. ofTeam says whether they are of its team.
 func (h Handoff) IsTo(member uuid.UUID, ofTeam bool) bool {
 	if h.Route == ToTeam {
 		return ofTeam && member != h.Giver
 	}
-	return h.Recipient == member && member != uuid.Nil
+	return (h.Recipient == member || h.Delegate == member) && member != uuid.Nil
 }
 
 // WaitsFor says whether the offer is open and waits for a member.

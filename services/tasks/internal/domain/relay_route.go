@@ -7,9 +7,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// Timing is when an offer reminds and expires, by its receivers' working time; zero where they do not work.
+// Timing is when an offer reminds and expires, by its receivers' working time; zero where they do not work. Delegate acts for
+// the recipient of an offer to a member; uuid.Nil for nobody.
 type Timing struct {
 	Expire, Remind time.Time
+	Delegate       uuid.UUID
 }
 
 // asOf is the timing as an offer can take it at an instant. An expiry that has passed already is now: nobody was told before
@@ -27,14 +29,17 @@ func (t Timing) asOf(now time.Time) Timing {
 	return t
 }
 
-// Retime sets when the open offer reminds and expires. What already is so has no event. receivers are who of its team can
-// take it.
+// Retime sets when the open offer reminds and expires, and who acts for its recipient: not the giver, who does not take their
+// own baton. What already is so has no event. receivers are who of its team can take it.
 func (r *Relay) Retime(t Timing, receivers []uuid.UUID) {
 	h, t := &r.Offer, t.asOf(r.Now)
-	if !h.Open(r.Now) || h.ExpireTime.Equal(t.Expire) && h.RemindTime.Equal(t.Remind) {
+	if t.Delegate == h.Giver || h.Route != ToMember {
+		t.Delegate = uuid.Nil
+	}
+	if !h.Open(r.Now) || h.ExpireTime.Equal(t.Expire) && h.RemindTime.Equal(t.Remind) && h.Delegate == t.Delegate {
 		return
 	}
-	h.ExpireTime, h.RemindTime = t.Expire, t.Remind
+	h.ExpireTime, h.RemindTime, h.Delegate = t.Expire, t.Remind, t.Delegate
 	r.tell(h, func(h Handoff, t Task) Event {
 		return HandoffUpdated{Task: t, Handoff: h, Recipients: h.recipients(receivers)}
 	})

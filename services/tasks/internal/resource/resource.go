@@ -86,7 +86,7 @@ func Handoff(h domain.Handoff) *tasksv1.Handoff {
 		Responder: domain.MemberName(h.Workspace, h.Responder), Reason: h.Reason,
 		Previous: domain.HandoffName(h.Workspace, h.Previous), Next: domain.HandoffName(h.Workspace, h.Next),
 		Returned: h.Returned, Decliners: Members(h.Workspace, h.Decliners), Version: h.Version,
-		CreateTime: timestamp(h.CreateTime), EndTime: timestamp(h.EndTime),
+		CreateTime: timestamp(h.CreateTime), EndTime: timestamp(h.EndTime), Delegate: domain.MemberName(h.Workspace, h.Delegate),
 	}
 }
 

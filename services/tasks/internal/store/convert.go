@@ -117,7 +117,7 @@ func handoffOf(row db.Handoff, key, title string) (domain.Handoff, error) {
 		StartTime: row.StartTime.UTC(), ExpireTime: value(row.ExpireTime).UTC(), RemindTime: value(row.RemindTime).UTC(),
 		Responder: value(row.ResponderID), Reason: row.Reason, Previous: value(row.PreviousID), Next: value(row.NextID),
 		Returned: row.Returned, Decliners: row.Decliners, Tried: row.Tried, Version: row.Version,
-		CreateTime: row.CreateTime.UTC(), EndTime: value(row.EndTime).UTC(),
+		CreateTime: row.CreateTime.UTC(), EndTime: value(row.EndTime).UTC(), Delegate: value(row.DelegateID),
 	}, nil
 }
 

@@ -48,7 +48,8 @@ type handoffList struct {
 const newest = " ORDER BY h.create_time DESC, h.handoff_id DESC LIMIT "
 
 // handoffsSQL makes the list's statement. It walks one index from the cursor on and stops at the page's size: that of the
-// task, the recipient and their teams, the giver or the team where the filter names one, else that of each readable space.
+// task, the recipient, who acts and the teams, the giver or the team where the filter names one, else that of each readable
+// space.
 func handoffsSQL(ws, member uuid.UUID, q app.HandoffQuery, now time.Time) *handoffList {
 	l := &handoffList{q: q}
 	l.ws, l.member, l.limit = l.arg(ws), l.arg(member), l.arg(q.Page.Size+1)
@@ -66,7 +67,7 @@ func handoffsSQL(ws, member uuid.UUID, q app.HandoffQuery, now time.Time) *hando
 	fmt.Fprintf(&l.text, `SELECT m.workspace_id, m.handoff_id, m.task_id, m.space_id, m.giver_id, m.leg_number, m.route, m.recipient_id,
        m.team_id, m.done, m.next_steps, m.blockers, m.links, m.questions, m.response, m.state, m.start_time, m.expire_time,
        m.remind_time, m.responder_id, m.reason, m.previous_id, m.next_id, m.returned, m.decliners, m.version, m.create_time,
-       m.end_time, t.key, t.title, m.before < %[1]s
+       m.end_time, m.delegate_id, t.key, t.title, m.before < %[1]s
 FROM (SELECT w.*, sum(w.size) OVER (ORDER BY w.create_time DESC, w.handoff_id DESC ROWS UNBOUNDED PRECEDING) - w.size AS before
       FROM (SELECT h.*, octet_length(h.done) + octet_length(h.next_steps) + octet_length(h.blockers)
                         + octet_length(array_to_string(h.links || h.questions, '')) AS size
@@ -102,6 +103,8 @@ func (l *handoffList) source() string {
 	case l.q.Recipient != uuid.Nil:
 		recipient := l.arg(l.q.Recipient)
 		return fmt.Sprintf(`(SELECT h.* FROM handoffs h WHERE %[1]s AND %[2]s AND h.recipient_id = %[3]s%[4]s%[5]s)
+            UNION ALL
+            (SELECT h.* FROM handoffs h WHERE %[1]s AND %[2]s AND h.delegate_id = %[3]s%[4]s%[5]s)
             UNION ALL
             (SELECT o.* FROM team_members tm
              JOIN teams g ON g.workspace_id = tm.workspace_id AND g.team_id = tm.team_id AND NOT g.deleted
@@ -151,7 +154,7 @@ func scanHandoff(rows pgx.Rows) (domain.Handoff, bool, error) {
 	err := rows.Scan(&h.WorkspaceID, &h.HandoffID, &h.TaskID, &h.SpaceID, &h.GiverID, &h.LegNumber, &h.Route, &h.RecipientID,
 		&h.TeamID, &h.Done, &h.NextSteps, &h.Blockers, &h.Links, &h.Questions, &h.Response, &h.State, &h.StartTime,
 		&h.ExpireTime, &h.RemindTime, &h.ResponderID, &h.Reason, &h.PreviousID, &h.NextID, &h.Returned, &h.Decliners,
-		&h.Version, &h.CreateTime, &h.EndTime, &key, &title, &whole)
+		&h.Version, &h.CreateTime, &h.EndTime, &h.DelegateID, &key, &title, &whole)
 	if err != nil {
 		return domain.Handoff{}, false, err
 	}

@@ -41,6 +41,15 @@ func (t *tx) TeamExists(ctx context.Context, team uuid.UUID) (bool, error) {
 	return found, nil
 }
 
+// MayReceive implements app.PeopleTx.
+func (t *tx) MayReceive(ctx context.Context, member, space uuid.UUID) (bool, error) {
+	rows, err := t.now.Receiver(ctx, db.ReceiverParams{WorkspaceID: t.ws, MemberID: member, SpaceID: space})
+	if err != nil {
+		return false, fmt.Errorf("look whether a member may take a baton: %w", err)
+	}
+	return len(rows) > 0, nil
+}
+
 // Receivers implements app.PeopleTx.
 func (t *tx) Receivers(ctx context.Context, team, space, giver uuid.UUID) ([]app.Receiver, error) {
 	return teamReceivers(ctx, t.now, t.ws, team, space, giver)

@@ -178,6 +178,7 @@ func (t *tx) putHandoff(ctx context.Context, h domain.Handoff) error {
 		RemindTime: nullable(h.RemindTime), ResponderID: nullable(h.Responder), Reason: h.Reason,
 		PreviousID: nullable(h.Previous), NextID: nullable(h.Next), Returned: h.Returned, Decliners: full(h.Decliners),
 		Tried: full(h.Tried), Version: h.Version, CreateTime: h.CreateTime, EndTime: nullable(h.EndTime),
+		DelegateID: nullable(h.Delegate),
 	})
 }
 

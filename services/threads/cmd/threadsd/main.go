@@ -6,4 +6,4 @@ import (
 	"github.com/meridianhq/meridian/services/threads"
 )
 
-func main() { boot.Main("threads", "Meridian's conversations.", threads.New) }
+func main() { boot.Main("threads", "Meridian's conversations.", threads.New, threads.Sets()...) }

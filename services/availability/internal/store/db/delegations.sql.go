@@ -12,6 +12,48 @@ import (
 	"github.com/google/uuid"
 )
 
+const actedFor = `-- name: ActedFor :many
+SELECT DISTINCT d.member_id FROM delegations d
+WHERE d.workspace_id = $1 AND d.delegate_id = ANY ($2::uuid[]) AND $3::text = ANY (d.kinds)
+  AND (d.start_time IS NULL OR d.start_time <= $4)
+  AND (d.end_time IS NULL OR d.end_time > $4)
+  AND (d.delete_time IS NULL OR d.delete_time > $4)
+`
+
+type ActedForParams struct {
+	WorkspaceID uuid.UUID
+	DelegateIds []uuid.UUID
+	Kind        string
+	AtTime      *time.Time
+}
+
+// For whom some act in a kind at an instant, each once: those whose delegation was made and not ended by then. One on a time
+// off has no times of its own, and may not hold.
+func (q *Queries) ActedFor(ctx context.Context, arg ActedForParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, actedFor,
+		arg.WorkspaceID,
+		arg.DelegateIds,
+		arg.Kind,
+		arg.AtTime,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var member_id uuid.UUID
+		if err := rows.Scan(&member_id); err != nil {
+			return nil, err
+		}
+		items = append(items, member_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const delegation = `-- name: Delegation :one
 SELECT d.workspace_id, d.member_id, d.delegation_id, d.delegate_id, d.kinds, d.time_off_id, d.start_time, d.end_time, d.create_time, d.delete_time FROM delegations d
 WHERE d.workspace_id = $1 AND d.member_id = $2 AND d.delegation_id = $3 AND d.delete_time IS NULL

@@ -12,6 +12,62 @@ import (
 	"github.com/google/uuid"
 )
 
+const departuresFrom = `-- name: DeparturesFrom :many
+SELECT d.member_id, d.start_time, d.end_time FROM member_departures d
+WHERE d.workspace_id = $1 AND d.member_id = ANY ($2::uuid[])
+  AND (d.end_time IS NULL OR d.end_time > $3 AND d.end_time > d.start_time)
+ORDER BY d.member_id, d.start_time
+`
+
+type DeparturesFromParams struct {
+	WorkspaceID uuid.UUID
+	MemberIds   []uuid.UUID
+	FromTime    *time.Time
+}
+
+type DeparturesFromRow struct {
+	MemberID  uuid.UUID
+	StartTime time.Time
+	EndTime   *time.Time
+}
+
+// The times in which members were DEACTIVATED that are not over before an instant, in order.
+func (q *Queries) DeparturesFrom(ctx context.Context, arg DeparturesFromParams) ([]DeparturesFromRow, error) {
+	rows, err := q.db.Query(ctx, departuresFrom, arg.WorkspaceID, arg.MemberIds, arg.FromTime)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeparturesFromRow
+	for rows.Next() {
+		var i DeparturesFromRow
+		if err := rows.Scan(&i.MemberID, &i.StartTime, &i.EndTime); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const endDeparture = `-- name: EndDeparture :exec
+UPDATE member_departures SET end_time = greatest(start_time, $1)
+WHERE workspace_id = $2 AND member_id = $3 AND end_time IS NULL
+`
+
+type EndDepartureParams struct {
+	EndTime     *time.Time
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+}
+
+func (q *Queries) EndDeparture(ctx context.Context, arg EndDepartureParams) error {
+	_, err := q.db.Exec(ctx, endDeparture, arg.EndTime, arg.WorkspaceID, arg.MemberID)
+	return err
+}
+
 const endZone = `-- name: EndZone :exec
 UPDATE member_zones SET end_time = greatest(start_time, $1)
 WHERE workspace_id = $2 AND member_id = $3 AND end_time IS NULL
@@ -25,6 +81,28 @@ type EndZoneParams struct {
 
 func (q *Queries) EndZone(ctx context.Context, arg EndZoneParams) error {
 	_, err := q.db.Exec(ctx, endZone, arg.EndTime, arg.WorkspaceID, arg.MemberID)
+	return err
+}
+
+const insertDeparture = `-- name: InsertDeparture :exec
+INSERT INTO member_departures (workspace_id, member_id, departure_id, start_time)
+VALUES ($1, $2, $3, $4)
+`
+
+type InsertDepartureParams struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	DepartureID uuid.UUID
+	StartTime   time.Time
+}
+
+func (q *Queries) InsertDeparture(ctx context.Context, arg InsertDepartureParams) error {
+	_, err := q.db.Exec(ctx, insertDeparture,
+		arg.WorkspaceID,
+		arg.MemberID,
+		arg.DepartureID,
+		arg.StartTime,
+	)
 	return err
 }
 
@@ -149,10 +227,11 @@ func (q *Queries) OpenZone(ctx context.Context, arg OpenZoneParams) (OpenZoneRow
 
 const people = `-- name: People :many
 SELECT m.member_id, m.display_name, m.time_zone, m.manager_id, (m.state = 2)::boolean AS active,
+       (m.role = 1)::boolean AS guest,
        coalesce(t.version, 0)::bigint AS version, coalesce(w.time_zone, '')::text AS workspace_zone
 FROM (SELECT unnest($1::uuid[]) AS member_id) n
 CROSS JOIN LATERAL (
-    SELECT x.workspace_id, x.member_id, x.display_name, x.time_zone, x.manager_id, x.state
+    SELECT x.workspace_id, x.member_id, x.display_name, x.time_zone, x.manager_id, x.state, x.role
     FROM members x
     WHERE x.workspace_id = $2 AND x.member_id = n.member_id
     LIMIT 1
@@ -174,6 +253,7 @@ type PeopleRow struct {
 	TimeZone      string
 	ManagerID     uuid.UUID
 	Active        bool
+	Guest         bool
 	Version       int64
 	WorkspaceZone string
 }
@@ -195,6 +275,7 @@ func (q *Queries) People(ctx context.Context, arg PeopleParams) ([]PeopleRow, er
 			&i.TimeZone,
 			&i.ManagerID,
 			&i.Active,
+			&i.Guest,
 			&i.Version,
 			&i.WorkspaceZone,
 		); err != nil {
@@ -206,6 +287,33 @@ func (q *Queries) People(ctx context.Context, arg PeopleParams) ([]PeopleRow, er
 		return nil, err
 	}
 	return items, nil
+}
+
+const presence = `-- name: Presence :one
+SELECT EXISTS (
+           SELECT FROM member_departures d
+           WHERE d.workspace_id = $1 AND d.member_id = $2 AND d.end_time IS NULL) AS departed,
+       coalesce((SELECT m.version FROM members m WHERE m.workspace_id = $1 AND m.member_id = $2), 0)::bigint AS version,
+       coalesce((SELECT m.state <> 3 FROM members m WHERE m.workspace_id = $1 AND m.member_id = $2), true)::boolean AS here
+`
+
+type PresenceParams struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+}
+
+type PresenceRow struct {
+	Departed bool
+	Version  int64
+	Here     bool
+}
+
+// Whether it is noted that a member has left, and what the projection has of them, with a version of 0 for none.
+func (q *Queries) Presence(ctx context.Context, arg PresenceParams) (PresenceRow, error) {
+	row := q.db.QueryRow(ctx, presence, arg.WorkspaceID, arg.MemberID)
+	var i PresenceRow
+	err := row.Scan(&i.Departed, &i.Version, &i.Here)
+	return i, err
 }
 
 const response = `-- name: Response :one

@@ -33,6 +33,23 @@ type CoreHour struct {
 	UpdateTime  time.Time
 }
 
+type CoverageGap struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	RotationID  uuid.UUID
+	StartTime   time.Time
+	EndTime     *time.Time
+}
+
+type CoverageWatch struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	Version     int64
+	Wakes       int64
+	DueTime     *time.Time
+	DueLease    *time.Time
+}
+
 type DefaultSchedule struct {
 	WorkspaceID   uuid.UUID
 	ScheduleID    uuid.UUID
@@ -128,6 +145,14 @@ type Member struct {
 	Version     int64
 	Email       string
 	ManagerID   uuid.UUID
+}
+
+type MemberDeparture struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	DepartureID uuid.UUID
+	StartTime   time.Time
+	EndTime     *time.Time
 }
 
 type MemberTime struct {

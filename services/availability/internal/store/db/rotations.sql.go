@@ -696,6 +696,86 @@ func (q *Queries) RotationsAt(ctx context.Context, arg RotationsAtParams) ([]Rot
 	return items, nil
 }
 
+const rotationsOfMember = `-- name: RotationsOfMember :many
+SELECT r.team_id, r.rotation_id FROM rotations r
+WHERE r.workspace_id = $1 AND r.delete_time IS NULL
+  AND (EXISTS (SELECT FROM rotation_turns t
+               WHERE t.workspace_id = r.workspace_id AND t.rotation_id = r.rotation_id AND $2::uuid = ANY (t.members)
+                 AND (t.end_time IS NULL OR t.end_time > $3 AND t.end_time > t.start_time))
+       OR EXISTS (SELECT FROM rotation_overrides o
+                  WHERE o.workspace_id = r.workspace_id AND o.rotation_id = r.rotation_id AND o.in_member = $2::uuid
+                    AND o.end_time > $3 AND o.delete_time IS NULL))
+ORDER BY r.team_id, r.rotation_id
+`
+
+type RotationsOfMemberParams struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	AtTime      *time.Time
+}
+
+type RotationsOfMemberRow struct {
+	TeamID     uuid.UUID
+	RotationID uuid.UUID
+}
+
+// The rotations that a member takes turns in, or is put on by an override, from an instant on.
+func (q *Queries) RotationsOfMember(ctx context.Context, arg RotationsOfMemberParams) ([]RotationsOfMemberRow, error) {
+	rows, err := q.db.Query(ctx, rotationsOfMember, arg.WorkspaceID, arg.MemberID, arg.AtTime)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RotationsOfMemberRow
+	for rows.Next() {
+		var i RotationsOfMemberRow
+		if err := rows.Scan(&i.TeamID, &i.RotationID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const rotationsOfTeam = `-- name: RotationsOfTeam :many
+SELECT r.team_id, r.rotation_id FROM rotations r
+WHERE r.workspace_id = $1 AND r.team_id = $2 AND r.delete_time IS NULL
+ORDER BY r.rotation_id
+`
+
+type RotationsOfTeamParams struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+}
+
+type RotationsOfTeamRow struct {
+	TeamID     uuid.UUID
+	RotationID uuid.UUID
+}
+
+func (q *Queries) RotationsOfTeam(ctx context.Context, arg RotationsOfTeamParams) ([]RotationsOfTeamRow, error) {
+	rows, err := q.db.Query(ctx, rotationsOfTeam, arg.WorkspaceID, arg.TeamID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RotationsOfTeamRow
+	for rows.Next() {
+		var i RotationsOfTeamRow
+		if err := rows.Scan(&i.TeamID, &i.RotationID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const saveRotation = `-- name: SaveRotation :exec
 UPDATE rotations
 SET display_name = $1, sun = $2, revision = $3, version = $4, update_time = $5,

@@ -124,16 +124,17 @@ SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date,
 CROSS JOIN LATERAL (
     SELECT x.manager_id FROM members x WHERE x.workspace_id = t.workspace_id AND x.member_id = t.member_id LIMIT 1
 ) m
-WHERE t.workspace_id = $1 AND t.state = 'REQUESTED' AND t.time_off_id < $2 AND m.manager_id = $3::uuid
-  AND t.member_id <> m.manager_id
+WHERE t.workspace_id = $1 AND t.state = 'REQUESTED' AND t.time_off_id < $2 AND m.manager_id = ANY ($3::uuid[])
+  AND t.member_id <> m.manager_id AND t.member_id <> $4::uuid
 ORDER BY t.time_off_id DESC
-LIMIT $4
+LIMIT $5
 `
 
 type ListTimeOffRequestsOfParams struct {
 	WorkspaceID uuid.UUID
 	Before      uuid.UUID
-	ManagerID   uuid.UUID
+	ManagerIds  []uuid.UUID
+	ReaderID    uuid.UUID
 	MaxRows     int32
 }
 
@@ -141,12 +142,13 @@ type ListTimeOffRequestsOfRow struct {
 	TimeOff TimeOff
 }
 
-// The same of those whose manager somebody is. Members are looked up one by one, as in People.
+// The same of those whose manager is one of some, without a reader's own. Members are looked up one by one, as in People.
 func (q *Queries) ListTimeOffRequestsOf(ctx context.Context, arg ListTimeOffRequestsOfParams) ([]ListTimeOffRequestsOfRow, error) {
 	rows, err := q.db.Query(ctx, listTimeOffRequestsOf,
 		arg.WorkspaceID,
 		arg.Before,
-		arg.ManagerID,
+		arg.ManagerIds,
+		arg.ReaderID,
 		arg.MaxRows,
 	)
 	if err != nil {

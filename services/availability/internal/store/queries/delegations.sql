@@ -29,3 +29,12 @@ VALUES (@workspace_id, @member_id, @delegation_id, @delegate_id, @kinds, @time_o
 -- name: EndDelegation :exec
 UPDATE delegations SET delete_time = @delete_time
 WHERE workspace_id = @workspace_id AND member_id = @member_id AND delegation_id = @delegation_id;
+
+-- name: ActedFor :many
+-- For whom some act in a kind at an instant, each once: those whose delegation was made and not ended by then. One on a time
+-- off has no times of its own, and may not hold.
+SELECT DISTINCT d.member_id FROM delegations d
+WHERE d.workspace_id = @workspace_id AND d.delegate_id = ANY (@delegate_ids::uuid[]) AND @kind::text = ANY (d.kinds)
+  AND (d.start_time IS NULL OR d.start_time <= @at_time)
+  AND (d.end_time IS NULL OR d.end_time > @at_time)
+  AND (d.delete_time IS NULL OR d.delete_time > @at_time);

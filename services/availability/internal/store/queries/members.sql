@@ -2,10 +2,11 @@
 -- Members with the version of their working time. They are looked up one by one (LATERAL and LIMIT): where most workspaces
 -- are small, the planner would join all members of a large one.
 SELECT m.member_id, m.display_name, m.time_zone, m.manager_id, (m.state = 2)::boolean AS active,
+       (m.role = 1)::boolean AS guest,
        coalesce(t.version, 0)::bigint AS version, coalesce(w.time_zone, '')::text AS workspace_zone
 FROM (SELECT unnest(@member_ids::uuid[]) AS member_id) n
 CROSS JOIN LATERAL (
-    SELECT x.workspace_id, x.member_id, x.display_name, x.time_zone, x.manager_id, x.state
+    SELECT x.workspace_id, x.member_id, x.display_name, x.time_zone, x.manager_id, x.state, x.role
     FROM members x
     WHERE x.workspace_id = @workspace_id AND x.member_id = n.member_id
     LIMIT 1
@@ -82,3 +83,26 @@ FROM members m
 WHERE m.time_zone <> ''
   AND NOT EXISTS (SELECT FROM member_zones z WHERE z.workspace_id = m.workspace_id AND z.member_id = m.member_id)
 ON CONFLICT (workspace_id, member_id) WHERE end_time IS NULL DO NOTHING;
+
+-- name: DeparturesFrom :many
+-- The times in which members were DEACTIVATED that are not over before an instant, in order.
+SELECT d.member_id, d.start_time, d.end_time FROM member_departures d
+WHERE d.workspace_id = @workspace_id AND d.member_id = ANY (@member_ids::uuid[])
+  AND (d.end_time IS NULL OR d.end_time > @from_time AND d.end_time > d.start_time)
+ORDER BY d.member_id, d.start_time;
+
+-- name: Presence :one
+-- Whether it is noted that a member has left, and what the projection has of them, with a version of 0 for none.
+SELECT EXISTS (
+           SELECT FROM member_departures d
+           WHERE d.workspace_id = @workspace_id AND d.member_id = @member_id AND d.end_time IS NULL) AS departed,
+       coalesce((SELECT m.version FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id), 0)::bigint AS version,
+       coalesce((SELECT m.state <> 3 FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id), true)::boolean AS here;
+
+-- name: InsertDeparture :exec
+INSERT INTO member_departures (workspace_id, member_id, departure_id, start_time)
+VALUES (@workspace_id, @member_id, @departure_id, @start_time);
+
+-- name: EndDeparture :exec
+UPDATE member_departures SET end_time = greatest(start_time, @end_time)
+WHERE workspace_id = @workspace_id AND member_id = @member_id AND end_time IS NULL;

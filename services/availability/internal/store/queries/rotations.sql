@@ -131,3 +131,20 @@ RETURNING r.workspace_id, r.team_id, r.rotation_id;
 
 -- name: NextShift :one
 SELECT due_time::timestamptz AS due FROM rotations WHERE due_time IS NOT NULL ORDER BY due_time LIMIT 1;
+
+-- name: RotationsOfMember :many
+-- The rotations that a member takes turns in, or is put on by an override, from an instant on.
+SELECT r.team_id, r.rotation_id FROM rotations r
+WHERE r.workspace_id = @workspace_id AND r.delete_time IS NULL
+  AND (EXISTS (SELECT FROM rotation_turns t
+               WHERE t.workspace_id = r.workspace_id AND t.rotation_id = r.rotation_id AND @member_id::uuid = ANY (t.members)
+                 AND (t.end_time IS NULL OR t.end_time > @at_time AND t.end_time > t.start_time))
+       OR EXISTS (SELECT FROM rotation_overrides o
+                  WHERE o.workspace_id = r.workspace_id AND o.rotation_id = r.rotation_id AND o.in_member = @member_id::uuid
+                    AND o.end_time > @at_time AND o.delete_time IS NULL))
+ORDER BY r.team_id, r.rotation_id;
+
+-- name: RotationsOfTeam :many
+SELECT r.team_id, r.rotation_id FROM rotations r
+WHERE r.workspace_id = @workspace_id AND r.team_id = @team_id AND r.delete_time IS NULL
+ORDER BY r.rotation_id;

@@ -22,13 +22,13 @@ ORDER BY t.time_off_id DESC
 LIMIT @max_rows;
 
 -- name: ListTimeOffRequestsOf :many
--- The same of those whose manager somebody is. Members are looked up one by one, as in People.
+-- The same of those whose manager is one of some, without a reader's own. Members are looked up one by one, as in People.
 SELECT sqlc.embed(t) FROM time_offs t
 CROSS JOIN LATERAL (
     SELECT x.manager_id FROM members x WHERE x.workspace_id = t.workspace_id AND x.member_id = t.member_id LIMIT 1
 ) m
-WHERE t.workspace_id = @workspace_id AND t.state = 'REQUESTED' AND t.time_off_id < @before AND m.manager_id = @manager_id::uuid
-  AND t.member_id <> m.manager_id
+WHERE t.workspace_id = @workspace_id AND t.state = 'REQUESTED' AND t.time_off_id < @before AND m.manager_id = ANY (@manager_ids::uuid[])
+  AND t.member_id <> m.manager_id AND t.member_id <> @reader_id::uuid
 ORDER BY t.time_off_id DESC
 LIMIT @max_rows;
 

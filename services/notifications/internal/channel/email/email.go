@@ -12,13 +12,14 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 
+	"github.com/meridianhq/meridian/pkg/secret"
 	"github.com/meridianhq/meridian/services/notifications/internal/app"
 	"github.com/meridianhq/meridian/services/notifications/internal/domain"
 )
 
 // Config says how mail is sent.
 type Config struct {
-	// URL is `smtp://user:password@host:port` (STARTTLS where it is offered), `smtps://`, `file:///folder`, or empty for none.
+	// URL is, as package secret reads it, `smtp://user:password@host:port` (STARTTLS where it is offered), `smtps://`, `file:///folder`, or empty for none.
 	URL string
 	// From is the sender, such as `Meridian <meridian@example.org>`.
 	From string
@@ -28,7 +29,7 @@ type Config struct {
 
 // Email implements app.Channel and app.DigestWriter.
 type Email struct {
-	transport transport
+	transport *secret.Parsed[transport]
 	from      *mail.Address
 	domain    string
 	public    string
@@ -44,8 +45,8 @@ type transport interface {
 func New(cfg Config) (*Email, error) {
 	e := &Email{public: strings.TrimRight(cfg.PublicURL, "/"), templates: parse()}
 	var err error
-	if e.transport, err = transportOf(cfg.URL); err != nil {
-		return nil, err
+	if e.transport, err = secret.Parse(cfg.URL, transportOf); err != nil {
+		return nil, fmt.Errorf("mail-url: %w", err)
 	}
 	if cfg.From == "" {
 		cfg.From = "Meridian <meridian@localhost>"
@@ -63,7 +64,7 @@ func (e *Email) Kind() domain.Channel { return domain.Email }
 // Unable implements app.Channel.
 func (e *Email) Unable(to domain.Recipient) string {
 	switch {
-	case e.transport == nil:
+	case e.transport.Get() == nil:
 		return "This installation sends no mail: it stands in the inbox."
 	case to.Email == "":
 		return "There is no mail address: it stands in the inbox."
@@ -76,7 +77,7 @@ func (e *Email) Leaves() bool { return true }
 
 // Send implements app.Channel.
 func (e *Email) Send(ctx context.Context, p app.Parcel) error {
-	if e.transport == nil {
+	if e.transport.Get() == nil {
 		return fmt.Errorf("%w: no mail is sent here", app.ErrRefused)
 	}
 	view := e.view(p)
@@ -98,7 +99,7 @@ func (e *Email) Send(ctx context.Context, p app.Parcel) error {
 	message.SetGenHeader("Auto-Submitted", "auto-generated")
 	message.SetBodyString(gomail.TypeTextPlain, text)
 	message.AddAlternativeString(gomail.TypeTextHTML, page)
-	return e.transport.send(ctx, p.ID, message, page)
+	return e.transport.Get().send(ctx, p.ID, message, page)
 }
 
 // DigestText implements app.DigestWriter.

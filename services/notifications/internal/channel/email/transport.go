@@ -25,18 +25,18 @@ func transportOf(address string) (transport, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, errors.New("mail-url: is no URL")
+		return nil, errors.New("is no URL")
 	}
 	switch u.Scheme {
 	case "file":
 		if u.Path == "" {
-			return nil, errors.New("mail-url: file:// needs a folder, such as file:///var/mail/meridian")
+			return nil, errors.New("file:// needs a folder, such as file:///var/mail/meridian")
 		}
 		return folder(u.Path), nil
 	case "smtp", "smtps":
 		return newSMTP(u)
 	}
-	return nil, errors.New("mail-url: must begin with smtp://, smtps:// or file://")
+	return nil, errors.New("must begin with smtp://, smtps:// or file://")
 }
 
 // smtpServer sends over SMTP, one connection a mail.
@@ -47,7 +47,7 @@ type smtpServer struct {
 
 func newSMTP(u *url.URL) (*smtpServer, error) {
 	if u.Hostname() == "" {
-		return nil, errors.New("mail-url: needs a host")
+		return nil, errors.New("needs a host")
 	}
 	port := 587
 	if u.Scheme == "smtps" {
@@ -56,7 +56,7 @@ func newSMTP(u *url.URL) (*smtpServer, error) {
 	if text := u.Port(); text != "" {
 		var err error
 		if port, err = strconv.Atoi(text); err != nil {
-			return nil, errors.New("mail-url: has no number for a port")
+			return nil, errors.New("has no number for a port")
 		}
 	}
 	s := &smtpServer{host: u.Hostname(), options: []gomail.Option{
@@ -70,7 +70,7 @@ func newSMTP(u *url.URL) (*smtpServer, error) {
 			gomail.WithPassword(password))
 	}
 	if _, err := gomail.NewClient(s.host, s.options...); err != nil {
-		return nil, errors.New("mail-url: cannot be used")
+		return nil, errors.New("cannot be used")
 	}
 	return s, nil
 }

@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -15,7 +16,9 @@ const countSnoozed = `-- name: CountSnoozed :one
 SELECT count(*) AS number
 FROM notifications n
 WHERE n.workspace_id = $1 AND n.recipient_id = $2 AND n.snooze_time IS NOT NULL
-  AND n.space_id IN (SELECT r.space_id FROM readable_spaces($1, $2) AS r(space_id))
+  AND (n.space_id IN (SELECT r.space_id FROM readable_spaces($1, $2) AS r(space_id))
+       OR n.space_id = '00000000-0000-0000-0000-000000000000'
+          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id))
 `
 
 type CountSnoozedParams struct {
@@ -34,7 +37,9 @@ const countUnread = `-- name: CountUnread :many
 SELECT n.reason, count(*) AS number
 FROM notifications n
 WHERE n.workspace_id = $1 AND n.recipient_id = $2 AND n.state = 'UNREAD' AND n.snooze_time IS NULL
-  AND n.space_id IN (SELECT r.space_id FROM readable_spaces($1, $2) AS r(space_id))
+  AND (n.space_id IN (SELECT r.space_id FROM readable_spaces($1, $2) AS r(space_id))
+       OR n.space_id = '00000000-0000-0000-0000-000000000000'
+          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id))
 GROUP BY n.reason
 ORDER BY n.reason
 `
@@ -73,26 +78,31 @@ const countWaiting = `-- name: CountWaiting :one
 SELECT count(DISTINCT n.source) AS number
 FROM notifications n
 WHERE n.workspace_id = $1 AND n.recipient_id = $2 AND n.waiting
-  AND n.space_id IN (SELECT r.space_id FROM readable_spaces($1, $2) AS r(space_id))
+  AND (n.due_time IS NULL OR n.due_time > $3::timestamptz OR n.source NOT LIKE '%/swaps/%')
+  AND (n.space_id IN (SELECT r.space_id FROM readable_spaces($1, $2) AS r(space_id))
+       OR n.space_id = '00000000-0000-0000-0000-000000000000'
+          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id))
 `
 
 type CountWaitingParams struct {
 	WorkspaceID uuid.UUID
 	RecipientID uuid.UUID
+	Now         time.Time
 }
 
+// A swap whose time has begun waits for nobody.
 func (q *Queries) CountWaiting(ctx context.Context, arg CountWaitingParams) (int64, error) {
-	row := q.db.QueryRow(ctx, countWaiting, arg.WorkspaceID, arg.RecipientID)
+	row := q.db.QueryRow(ctx, countWaiting, arg.WorkspaceID, arg.RecipientID, arg.Now)
 	var number int64
 	err := row.Scan(&number)
 	return number, err
 }
 
 const lockNotificationsFor = `-- name: LockNotificationsFor :many
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id
 FROM notifications n
 WHERE n.workspace_id = $1 AND n.notification_id = ANY ($2::uuid[]) AND n.recipient_id = $3
-  AND space_right(n.workspace_id, n.recipient_id, n.space_id) >= 1
+  AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id)
 ORDER BY n.notification_id
 FOR UPDATE
 `
@@ -139,6 +149,7 @@ func (q *Queries) LockNotificationsFor(ctx context.Context, arg LockNotification
 			&i.CreateTime,
 			&i.UpdateTime,
 			&i.LeaseUntil,
+			&i.SubjectID,
 		); err != nil {
 			return nil, err
 		}
@@ -151,10 +162,10 @@ func (q *Queries) LockNotificationsFor(ctx context.Context, arg LockNotification
 }
 
 const notificationFor = `-- name: NotificationFor :one
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id
 FROM notifications n
 WHERE n.workspace_id = $1 AND n.notification_id = $2 AND n.recipient_id = $3
-  AND space_right(n.workspace_id, n.recipient_id, n.space_id) >= 1
+  AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id)
 `
 
 type NotificationForParams struct {
@@ -193,6 +204,7 @@ func (q *Queries) NotificationFor(ctx context.Context, arg NotificationForParams
 		&i.CreateTime,
 		&i.UpdateTime,
 		&i.LeaseUntil,
+		&i.SubjectID,
 	)
 	return i, err
 }

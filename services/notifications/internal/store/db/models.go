@@ -124,6 +124,7 @@ type Notification struct {
 	CreateTime     time.Time
 	UpdateTime     time.Time
 	LeaseUntil     *time.Time
+	SubjectID      uuid.UUID
 }
 
 type Preference struct {

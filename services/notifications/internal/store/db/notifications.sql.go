@@ -63,8 +63,8 @@ func (q *Queries) Deliveries(ctx context.Context, arg DeliveriesParams) ([]Deliv
 }
 
 const firstNotifications = `-- name: FirstNotifications :many
-SELECT DISTINCT ON (n.recipient_id) n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until FROM notifications n
-WHERE n.workspace_id = $1 AND n.source = $2 AND n.reason IN ('ASKED', 'OFFERED')
+SELECT DISTINCT ON (n.recipient_id) n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id FROM notifications n
+WHERE n.workspace_id = $1 AND n.source = $2 AND n.reason IN ('ASKED', 'OFFERED', 'APPROVING')
   AND n.recipient_id = ANY ($3::uuid[])
 ORDER BY n.recipient_id, n.create_time DESC
 `
@@ -111,6 +111,7 @@ func (q *Queries) FirstNotifications(ctx context.Context, arg FirstNotifications
 			&i.CreateTime,
 			&i.UpdateTime,
 			&i.LeaseUntil,
+			&i.SubjectID,
 		); err != nil {
 			return nil, err
 		}
@@ -155,11 +156,11 @@ func (q *Queries) InsertDecisions(ctx context.Context, arg InsertDecisionsParams
 const insertNotifications = `-- name: InsertNotifications :many
 INSERT INTO notifications (workspace_id, notification_id, recipient_id, source, context, message, space_id, reason, occasion,
                            urgency, title, excerpt, summary, urgent_reason, actor_id, due_time, state, waiting, settled_reason,
-                           time_zone, version, create_time, update_time)
+                           time_zone, version, create_time, update_time, subject_id)
 SELECT $1, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion,
        n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason,
        nullif(n.actor_id, '00000000-0000-0000-0000-000000000000'), nullif(n.due_time, '0001-01-01 00:00:00+00'), 'UNREAD',
-       n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time
+       n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.subject_id
 FROM (SELECT unnest($2::uuid[]) AS notification_id, unnest($3::uuid[]) AS recipient_id,
              unnest($4::text[]) AS source, unnest($5::text[]) AS context, unnest($6::text[]) AS message,
              unnest($7::uuid[]) AS space_id, unnest($8::text[]) AS reason,
@@ -169,7 +170,7 @@ FROM (SELECT unnest($2::uuid[]) AS notification_id, unnest($3::uuid[]) AS recipi
              unnest($16::timestamptz[]) AS due_time, unnest($17::boolean[]) AS waiting,
              unnest($18::text[]) AS settled_reason, unnest($19::text[]) AS time_zone,
              unnest($20::bigint[]) AS version, unnest($21::timestamptz[]) AS create_time,
-             unnest($22::timestamptz[]) AS update_time) n
+             unnest($22::timestamptz[]) AS update_time, unnest($23::uuid[]) AS subject_id) n
 ORDER BY n.recipient_id
 ON CONFLICT DO NOTHING
 RETURNING notification_id
@@ -198,6 +199,7 @@ type InsertNotificationsParams struct {
 	Versions        []int64
 	CreateTimes     []time.Time
 	UpdateTimes     []time.Time
+	SubjectIds      []uuid.UUID
 }
 
 // Adds notifications, but for those whose occasion has been told to their recipient before.
@@ -225,6 +227,7 @@ func (q *Queries) InsertNotifications(ctx context.Context, arg InsertNotificatio
 		arg.Versions,
 		arg.CreateTimes,
 		arg.UpdateTimes,
+		arg.SubjectIds,
 	)
 	if err != nil {
 		return nil, err
@@ -296,7 +299,7 @@ func (q *Queries) LockDeliveries(ctx context.Context, arg LockDeliveriesParams) 
 }
 
 const lockNotifications = `-- name: LockNotifications :many
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until FROM notifications n
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id FROM notifications n
 WHERE n.workspace_id = $1 AND n.notification_id = ANY ($2::uuid[])
 ORDER BY n.notification_id
 FOR UPDATE
@@ -342,6 +345,7 @@ func (q *Queries) LockNotifications(ctx context.Context, arg LockNotificationsPa
 			&i.CreateTime,
 			&i.UpdateTime,
 			&i.LeaseUntil,
+			&i.SubjectID,
 		); err != nil {
 			return nil, err
 		}
@@ -354,7 +358,7 @@ func (q *Queries) LockNotifications(ctx context.Context, arg LockNotificationsPa
 }
 
 const lockOfMessage = `-- name: LockOfMessage :many
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until FROM notifications n
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id FROM notifications n
 WHERE n.workspace_id = $1 AND n.message = $2::text AND n.message <> ''
 ORDER BY n.notification_id
 FOR UPDATE
@@ -400,6 +404,7 @@ func (q *Queries) LockOfMessage(ctx context.Context, arg LockOfMessageParams) ([
 			&i.CreateTime,
 			&i.UpdateTime,
 			&i.LeaseUntil,
+			&i.SubjectID,
 		); err != nil {
 			return nil, err
 		}
@@ -412,7 +417,7 @@ func (q *Queries) LockOfMessage(ctx context.Context, arg LockOfMessageParams) ([
 }
 
 const lockUnsettled = `-- name: LockUnsettled :many
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, w.waiting AS now_waiting, w.settled_reason AS now_settled, w.due_time AS now_due
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id, w.waiting AS now_waiting, w.settled_reason AS now_settled, w.due_time AS now_due
 FROM notifications n
 CROSS JOIN LATERAL (
     SELECT x.waiting, x.settled_reason, x.due_time
@@ -420,7 +425,7 @@ CROSS JOIN LATERAL (
     WHERE x.workspace_id = n.workspace_id AND x.source = n.source AND x.member_id = n.recipient_id
     OFFSET 0
 ) w
-WHERE n.workspace_id = $1 AND n.source = $2 AND n.reason IN ('ASKED', 'OFFERED', 'REMINDED', 'OVERDUE')
+WHERE n.workspace_id = $1 AND n.source = $2 AND n.reason IN ('ASKED', 'OFFERED', 'APPROVING', 'REMINDED', 'OVERDUE')
   AND (n.waiting <> w.waiting OR n.due_time IS DISTINCT FROM w.due_time)
 ORDER BY n.notification_id
 FOR UPDATE OF n
@@ -475,6 +480,7 @@ func (q *Queries) LockUnsettled(ctx context.Context, arg LockUnsettledParams) ([
 			&i.Notification.CreateTime,
 			&i.Notification.UpdateTime,
 			&i.Notification.LeaseUntil,
+			&i.Notification.SubjectID,
 			&i.NowWaiting,
 			&i.NowSettled,
 			&i.NowDue,
@@ -490,7 +496,7 @@ func (q *Queries) LockUnsettled(ctx context.Context, arg LockUnsettledParams) ([
 }
 
 const notifications = `-- name: Notifications :many
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until FROM notifications n
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id FROM notifications n
 WHERE n.workspace_id = $1 AND n.notification_id = ANY ($2::uuid[])
 ORDER BY n.notification_id
 `
@@ -535,6 +541,7 @@ func (q *Queries) Notifications(ctx context.Context, arg NotificationsParams) ([
 			&i.CreateTime,
 			&i.UpdateTime,
 			&i.LeaseUntil,
+			&i.SubjectID,
 		); err != nil {
 			return nil, err
 		}

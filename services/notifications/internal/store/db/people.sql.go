@@ -12,6 +12,39 @@ import (
 	"github.com/google/uuid"
 )
 
+const admins = `-- name: Admins :many
+SELECT m.member_id FROM members m
+WHERE m.workspace_id = $1 AND m.state = 2 AND m.kind = 1 AND m.role >= 3
+ORDER BY m.member_id
+LIMIT $2
+`
+
+type AdminsParams struct {
+	WorkspaceID uuid.UUID
+	MaxRows     int32
+}
+
+// The people who administer a workspace.
+func (q *Queries) Admins(ctx context.Context, arg AdminsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, admins, arg.WorkspaceID, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var member_id uuid.UUID
+		if err := rows.Scan(&member_id); err != nil {
+			return nil, err
+		}
+		items = append(items, member_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const laySignals = `-- name: LaySignals :exec
 INSERT INTO signals (workspace_id, recipient_id, context, signal_time)
 SELECT $1, $2, n.context, '1970-01-01 00:00:00+00'
@@ -249,6 +282,51 @@ func (q *Queries) Readers(ctx context.Context, arg ReadersParams) ([]ReadersRow,
 	return items, nil
 }
 
+const readersWithoutSpace = `-- name: ReadersWithoutSpace :many
+SELECT n.member_id::uuid AS member_id, s.signal_time
+FROM (SELECT unnest($1::uuid[]) AS member_id) n
+LEFT JOIN signals s ON s.workspace_id = $2 AND s.recipient_id = n.member_id AND s.context = $3
+WHERE readable($2, n.member_id, '00000000-0000-0000-0000-000000000000', $4)
+`
+
+type ReadersWithoutSpaceParams struct {
+	MemberIds   []uuid.UUID
+	WorkspaceID uuid.UUID
+	Context     string
+	SubjectID   uuid.UUID
+}
+
+type ReadersWithoutSpaceRow struct {
+	MemberID   uuid.UUID
+	SignalTime *time.Time
+}
+
+// The same of what is in no space.
+func (q *Queries) ReadersWithoutSpace(ctx context.Context, arg ReadersWithoutSpaceParams) ([]ReadersWithoutSpaceRow, error) {
+	rows, err := q.db.Query(ctx, readersWithoutSpace,
+		arg.MemberIds,
+		arg.WorkspaceID,
+		arg.Context,
+		arg.SubjectID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadersWithoutSpaceRow
+	for rows.Next() {
+		var i ReadersWithoutSpaceRow
+		if err := rows.Scan(&i.MemberID, &i.SignalTime); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const savePreferences = `-- name: SavePreferences :exec
 UPDATE preferences
 SET channels = $1, digest_disabled = $2, muted = $3, collapse = $4, version = $5,
@@ -304,7 +382,7 @@ func (q *Queries) SetSignals(ctx context.Context, arg SetSignalsParams) error {
 }
 
 const standings = `-- name: Standings :many
-SELECT n.notification_id, (space_right(n.workspace_id, n.recipient_id, n.space_id) >= 1)::boolean AS may_read,
+SELECT n.notification_id, readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id)::boolean AS may_read,
        coalesce(s.signal_time, '1970-01-01 00:00:00+00')::timestamptz AS signal_time
 FROM notifications n
 LEFT JOIN LATERAL (

@@ -31,7 +31,7 @@ CROSS JOIN LATERAL (
     WHERE x.workspace_id = n.workspace_id AND x.source = n.source AND x.member_id = n.recipient_id
     OFFSET 0
 ) w
-WHERE n.workspace_id = @workspace_id AND n.source = @source AND n.reason IN ('ASKED', 'OFFERED', 'REMINDED', 'OVERDUE')
+WHERE n.workspace_id = @workspace_id AND n.source = @source AND n.reason IN ('ASKED', 'OFFERED', 'APPROVING', 'REMINDED', 'OVERDUE')
   AND (n.waiting <> w.waiting OR n.due_time IS DISTINCT FROM w.due_time)
 ORDER BY n.notification_id
 FOR UPDATE OF n;
@@ -46,11 +46,11 @@ FOR UPDATE;
 -- Adds notifications, but for those whose occasion has been told to their recipient before.
 INSERT INTO notifications (workspace_id, notification_id, recipient_id, source, context, message, space_id, reason, occasion,
                            urgency, title, excerpt, summary, urgent_reason, actor_id, due_time, state, waiting, settled_reason,
-                           time_zone, version, create_time, update_time)
+                           time_zone, version, create_time, update_time, subject_id)
 SELECT @workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion,
        n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason,
        nullif(n.actor_id, '00000000-0000-0000-0000-000000000000'), nullif(n.due_time, '0001-01-01 00:00:00+00'), 'UNREAD',
-       n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time
+       n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.subject_id
 FROM (SELECT unnest(@notification_ids::uuid[]) AS notification_id, unnest(@recipient_ids::uuid[]) AS recipient_id,
              unnest(@sources::text[]) AS source, unnest(@contexts::text[]) AS context, unnest(@messages::text[]) AS message,
              unnest(@space_ids::uuid[]) AS space_id, unnest(@reasons::text[]) AS reason,
@@ -60,7 +60,7 @@ FROM (SELECT unnest(@notification_ids::uuid[]) AS notification_id, unnest(@recip
              unnest(@due_times::timestamptz[]) AS due_time, unnest(@waitings::boolean[]) AS waiting,
              unnest(@settled_reasons::text[]) AS settled_reason, unnest(@time_zones::text[]) AS time_zone,
              unnest(@versions::bigint[]) AS version, unnest(@create_times::timestamptz[]) AS create_time,
-             unnest(@update_times::timestamptz[]) AS update_time) n
+             unnest(@update_times::timestamptz[]) AS update_time, unnest(@subject_ids::uuid[]) AS subject_id) n
 ORDER BY n.recipient_id
 ON CONFLICT DO NOTHING
 RETURNING notification_id;
@@ -112,6 +112,6 @@ ORDER BY n.place;
 -- name: FirstNotifications :many
 -- The notifications by which members were first told of a source that waits for them.
 SELECT DISTINCT ON (n.recipient_id) n.* FROM notifications n
-WHERE n.workspace_id = @workspace_id AND n.source = @source AND n.reason IN ('ASKED', 'OFFERED')
+WHERE n.workspace_id = @workspace_id AND n.source = @source AND n.reason IN ('ASKED', 'OFFERED', 'APPROVING')
   AND n.recipient_id = ANY (@member_ids::uuid[])
 ORDER BY n.recipient_id, n.create_time DESC;

@@ -113,7 +113,7 @@ func (q *Queries) ClaimRouting(ctx context.Context, arg ClaimRoutingParams) ([]C
 }
 
 const handoffFor = `-- name: HandoffFor :one
-SELECT h.workspace_id, h.handoff_id, h.task_id, h.space_id, h.giver_id, h.leg_number, h.route, h.recipient_id, h.team_id, h.done, h.next_steps, h.blockers, h.links, h.questions, h.response, h.state, h.start_time, h.expire_time, h.remind_time, h.responder_id, h.reason, h.previous_id, h.next_id, h.returned, h.decliners, h.tried, h.version, h.create_time, h.end_time, h.route_since, h.route_marks, h.route_tries, h.route_lease, h.expire_lease, t.key AS task_key, t.title AS task_title,
+SELECT h.workspace_id, h.handoff_id, h.task_id, h.space_id, h.giver_id, h.leg_number, h.route, h.recipient_id, h.team_id, h.done, h.next_steps, h.blockers, h.links, h.questions, h.response, h.state, h.start_time, h.expire_time, h.remind_time, h.responder_id, h.reason, h.previous_id, h.next_id, h.returned, h.decliners, h.tried, h.version, h.create_time, h.end_time, h.route_since, h.route_marks, h.route_tries, h.route_lease, h.expire_lease, h.delegate_id, t.key AS task_key, t.title AS task_title,
        space_right(h.workspace_id, $1, h.space_id)::smallint AS have
 FROM handoffs h
 JOIN tasks t ON t.workspace_id = h.workspace_id AND t.task_id = h.task_id
@@ -172,6 +172,7 @@ func (q *Queries) HandoffFor(ctx context.Context, arg HandoffForParams) (Handoff
 		&i.Handoff.RouteTries,
 		&i.Handoff.RouteLease,
 		&i.Handoff.ExpireLease,
+		&i.Handoff.DelegateID,
 		&i.TaskKey,
 		&i.TaskTitle,
 		&i.Have,
@@ -180,7 +181,7 @@ func (q *Queries) HandoffFor(ctx context.Context, arg HandoffForParams) (Handoff
 }
 
 const handoffToRoute = `-- name: HandoffToRoute :one
-SELECT h.workspace_id, h.handoff_id, h.task_id, h.space_id, h.giver_id, h.leg_number, h.route, h.recipient_id, h.team_id, h.done, h.next_steps, h.blockers, h.links, h.questions, h.response, h.state, h.start_time, h.expire_time, h.remind_time, h.responder_id, h.reason, h.previous_id, h.next_id, h.returned, h.decliners, h.tried, h.version, h.create_time, h.end_time, h.route_since, h.route_marks, h.route_tries, h.route_lease, h.expire_lease, t.key AS task_key, t.title AS task_title
+SELECT h.workspace_id, h.handoff_id, h.task_id, h.space_id, h.giver_id, h.leg_number, h.route, h.recipient_id, h.team_id, h.done, h.next_steps, h.blockers, h.links, h.questions, h.response, h.state, h.start_time, h.expire_time, h.remind_time, h.responder_id, h.reason, h.previous_id, h.next_id, h.returned, h.decliners, h.tried, h.version, h.create_time, h.end_time, h.route_since, h.route_marks, h.route_tries, h.route_lease, h.expire_lease, h.delegate_id, t.key AS task_key, t.title AS task_title
 FROM handoffs h
 JOIN tasks t ON t.workspace_id = h.workspace_id AND t.task_id = h.task_id
 WHERE h.workspace_id = $1 AND h.handoff_id = $2 AND h.route_since IS NOT NULL
@@ -235,6 +236,7 @@ func (q *Queries) HandoffToRoute(ctx context.Context, arg HandoffToRouteParams) 
 		&i.Handoff.RouteTries,
 		&i.Handoff.RouteLease,
 		&i.Handoff.ExpireLease,
+		&i.Handoff.DelegateID,
 		&i.TaskKey,
 		&i.TaskTitle,
 	)
@@ -346,15 +348,17 @@ func (q *Queries) NextRouting(ctx context.Context) (time.Time, error) {
 const putHandoff = `-- name: PutHandoff :exec
 INSERT INTO handoffs (workspace_id, handoff_id, task_id, space_id, giver_id, leg_number, route, recipient_id, team_id, done,
                       next_steps, blockers, links, questions, response, state, start_time, expire_time, remind_time,
-                      responder_id, reason, previous_id, next_id, returned, decliners, tried, version, create_time, end_time)
+                      responder_id, reason, previous_id, next_id, returned, decliners, tried, version, create_time, end_time, delegate_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
         $11, $12, $13, $14, $15, $16, $17, $18, $19,
-        $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
+        $20, $21, $22, $23, $24, $25, $26, $27, $28, $29,
+        $30)
 ON CONFLICT (workspace_id, handoff_id) DO UPDATE
 SET recipient_id = excluded.recipient_id, state = excluded.state, start_time = excluded.start_time,
     expire_time = excluded.expire_time, remind_time = excluded.remind_time, responder_id = excluded.responder_id,
     reason = excluded.reason, next_id = excluded.next_id, returned = excluded.returned, decliners = excluded.decliners,
-    tried = excluded.tried, version = excluded.version, end_time = excluded.end_time, expire_lease = NULL
+    tried = excluded.tried, version = excluded.version, end_time = excluded.end_time, delegate_id = excluded.delegate_id,
+    expire_lease = NULL
 `
 
 type PutHandoffParams struct {
@@ -387,6 +391,7 @@ type PutHandoffParams struct {
 	Version     int64
 	CreateTime  time.Time
 	EndTime     *time.Time
+	DelegateID  *uuid.UUID
 }
 
 // Keeps a handoff as it has become. The columns of the work are not touched, but that a new expiry is anybody's to announce.
@@ -421,6 +426,7 @@ func (q *Queries) PutHandoff(ctx context.Context, arg PutHandoffParams) error {
 		arg.Version,
 		arg.CreateTime,
 		arg.EndTime,
+		arg.DelegateID,
 	)
 	return err
 }

@@ -45,6 +45,7 @@ type Handoff struct {
 	RouteTries  int32
 	RouteLease  *time.Time
 	ExpireLease *time.Time
+	DelegateID  *uuid.UUID
 }
 
 type Leg struct {

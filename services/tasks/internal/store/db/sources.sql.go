@@ -12,7 +12,7 @@ import (
 )
 
 const handoffSources = `-- name: HandoffSources :many
-SELECT c.place::int AS place, h.workspace_id, h.handoff_id, h.task_id, h.space_id, h.giver_id, h.leg_number, h.route, h.recipient_id, h.team_id, h.done, h.next_steps, h.blockers, h.links, h.questions, h.response, h.state, h.start_time, h.expire_time, h.remind_time, h.responder_id, h.reason, h.previous_id, h.next_id, h.returned, h.decliners, h.tried, h.version, h.create_time, h.end_time, h.route_since, h.route_marks, h.route_tries, h.route_lease, h.expire_lease, t.key AS task_key, t.title AS task_title,
+SELECT c.place::int AS place, h.workspace_id, h.handoff_id, h.task_id, h.space_id, h.giver_id, h.leg_number, h.route, h.recipient_id, h.team_id, h.done, h.next_steps, h.blockers, h.links, h.questions, h.response, h.state, h.start_time, h.expire_time, h.remind_time, h.responder_id, h.reason, h.previous_id, h.next_id, h.returned, h.decliners, h.tried, h.version, h.create_time, h.end_time, h.route_since, h.route_marks, h.route_tries, h.route_lease, h.expire_lease, h.delegate_id, t.key AS task_key, t.title AS task_title,
        coalesce(r.display_name, '')::text AS responder_name,
        EXISTS (SELECT FROM team_members tm
                WHERE tm.workspace_id = h.workspace_id AND tm.team_id = h.team_id AND tm.member_id = c.member_id
@@ -91,6 +91,7 @@ func (q *Queries) HandoffSources(ctx context.Context, arg HandoffSourcesParams) 
 			&i.Handoff.RouteTries,
 			&i.Handoff.RouteLease,
 			&i.Handoff.ExpireLease,
+			&i.Handoff.DelegateID,
 			&i.TaskKey,
 			&i.TaskTitle,
 			&i.ResponderName,

@@ -547,7 +547,7 @@ func (q *Queries) OpenLegs(ctx context.Context, arg OpenLegsParams) ([]Leg, erro
 }
 
 const openOffers = `-- name: OpenOffers :many
-SELECT h.workspace_id, h.handoff_id, h.task_id, h.space_id, h.giver_id, h.leg_number, h.route, h.recipient_id, h.team_id, h.done, h.next_steps, h.blockers, h.links, h.questions, h.response, h.state, h.start_time, h.expire_time, h.remind_time, h.responder_id, h.reason, h.previous_id, h.next_id, h.returned, h.decliners, h.tried, h.version, h.create_time, h.end_time, h.route_since, h.route_marks, h.route_tries, h.route_lease, h.expire_lease, t.key AS task_key, t.title AS task_title
+SELECT h.workspace_id, h.handoff_id, h.task_id, h.space_id, h.giver_id, h.leg_number, h.route, h.recipient_id, h.team_id, h.done, h.next_steps, h.blockers, h.links, h.questions, h.response, h.state, h.start_time, h.expire_time, h.remind_time, h.responder_id, h.reason, h.previous_id, h.next_id, h.returned, h.decliners, h.tried, h.version, h.create_time, h.end_time, h.route_since, h.route_marks, h.route_tries, h.route_lease, h.expire_lease, h.delegate_id, t.key AS task_key, t.title AS task_title
 FROM handoffs h
 JOIN tasks t ON t.workspace_id = h.workspace_id AND t.task_id = h.task_id
 WHERE h.workspace_id = $1 AND h.task_id = ANY ($2::uuid[]) AND h.state = 'OFFERED'
@@ -609,6 +609,7 @@ func (q *Queries) OpenOffers(ctx context.Context, arg OpenOffersParams) ([]OpenO
 			&i.Handoff.RouteTries,
 			&i.Handoff.RouteLease,
 			&i.Handoff.ExpireLease,
+			&i.Handoff.DelegateID,
 			&i.TaskKey,
 			&i.TaskTitle,
 		); err != nil {

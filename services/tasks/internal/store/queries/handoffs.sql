@@ -10,15 +10,17 @@ WHERE h.workspace_id = @workspace_id AND h.handoff_id = @handoff_id;
 -- Keeps a handoff as it has become. The columns of the work are not touched, but that a new expiry is anybody's to announce.
 INSERT INTO handoffs (workspace_id, handoff_id, task_id, space_id, giver_id, leg_number, route, recipient_id, team_id, done,
                       next_steps, blockers, links, questions, response, state, start_time, expire_time, remind_time,
-                      responder_id, reason, previous_id, next_id, returned, decliners, tried, version, create_time, end_time)
+                      responder_id, reason, previous_id, next_id, returned, decliners, tried, version, create_time, end_time, delegate_id)
 VALUES (@workspace_id, @handoff_id, @task_id, @space_id, @giver_id, @leg_number, @route, @recipient_id, @team_id, @done,
         @next_steps, @blockers, @links, @questions, @response, @state, @start_time, @expire_time, @remind_time,
-        @responder_id, @reason, @previous_id, @next_id, @returned, @decliners, @tried, @version, @create_time, @end_time)
+        @responder_id, @reason, @previous_id, @next_id, @returned, @decliners, @tried, @version, @create_time, @end_time,
+        @delegate_id)
 ON CONFLICT (workspace_id, handoff_id) DO UPDATE
 SET recipient_id = excluded.recipient_id, state = excluded.state, start_time = excluded.start_time,
     expire_time = excluded.expire_time, remind_time = excluded.remind_time, responder_id = excluded.responder_id,
     reason = excluded.reason, next_id = excluded.next_id, returned = excluded.returned, decliners = excluded.decliners,
-    tried = excluded.tried, version = excluded.version, end_time = excluded.end_time, expire_lease = NULL;
+    tried = excluded.tried, version = excluded.version, end_time = excluded.end_time, delegate_id = excluded.delegate_id,
+    expire_lease = NULL;
 
 -- name: MarkRouting :exec
 -- Has the routing look at handoffs, at once.

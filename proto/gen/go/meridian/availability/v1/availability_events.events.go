@@ -10,6 +10,8 @@ import (
 const (
 	// CoreHoursChangedType is the ce-type of CoreHoursChanged.
 	CoreHoursChangedType = "meridian.availability.v1.CoreHoursChanged"
+	// CoverageGapFoundType is the ce-type of CoverageGapFound.
+	CoverageGapFoundType = "meridian.availability.v1.CoverageGapFound"
 	// DateOverrideCreatedType is the ce-type of DateOverrideCreated.
 	DateOverrideCreatedType = "meridian.availability.v1.DateOverrideCreated"
 	// DateOverrideDeletedType is the ce-type of DateOverrideDeleted.
@@ -60,6 +62,12 @@ const (
 // "*" stands for every workspace.
 func CoreHoursChangedSubject(workspace string) string {
 	return "evt." + workspace + ".availability.core_hours.changed"
+}
+
+// CoverageGapFoundSubject is the subject of CoverageGapFound in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func CoverageGapFoundSubject(workspace string) string {
+	return "evt." + workspace + ".availability.coverage.gap_found"
 }
 
 // DateOverrideCreatedSubject is the subject of DateOverrideCreated in a workspace, given as its lower-case UUID;
@@ -198,6 +206,7 @@ func WorkingTimeChangedSubject(workspace string) string {
 func PublishedEvents() []proto.Message {
 	return []proto.Message{
 		(*CoreHoursChanged)(nil),
+		(*CoverageGapFound)(nil),
 		(*DateOverrideCreated)(nil),
 		(*DateOverrideDeleted)(nil),
 		(*DefaultScheduleChanged)(nil),

@@ -427,7 +427,9 @@ type TimeOffRequested struct {
 	// The version of the member's working time after the change.
 	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 	// The member's manager, who may approve it as administrators may. Empty for nobody.
-	Manager       string `protobuf:"bytes,4,opt,name=manager,proto3" json:"manager,omitempty"`
+	Manager string `protobuf:"bytes,4,opt,name=manager,proto3" json:"manager,omitempty"`
+	// The first instant that would be time off: for whole days the start of the first, in the member's zone.
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -488,6 +490,13 @@ func (x *TimeOffRequested) GetManager() string {
 		return x.Manager
 	}
 	return ""
+}
+
+func (x *TimeOffRequested) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
 }
 
 // A request for time off was declined.
@@ -1348,7 +1357,9 @@ type ShiftSwapped struct {
 	// The rotation.
 	Rotation string `protobuf:"bytes,2,opt,name=rotation,proto3" json:"rotation,omitempty"`
 	// The version of the rotation after the change.
-	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// What people call the rotation.
+	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1404,6 +1415,13 @@ func (x *ShiftSwapped) GetVersion() int64 {
 	return 0
 }
 
+func (x *ShiftSwapped) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
 // A swap was offered, declined or withdrawn: who is on is as before.
 type RotationSwapChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1412,7 +1430,9 @@ type RotationSwapChanged struct {
 	// The rotation.
 	Rotation string `protobuf:"bytes,2,opt,name=rotation,proto3" json:"rotation,omitempty"`
 	// The version of the rotation after the change.
-	Version       int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// What people call the rotation.
+	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1466,6 +1486,13 @@ func (x *RotationSwapChanged) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *RotationSwapChanged) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
 }
 
 // A team's core hours were set: what its coverage is measured by may be another.
@@ -1523,6 +1550,118 @@ func (x *CoreHoursChanged) GetVersion() int64 {
 	return 0
 }
 
+// In the time to come a team is short: somebody is to be there, and nobody is. It comes once for each gap that begins within
+// fourteen days, and again for one that changed, or that was closed and opened. Teams with core hours or a rotation are looked
+// at once a day, and soon after something changed that their coverage follows from; core hours only of teams of at most 1,000
+// ACTIVE members.
+type CoverageGapFound struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The team's coverage, of which GetCoverage tells more: `workspaces/{workspace}/teams/{team}/coverage`.
+	Coverage string `protobuf:"bytes,1,opt,name=coverage,proto3" json:"coverage,omitempty"`
+	// The team.
+	Team string `protobuf:"bytes,2,opt,name=team,proto3" json:"team,omitempty"`
+	// The first instant of the gap: when it was found, where it had begun by then.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// The first instant after it. Unset where it goes on for seven days after `horizon_time` at least.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// What is short: the team's core hours, in which nobody of the team works. Empty where it is a rotation.
+	CoreHours string `protobuf:"bytes,5,opt,name=core_hours,json=coreHours,proto3" json:"core_hours,omitempty"`
+	// What is short: the rotation on which nobody is. Empty where it is the core hours.
+	Rotation string `protobuf:"bytes,6,opt,name=rotation,proto3" json:"rotation,omitempty"`
+	// Until when was looked ahead: of what begins from then on nothing is said yet.
+	HorizonTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=horizon_time,json=horizonTime,proto3" json:"horizon_time,omitempty"`
+	// Counts the gaps of the team that were told of, from 1.
+	Version       int64 `protobuf:"varint,8,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CoverageGapFound) Reset() {
+	*x = CoverageGapFound{}
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CoverageGapFound) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CoverageGapFound) ProtoMessage() {}
+
+func (x *CoverageGapFound) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_availability_v1_availability_events_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CoverageGapFound.ProtoReflect.Descriptor instead.
+func (*CoverageGapFound) Descriptor() ([]byte, []int) {
+	return file_meridian_availability_v1_availability_events_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CoverageGapFound) GetCoverage() string {
+	if x != nil {
+		return x.Coverage
+	}
+	return ""
+}
+
+func (x *CoverageGapFound) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *CoverageGapFound) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *CoverageGapFound) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *CoverageGapFound) GetCoreHours() string {
+	if x != nil {
+		return x.CoreHours
+	}
+	return ""
+}
+
+func (x *CoverageGapFound) GetRotation() string {
+	if x != nil {
+		return x.Rotation
+	}
+	return ""
+}
+
+func (x *CoverageGapFound) GetHorizonTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HorizonTime
+	}
+	return nil
+}
+
+func (x *CoverageGapFound) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 var File_meridian_availability_v1_availability_events_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
@@ -1562,12 +1701,14 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion:B\xb2\xbb\x18>\n" +
 	"\n" +
-	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3\"\xe6\x01\n" +
+	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3\"\xa1\x02\n" +
 	"\x10TimeOffRequested\x12<\n" +
 	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion\x12\x18\n" +
-	"\amanager\x18\x04 \x01(\tR\amanager:H\xb2\xbb\x18D\n" +
+	"\amanager\x18\x04 \x01(\tR\amanager\x129\n" +
+	"\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime:H\xb2\xbb\x18D\n" +
 	"\btime_off\x12\trequested\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.3\"\xca\x01\n" +
 	"\x0fTimeOffDeclined\x12<\n" +
 	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
@@ -1639,23 +1780,37 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x125\n" +
 	"\x05shift\x18\x03 \x01(\v2\x1f.meridian.availability.v1.ShiftR\x05shift\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\x03R\aversion:6\xb2\xbb\x182\n" +
-	"\x05shift\x12\x05ended\x18\x01\"\brotation*\brotation2\aversionJ\x030.3\"\xbb\x01\n" +
+	"\x05shift\x12\x05ended\x18\x01\"\brotation*\brotation2\aversionJ\x030.3\"\xde\x01\n" +
 	"\fShiftSwapped\x12:\n" +
 	"\x04swap\x18\x01 \x01(\v2&.meridian.availability.v1.RotationSwapR\x04swap\x12\x1a\n" +
 	"\brotation\x18\x02 \x01(\tR\brotation\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\x03R\aversion:9\xb2\xbb\x185\n" +
-	"\x05shift\x12\aswapped\x18\x01\"\tswap.name*\brotation2\aversionJ\x030.3\"\xca\x01\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion\x12!\n" +
+	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName:9\xb2\xbb\x185\n" +
+	"\x05shift\x12\aswapped\x18\x01\"\tswap.name*\brotation2\aversionJ\x030.3\"\xed\x01\n" +
 	"\x13RotationSwapChanged\x12:\n" +
 	"\x04swap\x18\x01 \x01(\v2&.meridian.availability.v1.RotationSwapR\x04swap\x12\x1a\n" +
 	"\brotation\x18\x02 \x01(\tR\brotation\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\x03R\aversion:A\xb2\xbb\x18=\n" +
+	"\aversion\x18\x03 \x01(\x03R\aversion\x12!\n" +
+	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName:A\xb2\xbb\x18=\n" +
 	"\rrotation_swap\x12\achanged\x18\x01\"\tswap.name*\brotation2\aversionJ\x030.3\"\xbd\x01\n" +
 	"\x10CoreHoursChanged\x12B\n" +
 	"\n" +
 	"core_hours\x18\x01 \x01(\v2#.meridian.availability.v1.CoreHoursR\tcoreHours\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion:K\xb2\xbb\x18G\n" +
 	"\n" +
-	"core_hours\x12\achanged\x18\x01\"\x0fcore_hours.name*\x0fcore_hours.name2\aversionJ\x030.3B\x8e\x02\n" +
+	"core_hours\x12\achanged\x18\x01\"\x0fcore_hours.name*\x0fcore_hours.name2\aversionJ\x030.3\"\x87\x03\n" +
+	"\x10CoverageGapFound\x12\x1a\n" +
+	"\bcoverage\x18\x01 \x01(\tR\bcoverage\x12\x12\n" +
+	"\x04team\x18\x02 \x01(\tR\x04team\x129\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x1d\n" +
+	"\n" +
+	"core_hours\x18\x05 \x01(\tR\tcoreHours\x12\x1a\n" +
+	"\brotation\x18\x06 \x01(\tR\brotation\x12=\n" +
+	"\fhorizon_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vhorizonTime\x12\x18\n" +
+	"\aversion\x18\b \x01(\x03R\aversion:=\xb2\xbb\x189\n" +
+	"\bcoverage\x12\tgap_found\x18\x01\"\bcoverage*\bcoverage2\aversionJ\x030.3B\x8e\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x17AvailabilityEventsProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
 var (
@@ -1670,7 +1825,7 @@ func file_meridian_availability_v1_availability_events_proto_rawDescGZIP() []byt
 	return file_meridian_availability_v1_availability_events_proto_rawDescData
 }
 
-var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_meridian_availability_v1_availability_events_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*ScheduleChanged)(nil),        // 0: meridian.availability.v1.ScheduleChanged
 	(*DefaultScheduleChanged)(nil), // 1: meridian.availability.v1.DefaultScheduleChanged
@@ -1695,53 +1850,58 @@ var file_meridian_availability_v1_availability_events_proto_goTypes = []any{
 	(*ShiftSwapped)(nil),           // 20: meridian.availability.v1.ShiftSwapped
 	(*RotationSwapChanged)(nil),    // 21: meridian.availability.v1.RotationSwapChanged
 	(*CoreHoursChanged)(nil),       // 22: meridian.availability.v1.CoreHoursChanged
-	(*WorkingSchedule)(nil),        // 23: meridian.availability.v1.WorkingSchedule
-	(*DefaultSchedule)(nil),        // 24: meridian.availability.v1.DefaultSchedule
-	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
-	(*TimeOff)(nil),                // 26: meridian.availability.v1.TimeOff
-	(*Delegation)(nil),             // 27: meridian.availability.v1.Delegation
-	(*TimeOffPolicy)(nil),          // 28: meridian.availability.v1.TimeOffPolicy
-	(*OverlapChoice)(nil),          // 29: meridian.availability.v1.OverlapChoice
-	(*Travel)(nil),                 // 30: meridian.availability.v1.Travel
-	(*DateOverride)(nil),           // 31: meridian.availability.v1.DateOverride
-	(*FocusBlock)(nil),             // 32: meridian.availability.v1.FocusBlock
-	(*Rotation)(nil),               // 33: meridian.availability.v1.Rotation
-	(*Shift)(nil),                  // 34: meridian.availability.v1.Shift
-	(*RotationSwap)(nil),           // 35: meridian.availability.v1.RotationSwap
-	(*CoreHours)(nil),              // 36: meridian.availability.v1.CoreHours
+	(*CoverageGapFound)(nil),       // 23: meridian.availability.v1.CoverageGapFound
+	(*WorkingSchedule)(nil),        // 24: meridian.availability.v1.WorkingSchedule
+	(*DefaultSchedule)(nil),        // 25: meridian.availability.v1.DefaultSchedule
+	(*timestamppb.Timestamp)(nil),  // 26: google.protobuf.Timestamp
+	(*TimeOff)(nil),                // 27: meridian.availability.v1.TimeOff
+	(*Delegation)(nil),             // 28: meridian.availability.v1.Delegation
+	(*TimeOffPolicy)(nil),          // 29: meridian.availability.v1.TimeOffPolicy
+	(*OverlapChoice)(nil),          // 30: meridian.availability.v1.OverlapChoice
+	(*Travel)(nil),                 // 31: meridian.availability.v1.Travel
+	(*DateOverride)(nil),           // 32: meridian.availability.v1.DateOverride
+	(*FocusBlock)(nil),             // 33: meridian.availability.v1.FocusBlock
+	(*Rotation)(nil),               // 34: meridian.availability.v1.Rotation
+	(*Shift)(nil),                  // 35: meridian.availability.v1.Shift
+	(*RotationSwap)(nil),           // 36: meridian.availability.v1.RotationSwap
+	(*CoreHours)(nil),              // 37: meridian.availability.v1.CoreHours
 }
 var file_meridian_availability_v1_availability_events_proto_depIdxs = []int32{
-	23, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
-	24, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
-	25, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
-	25, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
-	26, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
-	26, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
-	27, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
-	26, // 7: meridian.availability.v1.TimeOffRequested.time_off:type_name -> meridian.availability.v1.TimeOff
-	26, // 8: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
-	28, // 9: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
-	29, // 10: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
-	29, // 11: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
-	30, // 12: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
-	30, // 13: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
-	31, // 14: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
-	31, // 15: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
-	32, // 16: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
-	32, // 17: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
-	33, // 18: meridian.availability.v1.RotationChanged.rotation:type_name -> meridian.availability.v1.Rotation
-	25, // 19: meridian.availability.v1.RotationChanged.start_time:type_name -> google.protobuf.Timestamp
-	25, // 20: meridian.availability.v1.RotationChanged.end_time:type_name -> google.protobuf.Timestamp
-	34, // 21: meridian.availability.v1.ShiftStarted.shift:type_name -> meridian.availability.v1.Shift
-	34, // 22: meridian.availability.v1.ShiftEnded.shift:type_name -> meridian.availability.v1.Shift
-	35, // 23: meridian.availability.v1.ShiftSwapped.swap:type_name -> meridian.availability.v1.RotationSwap
-	35, // 24: meridian.availability.v1.RotationSwapChanged.swap:type_name -> meridian.availability.v1.RotationSwap
-	36, // 25: meridian.availability.v1.CoreHoursChanged.core_hours:type_name -> meridian.availability.v1.CoreHours
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	24, // 0: meridian.availability.v1.ScheduleChanged.working_schedule:type_name -> meridian.availability.v1.WorkingSchedule
+	25, // 1: meridian.availability.v1.DefaultScheduleChanged.default_schedule:type_name -> meridian.availability.v1.DefaultSchedule
+	26, // 2: meridian.availability.v1.WorkingTimeChanged.start_time:type_name -> google.protobuf.Timestamp
+	26, // 3: meridian.availability.v1.WorkingTimeChanged.end_time:type_name -> google.protobuf.Timestamp
+	27, // 4: meridian.availability.v1.TimeOffApproved.time_off:type_name -> meridian.availability.v1.TimeOff
+	27, // 5: meridian.availability.v1.TimeOffCancelled.time_off:type_name -> meridian.availability.v1.TimeOff
+	28, // 6: meridian.availability.v1.DelegationChanged.delegation:type_name -> meridian.availability.v1.Delegation
+	27, // 7: meridian.availability.v1.TimeOffRequested.time_off:type_name -> meridian.availability.v1.TimeOff
+	26, // 8: meridian.availability.v1.TimeOffRequested.start_time:type_name -> google.protobuf.Timestamp
+	27, // 9: meridian.availability.v1.TimeOffDeclined.time_off:type_name -> meridian.availability.v1.TimeOff
+	29, // 10: meridian.availability.v1.TimeOffPolicyChanged.time_off_policy:type_name -> meridian.availability.v1.TimeOffPolicy
+	30, // 11: meridian.availability.v1.OverlapChosen.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	30, // 12: meridian.availability.v1.OverlapWithdrawn.overlap_choice:type_name -> meridian.availability.v1.OverlapChoice
+	31, // 13: meridian.availability.v1.TravelCreated.travel:type_name -> meridian.availability.v1.Travel
+	31, // 14: meridian.availability.v1.TravelDeleted.travel:type_name -> meridian.availability.v1.Travel
+	32, // 15: meridian.availability.v1.DateOverrideCreated.date_override:type_name -> meridian.availability.v1.DateOverride
+	32, // 16: meridian.availability.v1.DateOverrideDeleted.date_override:type_name -> meridian.availability.v1.DateOverride
+	33, // 17: meridian.availability.v1.FocusBlockCreated.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	33, // 18: meridian.availability.v1.FocusBlockDeleted.focus_block:type_name -> meridian.availability.v1.FocusBlock
+	34, // 19: meridian.availability.v1.RotationChanged.rotation:type_name -> meridian.availability.v1.Rotation
+	26, // 20: meridian.availability.v1.RotationChanged.start_time:type_name -> google.protobuf.Timestamp
+	26, // 21: meridian.availability.v1.RotationChanged.end_time:type_name -> google.protobuf.Timestamp
+	35, // 22: meridian.availability.v1.ShiftStarted.shift:type_name -> meridian.availability.v1.Shift
+	35, // 23: meridian.availability.v1.ShiftEnded.shift:type_name -> meridian.availability.v1.Shift
+	36, // 24: meridian.availability.v1.ShiftSwapped.swap:type_name -> meridian.availability.v1.RotationSwap
+	36, // 25: meridian.availability.v1.RotationSwapChanged.swap:type_name -> meridian.availability.v1.RotationSwap
+	37, // 26: meridian.availability.v1.CoreHoursChanged.core_hours:type_name -> meridian.availability.v1.CoreHours
+	26, // 27: meridian.availability.v1.CoverageGapFound.start_time:type_name -> google.protobuf.Timestamp
+	26, // 28: meridian.availability.v1.CoverageGapFound.end_time:type_name -> google.protobuf.Timestamp
+	26, // 29: meridian.availability.v1.CoverageGapFound.horizon_time:type_name -> google.protobuf.Timestamp
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_availability_events_proto_init() }
@@ -1764,7 +1924,7 @@ func file_meridian_availability_v1_availability_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_availability_v1_availability_events_proto_rawDesc), len(file_meridian_availability_v1_availability_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

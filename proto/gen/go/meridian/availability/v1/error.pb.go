@@ -32,7 +32,7 @@ const (
 	ErrorReason_TIME_OFF_PAST ErrorReason = 1
 	// FAILED_PRECONDITION: the time off does not wait for an approval.
 	ErrorReason_TIME_OFF_DECIDED ErrorReason = 2
-	// PERMISSION_DENIED: only the member's manager and an ADMIN may decide on the time off.
+	// PERMISSION_DENIED: only the member's manager, who acts for that one in APPROVALS, and an ADMIN may decide on the time off.
 	ErrorReason_NOT_THE_APPROVER ErrorReason = 3
 	// PERMISSION_DENIED: only who chose a time to meet and an ADMIN may take it back.
 	ErrorReason_NOT_THE_CHOOSER ErrorReason = 4

@@ -161,7 +161,7 @@ func (RotationSwap_State) EnumDescriptor() ([]byte, []int) {
 // over.
 type Turns struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The members, in order: `workspaces/{workspace}/members/{member}`. They are ACTIVE when they are set.
+	// The members, in order: `workspaces/{workspace}/members/{member}`. They are ACTIVE and no GUESTs when they are set.
 	Members []string `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
 	// What turns are counted in.
 	Unit Turns_Unit `protobuf:"varint,2,opt,name=unit,proto3,enum=meridian.availability.v1.Turns_Unit" json:"unit,omitempty"`
@@ -456,7 +456,7 @@ type RotationOverride struct {
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Who is not on, when they would be: `workspaces/{workspace}/members/{member}`. This or `in_member` is given.
 	OutMember string `protobuf:"bytes,5,opt,name=out_member,json=outMember,proto3" json:"out_member,omitempty"`
-	// Who is on in that place, an ACTIVE member: `workspaces/{workspace}/members/{member}`.
+	// Who is on in that place, an ACTIVE member and no GUEST: `workspaces/{workspace}/members/{member}`.
 	InMember string `protobuf:"bytes,6,opt,name=in_member,json=inMember,proto3" json:"in_member,omitempty"`
 	// The swap that made it. Empty for one that was made by itself.
 	Swap string `protobuf:"bytes,7,opt,name=swap,proto3" json:"swap,omitempty"`
@@ -579,7 +579,7 @@ type RotationSwap struct {
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// Who offers, and is on for all of the time. The caller when not given; another for leads of the team and ADMINs.
 	Member string `protobuf:"bytes,3,opt,name=member,proto3" json:"member,omitempty"`
-	// Whom it is offered to, an ACTIVE member. Empty: to all members of the turns that hold when it starts.
+	// Whom it is offered to, an ACTIVE member and no GUEST. Empty: to all members of the turns that hold when it starts.
 	ToMember string `protobuf:"bytes,4,opt,name=to_member,json=toMember,proto3" json:"to_member,omitempty"`
 	// The first instant, which has not come.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`

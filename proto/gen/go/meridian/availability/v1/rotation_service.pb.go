@@ -592,7 +592,10 @@ type RotationShift struct {
 	// What people call the rotation.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// The shift, of which no more is told than 366 days before the instant and 366 days after it.
-	Shift         *Shift `protobuf:"bytes,3,opt,name=shift,proto3" json:"shift,omitempty"`
+	Shift *Shift `protobuf:"bytes,3,opt,name=shift,proto3" json:"shift,omitempty"`
+	// Who acts for those who are on, at the instant, by their delegations for DUTY: in the order of the shift's members, as
+	// ResolveDelegates answers. Those for whom nobody is named (NOBODY) are left out. Who is on stays on.
+	Delegates     []*DelegateResolution `protobuf:"bytes,4,rep,name=delegates,proto3" json:"delegates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -644,6 +647,13 @@ func (x *RotationShift) GetDisplayName() string {
 func (x *RotationShift) GetShift() *Shift {
 	if x != nil {
 		return x.Shift
+	}
+	return nil
+}
+
+func (x *RotationShift) GetDelegates() []*DelegateResolution {
+	if x != nil {
+		return x.Delegates
 	}
 	return nil
 }
@@ -1539,7 +1549,7 @@ var File_meridian_availability_v1_rotation_service_proto protoreflect.FileDescri
 
 const file_meridian_availability_v1_rotation_service_proto_rawDesc = "" +
 	"\n" +
-	"/meridian/availability/v1/rotation_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'meridian/availability/v1/rotation.proto\x1a meridian/options/v1/access.proto\"\x90\x01\n" +
+	"/meridian/availability/v1/rotation_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a1meridian/availability/v1/delegation_service.proto\x1a'meridian/availability/v1/rotation.proto\x1a meridian/options/v1/access.proto\"\x90\x01\n" +
 	"\x12GetRotationRequest\x12z\n" +
 	"\x04name\x18\x01 \x01(\tBf\xe0A\x02\xfaA\x13\n" +
 	"\x11meridian/Rotation\xbaHJrH2F^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/rotations/[0-9a-f-]{36}$R\x04name\"\xd3\x01\n" +
@@ -1584,12 +1594,13 @@ const file_meridian_availability_v1_rotation_service_proto_rawDesc = "" +
 	"\x0fWhoIsOnResponse\x12D\n" +
 	"\x06shifts\x18\x01 \x03(\v2'.meridian.availability.v1.RotationShiftB\x03\xe0A\x03R\x06shifts\x128\n" +
 	"\aat_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x06atTime\x12*\n" +
-	"\x0etzdata_version\x18\x03 \x01(\tB\x03\xe0A\x03R\rtzdataVersion\"\xaa\x01\n" +
+	"\x0etzdata_version\x18\x03 \x01(\tB\x03\xe0A\x03R\rtzdataVersion\"\xfb\x01\n" +
 	"\rRotationShift\x125\n" +
 	"\brotation\x18\x01 \x01(\tB\x19\xe0A\x03\xfaA\x13\n" +
 	"\x11meridian/RotationR\brotation\x12&\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x03\xe0A\x03R\vdisplayName\x12:\n" +
-	"\x05shift\x18\x03 \x01(\v2\x1f.meridian.availability.v1.ShiftB\x03\xe0A\x03R\x05shift\"\xf0\x02\n" +
+	"\x05shift\x18\x03 \x01(\v2\x1f.meridian.availability.v1.ShiftB\x03\xe0A\x03R\x05shift\x12O\n" +
+	"\tdelegates\x18\x04 \x03(\v2,.meridian.availability.v1.DelegateResolutionB\x03\xe0A\x03R\tdelegates\"\xf0\x02\n" +
 	"\x11ListShiftsRequest\x12~\n" +
 	"\x06parent\x18\x01 \x01(\tBf\xe0A\x02\xfaA\x13\n" +
 	"\x11meridian/Rotation\xbaHJrH2F^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/rotations/[0-9a-f-]{36}$R\x06parent\x12D\n" +
@@ -1733,8 +1744,9 @@ var file_meridian_availability_v1_rotation_service_proto_goTypes = []any{
 	(*fieldmaskpb.FieldMask)(nil),         // 25: google.protobuf.FieldMask
 	(*timestamppb.Timestamp)(nil),         // 26: google.protobuf.Timestamp
 	(*Shift)(nil),                         // 27: meridian.availability.v1.Shift
-	(*RotationOverride)(nil),              // 28: meridian.availability.v1.RotationOverride
-	(*RotationSwap)(nil),                  // 29: meridian.availability.v1.RotationSwap
+	(*DelegateResolution)(nil),            // 28: meridian.availability.v1.DelegateResolution
+	(*RotationOverride)(nil),              // 29: meridian.availability.v1.RotationOverride
+	(*RotationSwap)(nil),                  // 30: meridian.availability.v1.RotationSwap
 }
 var file_meridian_availability_v1_rotation_service_proto_depIdxs = []int32{
 	24, // 0: meridian.availability.v1.ListRotationsResponse.rotations:type_name -> meridian.availability.v1.Rotation
@@ -1746,54 +1758,55 @@ var file_meridian_availability_v1_rotation_service_proto_depIdxs = []int32{
 	9,  // 6: meridian.availability.v1.WhoIsOnResponse.shifts:type_name -> meridian.availability.v1.RotationShift
 	26, // 7: meridian.availability.v1.WhoIsOnResponse.at_time:type_name -> google.protobuf.Timestamp
 	27, // 8: meridian.availability.v1.RotationShift.shift:type_name -> meridian.availability.v1.Shift
-	26, // 9: meridian.availability.v1.ListShiftsRequest.start_time:type_name -> google.protobuf.Timestamp
-	26, // 10: meridian.availability.v1.ListShiftsRequest.end_time:type_name -> google.protobuf.Timestamp
-	27, // 11: meridian.availability.v1.ListShiftsResponse.shifts:type_name -> meridian.availability.v1.Shift
-	28, // 12: meridian.availability.v1.ListRotationOverridesResponse.rotation_overrides:type_name -> meridian.availability.v1.RotationOverride
-	28, // 13: meridian.availability.v1.CreateRotationOverrideRequest.rotation_override:type_name -> meridian.availability.v1.RotationOverride
-	29, // 14: meridian.availability.v1.ListRotationSwapsResponse.rotation_swaps:type_name -> meridian.availability.v1.RotationSwap
-	29, // 15: meridian.availability.v1.CreateRotationSwapRequest.rotation_swap:type_name -> meridian.availability.v1.RotationSwap
-	0,  // 16: meridian.availability.v1.RotationService.GetRotation:input_type -> meridian.availability.v1.GetRotationRequest
-	1,  // 17: meridian.availability.v1.RotationService.ListRotations:input_type -> meridian.availability.v1.ListRotationsRequest
-	3,  // 18: meridian.availability.v1.RotationService.CreateRotation:input_type -> meridian.availability.v1.CreateRotationRequest
-	4,  // 19: meridian.availability.v1.RotationService.UpdateRotation:input_type -> meridian.availability.v1.UpdateRotationRequest
-	5,  // 20: meridian.availability.v1.RotationService.DeleteRotation:input_type -> meridian.availability.v1.DeleteRotationRequest
-	6,  // 21: meridian.availability.v1.RotationService.WhoIsOn:input_type -> meridian.availability.v1.WhoIsOnRequest
-	7,  // 22: meridian.availability.v1.RotationService.TeamWhoIsOn:input_type -> meridian.availability.v1.TeamWhoIsOnRequest
-	10, // 23: meridian.availability.v1.RotationService.ListShifts:input_type -> meridian.availability.v1.ListShiftsRequest
-	12, // 24: meridian.availability.v1.RotationService.GetRotationOverride:input_type -> meridian.availability.v1.GetRotationOverrideRequest
-	13, // 25: meridian.availability.v1.RotationService.ListRotationOverrides:input_type -> meridian.availability.v1.ListRotationOverridesRequest
-	15, // 26: meridian.availability.v1.RotationService.CreateRotationOverride:input_type -> meridian.availability.v1.CreateRotationOverrideRequest
-	16, // 27: meridian.availability.v1.RotationService.DeleteRotationOverride:input_type -> meridian.availability.v1.DeleteRotationOverrideRequest
-	17, // 28: meridian.availability.v1.RotationService.GetRotationSwap:input_type -> meridian.availability.v1.GetRotationSwapRequest
-	18, // 29: meridian.availability.v1.RotationService.ListRotationSwaps:input_type -> meridian.availability.v1.ListRotationSwapsRequest
-	20, // 30: meridian.availability.v1.RotationService.CreateRotationSwap:input_type -> meridian.availability.v1.CreateRotationSwapRequest
-	21, // 31: meridian.availability.v1.RotationService.TakeRotationSwap:input_type -> meridian.availability.v1.TakeRotationSwapRequest
-	22, // 32: meridian.availability.v1.RotationService.DeclineRotationSwap:input_type -> meridian.availability.v1.DeclineRotationSwapRequest
-	23, // 33: meridian.availability.v1.RotationService.WithdrawRotationSwap:input_type -> meridian.availability.v1.WithdrawRotationSwapRequest
-	24, // 34: meridian.availability.v1.RotationService.GetRotation:output_type -> meridian.availability.v1.Rotation
-	2,  // 35: meridian.availability.v1.RotationService.ListRotations:output_type -> meridian.availability.v1.ListRotationsResponse
-	24, // 36: meridian.availability.v1.RotationService.CreateRotation:output_type -> meridian.availability.v1.Rotation
-	24, // 37: meridian.availability.v1.RotationService.UpdateRotation:output_type -> meridian.availability.v1.Rotation
-	24, // 38: meridian.availability.v1.RotationService.DeleteRotation:output_type -> meridian.availability.v1.Rotation
-	8,  // 39: meridian.availability.v1.RotationService.WhoIsOn:output_type -> meridian.availability.v1.WhoIsOnResponse
-	8,  // 40: meridian.availability.v1.RotationService.TeamWhoIsOn:output_type -> meridian.availability.v1.WhoIsOnResponse
-	11, // 41: meridian.availability.v1.RotationService.ListShifts:output_type -> meridian.availability.v1.ListShiftsResponse
-	28, // 42: meridian.availability.v1.RotationService.GetRotationOverride:output_type -> meridian.availability.v1.RotationOverride
-	14, // 43: meridian.availability.v1.RotationService.ListRotationOverrides:output_type -> meridian.availability.v1.ListRotationOverridesResponse
-	28, // 44: meridian.availability.v1.RotationService.CreateRotationOverride:output_type -> meridian.availability.v1.RotationOverride
-	28, // 45: meridian.availability.v1.RotationService.DeleteRotationOverride:output_type -> meridian.availability.v1.RotationOverride
-	29, // 46: meridian.availability.v1.RotationService.GetRotationSwap:output_type -> meridian.availability.v1.RotationSwap
-	19, // 47: meridian.availability.v1.RotationService.ListRotationSwaps:output_type -> meridian.availability.v1.ListRotationSwapsResponse
-	29, // 48: meridian.availability.v1.RotationService.CreateRotationSwap:output_type -> meridian.availability.v1.RotationSwap
-	29, // 49: meridian.availability.v1.RotationService.TakeRotationSwap:output_type -> meridian.availability.v1.RotationSwap
-	29, // 50: meridian.availability.v1.RotationService.DeclineRotationSwap:output_type -> meridian.availability.v1.RotationSwap
-	29, // 51: meridian.availability.v1.RotationService.WithdrawRotationSwap:output_type -> meridian.availability.v1.RotationSwap
-	34, // [34:52] is the sub-list for method output_type
-	16, // [16:34] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	28, // 9: meridian.availability.v1.RotationShift.delegates:type_name -> meridian.availability.v1.DelegateResolution
+	26, // 10: meridian.availability.v1.ListShiftsRequest.start_time:type_name -> google.protobuf.Timestamp
+	26, // 11: meridian.availability.v1.ListShiftsRequest.end_time:type_name -> google.protobuf.Timestamp
+	27, // 12: meridian.availability.v1.ListShiftsResponse.shifts:type_name -> meridian.availability.v1.Shift
+	29, // 13: meridian.availability.v1.ListRotationOverridesResponse.rotation_overrides:type_name -> meridian.availability.v1.RotationOverride
+	29, // 14: meridian.availability.v1.CreateRotationOverrideRequest.rotation_override:type_name -> meridian.availability.v1.RotationOverride
+	30, // 15: meridian.availability.v1.ListRotationSwapsResponse.rotation_swaps:type_name -> meridian.availability.v1.RotationSwap
+	30, // 16: meridian.availability.v1.CreateRotationSwapRequest.rotation_swap:type_name -> meridian.availability.v1.RotationSwap
+	0,  // 17: meridian.availability.v1.RotationService.GetRotation:input_type -> meridian.availability.v1.GetRotationRequest
+	1,  // 18: meridian.availability.v1.RotationService.ListRotations:input_type -> meridian.availability.v1.ListRotationsRequest
+	3,  // 19: meridian.availability.v1.RotationService.CreateRotation:input_type -> meridian.availability.v1.CreateRotationRequest
+	4,  // 20: meridian.availability.v1.RotationService.UpdateRotation:input_type -> meridian.availability.v1.UpdateRotationRequest
+	5,  // 21: meridian.availability.v1.RotationService.DeleteRotation:input_type -> meridian.availability.v1.DeleteRotationRequest
+	6,  // 22: meridian.availability.v1.RotationService.WhoIsOn:input_type -> meridian.availability.v1.WhoIsOnRequest
+	7,  // 23: meridian.availability.v1.RotationService.TeamWhoIsOn:input_type -> meridian.availability.v1.TeamWhoIsOnRequest
+	10, // 24: meridian.availability.v1.RotationService.ListShifts:input_type -> meridian.availability.v1.ListShiftsRequest
+	12, // 25: meridian.availability.v1.RotationService.GetRotationOverride:input_type -> meridian.availability.v1.GetRotationOverrideRequest
+	13, // 26: meridian.availability.v1.RotationService.ListRotationOverrides:input_type -> meridian.availability.v1.ListRotationOverridesRequest
+	15, // 27: meridian.availability.v1.RotationService.CreateRotationOverride:input_type -> meridian.availability.v1.CreateRotationOverrideRequest
+	16, // 28: meridian.availability.v1.RotationService.DeleteRotationOverride:input_type -> meridian.availability.v1.DeleteRotationOverrideRequest
+	17, // 29: meridian.availability.v1.RotationService.GetRotationSwap:input_type -> meridian.availability.v1.GetRotationSwapRequest
+	18, // 30: meridian.availability.v1.RotationService.ListRotationSwaps:input_type -> meridian.availability.v1.ListRotationSwapsRequest
+	20, // 31: meridian.availability.v1.RotationService.CreateRotationSwap:input_type -> meridian.availability.v1.CreateRotationSwapRequest
+	21, // 32: meridian.availability.v1.RotationService.TakeRotationSwap:input_type -> meridian.availability.v1.TakeRotationSwapRequest
+	22, // 33: meridian.availability.v1.RotationService.DeclineRotationSwap:input_type -> meridian.availability.v1.DeclineRotationSwapRequest
+	23, // 34: meridian.availability.v1.RotationService.WithdrawRotationSwap:input_type -> meridian.availability.v1.WithdrawRotationSwapRequest
+	24, // 35: meridian.availability.v1.RotationService.GetRotation:output_type -> meridian.availability.v1.Rotation
+	2,  // 36: meridian.availability.v1.RotationService.ListRotations:output_type -> meridian.availability.v1.ListRotationsResponse
+	24, // 37: meridian.availability.v1.RotationService.CreateRotation:output_type -> meridian.availability.v1.Rotation
+	24, // 38: meridian.availability.v1.RotationService.UpdateRotation:output_type -> meridian.availability.v1.Rotation
+	24, // 39: meridian.availability.v1.RotationService.DeleteRotation:output_type -> meridian.availability.v1.Rotation
+	8,  // 40: meridian.availability.v1.RotationService.WhoIsOn:output_type -> meridian.availability.v1.WhoIsOnResponse
+	8,  // 41: meridian.availability.v1.RotationService.TeamWhoIsOn:output_type -> meridian.availability.v1.WhoIsOnResponse
+	11, // 42: meridian.availability.v1.RotationService.ListShifts:output_type -> meridian.availability.v1.ListShiftsResponse
+	29, // 43: meridian.availability.v1.RotationService.GetRotationOverride:output_type -> meridian.availability.v1.RotationOverride
+	14, // 44: meridian.availability.v1.RotationService.ListRotationOverrides:output_type -> meridian.availability.v1.ListRotationOverridesResponse
+	29, // 45: meridian.availability.v1.RotationService.CreateRotationOverride:output_type -> meridian.availability.v1.RotationOverride
+	29, // 46: meridian.availability.v1.RotationService.DeleteRotationOverride:output_type -> meridian.availability.v1.RotationOverride
+	30, // 47: meridian.availability.v1.RotationService.GetRotationSwap:output_type -> meridian.availability.v1.RotationSwap
+	19, // 48: meridian.availability.v1.RotationService.ListRotationSwaps:output_type -> meridian.availability.v1.ListRotationSwapsResponse
+	30, // 49: meridian.availability.v1.RotationService.CreateRotationSwap:output_type -> meridian.availability.v1.RotationSwap
+	30, // 50: meridian.availability.v1.RotationService.TakeRotationSwap:output_type -> meridian.availability.v1.RotationSwap
+	30, // 51: meridian.availability.v1.RotationService.DeclineRotationSwap:output_type -> meridian.availability.v1.RotationSwap
+	30, // 52: meridian.availability.v1.RotationService.WithdrawRotationSwap:output_type -> meridian.availability.v1.RotationSwap
+	35, // [35:53] is the sub-list for method output_type
+	17, // [17:35] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_rotation_service_proto_init() }
@@ -1801,6 +1814,7 @@ func file_meridian_availability_v1_rotation_service_proto_init() {
 	if File_meridian_availability_v1_rotation_service_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_delegation_service_proto_init()
 	file_meridian_availability_v1_rotation_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

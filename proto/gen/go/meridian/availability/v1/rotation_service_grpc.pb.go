@@ -46,6 +46,10 @@ const (
 // RotationService keeps who of a team is on, over time: rotations, overrides of them, and swaps of shifts. What has been
 // is never rewritten: of a past instant it answers the same whatever is changed later.
 //
+// A member who is deactivated is on no longer: the next in order is on in their place, and nobody where nobody else is in
+// order. Let in again, they are on as before from then on. Members need not be of the team, but a GUEST cannot be put on.
+// The rotations of a team end when it is deleted.
+//
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
 type RotationServiceClient interface {
@@ -61,7 +65,7 @@ type RotationServiceClient interface {
 	//
 	// Side effects: publishes `rotation.changed`.
 	// Errors: NOT_FOUND for a team that is not there; PERMISSION_DENIED; FAILED_PRECONDITION (ROTATION_LIMIT);
-	// INVALID_ARGUMENT for a member who is not ACTIVE, and for turns that do not fit their unit.
+	// INVALID_ARGUMENT for a member who is not ACTIVE or is a GUEST, and for turns that do not fit their unit.
 	CreateRotation(ctx context.Context, in *CreateRotationRequest, opts ...grpc.CallOption) (*Rotation, error)
 	// Changes a rotation. New turns take over at their `effective_time`, and those that would have later never do. For leads
 	// of the team and ADMINs.
@@ -76,11 +80,11 @@ type RotationServiceClient interface {
 	// Side effects: publishes `rotation.changed`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED; ABORTED for a stale etag.
 	DeleteRotation(ctx context.Context, in *DeleteRotationRequest, opts ...grpc.CallOption) (*Rotation, error)
-	// Tells who of a rotation is on at an instant, or was, of a deleted rotation too.
+	// Tells who of a rotation is on at an instant, or was, of a deleted rotation too, and who acts for them then.
 	//
 	// Errors: NOT_FOUND.
 	WhoIsOn(ctx context.Context, in *WhoIsOnRequest, opts ...grpc.CallOption) (*WhoIsOnResponse, error)
-	// Tells who is on at an instant in all rotations of a team, or was.
+	// Tells who is on at an instant in all rotations of a team, or was, and who acts for them then.
 	//
 	// Errors: NOT_FOUND for a team that is not there.
 	TeamWhoIsOn(ctx context.Context, in *TeamWhoIsOnRequest, opts ...grpc.CallOption) (*WhoIsOnResponse, error)
@@ -101,7 +105,7 @@ type RotationServiceClient interface {
 	// Side effects: publishes `rotation.changed`.
 	// Errors: NOT_FOUND for a rotation that is not there; PERMISSION_DENIED; FAILED_PRECONDITION (ROTATION_LIMIT) where more
 	// than 1,000 are not over; INVALID_ARGUMENT where the end is not after the start or has passed, without a member, and for
-	// a member who is not ACTIVE.
+	// an in_member who is not ACTIVE or is a GUEST.
 	CreateRotationOverride(ctx context.Context, in *CreateRotationOverrideRequest, opts ...grpc.CallOption) (*RotationOverride, error)
 	// Takes an override back, and returns it as it was last. What of it has passed stays. For leads of the team and ADMINs.
 	//
@@ -121,7 +125,7 @@ type RotationServiceClient interface {
 	//
 	// Errors: NOT_FOUND for a rotation that is not there; PERMISSION_DENIED; FAILED_PRECONDITION (SWAP_NOT_ON) where the
 	// member is not on for all of the time; INVALID_ARGUMENT where the end is not after the start, where the start has come,
-	// and for a receiver who is not ACTIVE or the member themselves.
+	// and for a receiver who is not ACTIVE, is a GUEST, or is the member themselves.
 	CreateRotationSwap(ctx context.Context, in *CreateRotationSwapRequest, opts ...grpc.CallOption) (*RotationSwap, error)
 	// Takes a swap for the caller, who is on from its start to its end in the place of who offered it. Of two at once one wins.
 	//
@@ -337,6 +341,10 @@ func (c *rotationServiceClient) WithdrawRotationSwap(ctx context.Context, in *Wi
 // RotationService keeps who of a team is on, over time: rotations, overrides of them, and swaps of shifts. What has been
 // is never rewritten: of a past instant it answers the same whatever is changed later.
 //
+// A member who is deactivated is on no longer: the next in order is on in their place, and nobody where nobody else is in
+// order. Let in again, they are on as before from then on. Members need not be of the team, but a GUEST cannot be put on.
+// The rotations of a team end when it is deleted.
+//
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
 type RotationServiceServer interface {
@@ -352,7 +360,7 @@ type RotationServiceServer interface {
 	//
 	// Side effects: publishes `rotation.changed`.
 	// Errors: NOT_FOUND for a team that is not there; PERMISSION_DENIED; FAILED_PRECONDITION (ROTATION_LIMIT);
-	// INVALID_ARGUMENT for a member who is not ACTIVE, and for turns that do not fit their unit.
+	// INVALID_ARGUMENT for a member who is not ACTIVE or is a GUEST, and for turns that do not fit their unit.
 	CreateRotation(context.Context, *CreateRotationRequest) (*Rotation, error)
 	// Changes a rotation. New turns take over at their `effective_time`, and those that would have later never do. For leads
 	// of the team and ADMINs.
@@ -367,11 +375,11 @@ type RotationServiceServer interface {
 	// Side effects: publishes `rotation.changed`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED; ABORTED for a stale etag.
 	DeleteRotation(context.Context, *DeleteRotationRequest) (*Rotation, error)
-	// Tells who of a rotation is on at an instant, or was, of a deleted rotation too.
+	// Tells who of a rotation is on at an instant, or was, of a deleted rotation too, and who acts for them then.
 	//
 	// Errors: NOT_FOUND.
 	WhoIsOn(context.Context, *WhoIsOnRequest) (*WhoIsOnResponse, error)
-	// Tells who is on at an instant in all rotations of a team, or was.
+	// Tells who is on at an instant in all rotations of a team, or was, and who acts for them then.
 	//
 	// Errors: NOT_FOUND for a team that is not there.
 	TeamWhoIsOn(context.Context, *TeamWhoIsOnRequest) (*WhoIsOnResponse, error)
@@ -392,7 +400,7 @@ type RotationServiceServer interface {
 	// Side effects: publishes `rotation.changed`.
 	// Errors: NOT_FOUND for a rotation that is not there; PERMISSION_DENIED; FAILED_PRECONDITION (ROTATION_LIMIT) where more
 	// than 1,000 are not over; INVALID_ARGUMENT where the end is not after the start or has passed, without a member, and for
-	// a member who is not ACTIVE.
+	// an in_member who is not ACTIVE or is a GUEST.
 	CreateRotationOverride(context.Context, *CreateRotationOverrideRequest) (*RotationOverride, error)
 	// Takes an override back, and returns it as it was last. What of it has passed stays. For leads of the team and ADMINs.
 	//
@@ -412,7 +420,7 @@ type RotationServiceServer interface {
 	//
 	// Errors: NOT_FOUND for a rotation that is not there; PERMISSION_DENIED; FAILED_PRECONDITION (SWAP_NOT_ON) where the
 	// member is not on for all of the time; INVALID_ARGUMENT where the end is not after the start, where the start has come,
-	// and for a receiver who is not ACTIVE or the member themselves.
+	// and for a receiver who is not ACTIVE, is a GUEST, or is the member themselves.
 	CreateRotationSwap(context.Context, *CreateRotationSwapRequest) (*RotationSwap, error)
 	// Takes a swap for the caller, who is on from its start to its end in the place of who offered it. Of two at once one wins.
 	//

@@ -25,7 +25,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Kind is why somebody is off. Only the member, their manager and administrators see it.
+// Kind is why somebody is off. Only the member and who decides on the time off see it.
 type TimeOff_Kind int32
 
 const (
@@ -154,7 +154,7 @@ type TimeOff struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The id in the name, a UUIDv7.
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
-	// Why. KIND_UNSPECIFIED for readers other than the member, their manager and administrators.
+	// Why. KIND_UNSPECIFIED for readers other than the member and who decides on it.
 	Kind TimeOff_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=meridian.availability.v1.TimeOff_Kind" json:"kind,omitempty"`
 	// The first day off, with `end_date`: whole local days in the member's zone. Either both dates or both times.
 	StartDate *date.Date `protobuf:"bytes,4,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
@@ -164,7 +164,7 @@ type TimeOff struct {
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// The instant it ends, itself not included.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// A private note, at most 2000 characters. Empty for readers other than the member, their manager and administrators.
+	// A private note, at most 2000 characters. Empty for readers other than the member and who decides on it.
 	Note string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
 	// Whether it counts.
 	State TimeOff_State `protobuf:"varint,9,opt,name=state,proto3,enum=meridian.availability.v1.TimeOff_State" json:"state,omitempty"`
@@ -178,7 +178,7 @@ type TimeOff struct {
 	DecidedBy string `protobuf:"bytes,13,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
 	// When that was. An approved one counts from then on.
 	DecideTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
-	// Why it was declined. Empty for readers other than the member, their manager and administrators.
+	// Why it was declined. Empty for readers other than the member and who decides on it.
 	DeclineReason string `protobuf:"bytes,15,opt,name=decline_reason,json=declineReason,proto3" json:"decline_reason,omitempty"`
 	// What the request would do, in answer to `validate_only` alone.
 	Preview       *Preview `protobuf:"bytes,16,opt,name=preview,proto3" json:"preview,omitempty"`

@@ -36,15 +36,18 @@ const (
 //
 // TimeOffService keeps when members are off.
 //
+// The member's manager decides on a time off, and administrators do. Who acts for the manager in APPROVALS
+// (meridian.availability.v1.Delegation) when they call decides too, but not on what they ask for themselves.
+//
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
 type TimeOffServiceClient interface {
-	// Gets one time off. Its kind and note are for the member, their manager and administrators alone.
+	// Gets one time off. Its kind and note are for the member and who decides on it alone.
 	//
 	// Errors: NOT_FOUND.
 	GetTimeOff(ctx context.Context, in *GetTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
-	// Lists a member's times off, the newest first, cancelled and declined ones too. Kinds and notes are for the member,
-	// their manager and administrators alone.
+	// Lists a member's times off, the newest first, cancelled and declined ones too. Kinds and notes are for the member
+	// and who decides on them alone.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a page token of another query.
 	ListTimeOffs(ctx context.Context, in *ListTimeOffsRequest, opts ...grpc.CallOption) (*ListTimeOffsResponse, error)
@@ -61,22 +64,20 @@ type TimeOffServiceClient interface {
 	// Errors: NOT_FOUND; ABORTED for a stale etag; FAILED_PRECONDITION (TIME_OFF_PAST) when it is over; (TIME_OFF_DECIDED)
 	// when it was declined.
 	CancelTimeOff(ctx context.Context, in *CancelTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
-	// Approves a request for time off: for the member's manager, and for administrators. It counts from now on. An approved
-	// one stays as it is.
+	// Approves a request for time off: for who decides on it. It counts from now on. An approved one stays as it is.
 	//
 	// Side effects: publishes `time_off.approved` to the member and `working_time.changed`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_APPROVER); ABORTED for a stale etag; FAILED_PRECONDITION
 	// (TIME_OFF_DECIDED) when it was declined or cancelled, or (TIME_OFF_PAST) when it is over.
 	ApproveTimeOff(ctx context.Context, in *ApproveTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
-	// Declines a request for time off, with a reason: for the member's manager, and for administrators. A declined one stays
-	// as it is.
+	// Declines a request for time off, with a reason: for who decides on it. A declined one stays as it is.
 	//
 	// Side effects: publishes `time_off.declined` to the member.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_APPROVER); INVALID_ARGUMENT for a reason that says nothing; ABORTED for a
 	// stale etag; FAILED_PRECONDITION (TIME_OFF_DECIDED) when it was approved or cancelled.
 	DeclineTimeOff(ctx context.Context, in *DeclineTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
-	// Lists the requests that wait for the caller's approval, the newest first: of those whose manager they are, and for
-	// administrators of all.
+	// Lists the requests that wait for the caller's approval, the newest first: of those whose manager they are or act for, and
+	// for administrators of all.
 	//
 	// Errors: INVALID_ARGUMENT for a page token of another query.
 	ListTimeOffRequests(ctx context.Context, in *ListTimeOffRequestsRequest, opts ...grpc.CallOption) (*ListTimeOffRequestsResponse, error)
@@ -195,15 +196,18 @@ func (c *timeOffServiceClient) UpdateTimeOffPolicy(ctx context.Context, in *Upda
 //
 // TimeOffService keeps when members are off.
 //
+// The member's manager decides on a time off, and administrators do. Who acts for the manager in APPROVALS
+// (meridian.availability.v1.Delegation) when they call decides too, but not on what they ask for themselves.
+//
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
 type TimeOffServiceServer interface {
-	// Gets one time off. Its kind and note are for the member, their manager and administrators alone.
+	// Gets one time off. Its kind and note are for the member and who decides on it alone.
 	//
 	// Errors: NOT_FOUND.
 	GetTimeOff(context.Context, *GetTimeOffRequest) (*TimeOff, error)
-	// Lists a member's times off, the newest first, cancelled and declined ones too. Kinds and notes are for the member,
-	// their manager and administrators alone.
+	// Lists a member's times off, the newest first, cancelled and declined ones too. Kinds and notes are for the member
+	// and who decides on them alone.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a page token of another query.
 	ListTimeOffs(context.Context, *ListTimeOffsRequest) (*ListTimeOffsResponse, error)
@@ -220,22 +224,20 @@ type TimeOffServiceServer interface {
 	// Errors: NOT_FOUND; ABORTED for a stale etag; FAILED_PRECONDITION (TIME_OFF_PAST) when it is over; (TIME_OFF_DECIDED)
 	// when it was declined.
 	CancelTimeOff(context.Context, *CancelTimeOffRequest) (*TimeOff, error)
-	// Approves a request for time off: for the member's manager, and for administrators. It counts from now on. An approved
-	// one stays as it is.
+	// Approves a request for time off: for who decides on it. It counts from now on. An approved one stays as it is.
 	//
 	// Side effects: publishes `time_off.approved` to the member and `working_time.changed`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_APPROVER); ABORTED for a stale etag; FAILED_PRECONDITION
 	// (TIME_OFF_DECIDED) when it was declined or cancelled, or (TIME_OFF_PAST) when it is over.
 	ApproveTimeOff(context.Context, *ApproveTimeOffRequest) (*TimeOff, error)
-	// Declines a request for time off, with a reason: for the member's manager, and for administrators. A declined one stays
-	// as it is.
+	// Declines a request for time off, with a reason: for who decides on it. A declined one stays as it is.
 	//
 	// Side effects: publishes `time_off.declined` to the member.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_THE_APPROVER); INVALID_ARGUMENT for a reason that says nothing; ABORTED for a
 	// stale etag; FAILED_PRECONDITION (TIME_OFF_DECIDED) when it was approved or cancelled.
 	DeclineTimeOff(context.Context, *DeclineTimeOffRequest) (*TimeOff, error)
-	// Lists the requests that wait for the caller's approval, the newest first: of those whose manager they are, and for
-	// administrators of all.
+	// Lists the requests that wait for the caller's approval, the newest first: of those whose manager they are or act for, and
+	// for administrators of all.
 	//
 	// Errors: INVALID_ARGUMENT for a page token of another query.
 	ListTimeOffRequests(context.Context, *ListTimeOffRequestsRequest) (*ListTimeOffRequestsResponse, error)

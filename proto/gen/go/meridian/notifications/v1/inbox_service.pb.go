@@ -255,7 +255,7 @@ type InboxCounts struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// How many are unread and in sight.
 	UnreadCount int32 `protobuf:"varint,2,opt,name=unread_count,json=unreadCount,proto3" json:"unread_count,omitempty"`
-	// How many wait on the caller: open asks and offers.
+	// How many wait on the caller: open asks and offers, and times off to decide on.
 	WaitingCount int32 `protobuf:"varint,3,opt,name=waiting_count,json=waitingCount,proto3" json:"waiting_count,omitempty"`
 	// How many are snoozed.
 	SnoozedCount int32 `protobuf:"varint,4,opt,name=snoozed_count,json=snoozedCount,proto3" json:"snoozed_count,omitempty"`

@@ -93,7 +93,7 @@ const (
 	Notification_REASON_UNSPECIFIED Notification_Reason = 0
 	// Asked for a reply, a review, an approval or an acknowledgement.
 	Notification_ASKED Notification_Reason = 1
-	// Offered a baton.
+	// Offered a baton or a shift.
 	Notification_OFFERED Notification_Reason = 2
 	// Made the holder of a task.
 	Notification_ASSIGNED Notification_Reason = 3
@@ -107,12 +107,16 @@ const (
 	Notification_ANSWERED Notification_Reason = 7
 	// Their own ask or offer was declined.
 	Notification_DECLINED Notification_Reason = 8
-	// Their offer was accepted: the baton is passed.
+	// Their offer was accepted: the baton is passed, the shift taken.
 	Notification_ACCEPTED Notification_Reason = 9
 	// Their offer ended without a taker: the baton is back with them.
 	Notification_RETURNED Notification_Reason = 10
 	// Their own ask passed its due time without an answer.
 	Notification_UNANSWERED Notification_Reason = 11
+	// Asked to approve or decline a time off.
+	Notification_APPROVING Notification_Reason = 12
+	// Their own request for time off was approved or declined.
+	Notification_DECIDED Notification_Reason = 13
 )
 
 // Enum value maps for Notification_Reason.
@@ -130,6 +134,8 @@ var (
 		9:  "ACCEPTED",
 		10: "RETURNED",
 		11: "UNANSWERED",
+		12: "APPROVING",
+		13: "DECIDED",
 	}
 	Notification_Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED": 0,
@@ -144,6 +150,8 @@ var (
 		"ACCEPTED":           9,
 		"RETURNED":           10,
 		"UNANSWERED":         11,
+		"APPROVING":          12,
+		"DECIDED":            13,
 	}
 )
 
@@ -476,17 +484,17 @@ type Notification struct {
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// Whose it is.
 	Recipient string `protobuf:"bytes,3,opt,name=recipient,proto3" json:"recipient,omitempty"`
-	// What it is about: a message, an ask, a handoff or a task.
+	// What it is about: a message, an ask, a handoff, a task, a time off or a swap of a shift.
 	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
-	// What holds the source and is shown with it: the thread or the task.
+	// What holds the source and is shown with it: the thread, the task, the time off itself or the swap's rotation.
 	Context string `protobuf:"bytes,5,opt,name=context,proto3" json:"context,omitempty"`
-	// The space that holds it.
+	// The space that holds it. Empty for a time off and a swap, which are in none.
 	Space string `protobuf:"bytes,6,opt,name=space,proto3" json:"space,omitempty"`
 	// Why the recipient is concerned.
 	Reason Notification_Reason `protobuf:"varint,7,opt,name=reason,proto3,enum=meridian.notifications.v1.Notification_Reason" json:"reason,omitempty"`
 	// How far it may interrupt.
 	Urgency Notification_Urgency `protobuf:"varint,8,opt,name=urgency,proto3,enum=meridian.notifications.v1.Notification_Urgency" json:"urgency,omitempty"`
-	// The title of the thread or the task.
+	// The title of the thread or the task; when a time off or a swap is, in words, with the recipient's local times.
 	Title string `protobuf:"bytes,9,opt,name=title,proto3" json:"title,omitempty"`
 	// The beginning of what was said, as plain text, at most 280 characters.
 	Excerpt string `protobuf:"bytes,10,opt,name=excerpt,proto3" json:"excerpt,omitempty"`
@@ -500,9 +508,9 @@ type Notification struct {
 	State Notification_State `protobuf:"varint,14,opt,name=state,proto3,enum=meridian.notifications.v1.Notification_State" json:"state,omitempty"`
 	// Until when it is out of sight; it comes back unread then.
 	SnoozeTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=snooze_time,json=snoozeTime,proto3" json:"snooze_time,omitempty"`
-	// Whether the recipient still has something to do about it: an open ask or offer.
+	// Whether the recipient still has something to do about it: an open ask or offer, or a time off to decide on.
 	Waiting bool `protobuf:"varint,16,opt,name=waiting,proto3" json:"waiting,omitempty"`
-	// Why it no longer waits, in words, where it once did: answered, withdrawn, deleted.
+	// Why it no longer waits, in words, where it once did: answered, withdrawn, approved.
 	SettledReason string `protobuf:"bytes,17,opt,name=settled_reason,json=settledReason,proto3" json:"settled_reason,omitempty"`
 	// The stated reason of an URGENT one.
 	UrgentReason string `protobuf:"bytes,18,opt,name=urgent_reason,json=urgentReason,proto3" json:"urgent_reason,omitempty"`
@@ -1183,7 +1191,7 @@ var File_meridian_notifications_v1_notification_proto protoreflect.FileDescripto
 
 const file_meridian_notifications_v1_notification_proto_rawDesc = "" +
 	"\n" +
-	",meridian/notifications/v1/notification.proto\x12\x19meridian.notifications.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\v\n" +
+	",meridian/notifications/v1/notification.proto\x12\x19meridian.notifications.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\f\n" +
 	"\fNotification\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x125\n" +
@@ -1225,7 +1233,7 @@ const file_meridian_notifications_v1_notification_proto_rawDesc = "" +
 	"\x06NORMAL\x10\x02\x12\b\n" +
 	"\x04HIGH\x10\x03\x12\n" +
 	"\n" +
-	"\x06URGENT\x10\x04\"\xb8\x01\n" +
+	"\x06URGENT\x10\x04\"\xd4\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05ASKED\x10\x01\x12\v\n" +
@@ -1240,7 +1248,9 @@ const file_meridian_notifications_v1_notification_proto_rawDesc = "" +
 	"\bRETURNED\x10\n" +
 	"\x12\x0e\n" +
 	"\n" +
-	"UNANSWERED\x10\v\">\n" +
+	"UNANSWERED\x10\v\x12\r\n" +
+	"\tAPPROVING\x10\f\x12\v\n" +
+	"\aDECIDED\x10\r\">\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +

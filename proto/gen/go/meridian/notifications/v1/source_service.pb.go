@@ -83,7 +83,7 @@ func (x *CheckSourcesRequest) GetChecks() []*SourceCheck {
 // SourceCheck is a source and for whom it is looked at.
 type SourceCheck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The message, ask, handoff or task.
+	// The message, ask, handoff, task, time off or swap.
 	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// The member.
 	Member        string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
@@ -184,19 +184,22 @@ func (x *CheckSourcesResponse) GetStates() []*SourceState {
 // SourceState is how a source stands for a member.
 type SourceState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// It is not there, was deleted, or the member may not read it. Nothing else is set then.
+	// It is not there, was deleted, or the member may not read it; a time off is read whole, with its kind and note. Nothing
+	// else is set then.
 	Gone bool `protobuf:"varint,1,opt,name=gone,proto3" json:"gone,omitempty"`
 	// The member has read it: for a message, and for an ask its message, by their read pointer.
 	Read bool `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`
-	// Whether it waits for something of this member: an open or overdue ask to them, an open offer to them.
+	// Whether it waits for something of this member: an open or overdue ask to them, an open offer to them, a
+	// time off that they may decide on.
 	Waiting bool `protobuf:"varint,3,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	// Why it does not wait although it once did, in words, such as "answered" or "withdrawn".
 	SettledReason string `protobuf:"bytes,4,opt,name=settled_reason,json=settledReason,proto3" json:"settled_reason,omitempty"`
-	// By when it waits.
+	// By when it waits. Unset for a time off of whole days.
 	DueTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
-	// The title of the thread or the task.
+	// The title of the thread or the task. Empty for a time off and a swap.
 	Title string `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"`
-	// The text, as Markdown, at most 2 KiB of it: the message's body, the handoff's note.
+	// The text, as Markdown, at most 2 KiB of it: the message's body, the handoff's note. Empty for
+	// a time off and a swap.
 	Text          string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -499,10 +502,10 @@ const file_meridian_notifications_v1_source_service_proto_rawDesc = "" +
 	"\x13CheckSourcesRequest\x12S\n" +
 	"\x06parent\x18\x01 \x01(\tB;\xe0A\x02\xfaA\x14\n" +
 	"\x12meridian/Workspace\xbaH\x1er\x1c2\x1a^workspaces/[0-9a-f-]{36}$R\x06parent\x12N\n" +
-	"\x06checks\x18\x02 \x03(\v2&.meridian.notifications.v1.SourceCheckB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\x06checks\"\x91\x02\n" +
-	"\vSourceCheck\x12\x99\x01\n" +
-	"\x06source\x18\x01 \x01(\tB\x80\x01\xe0A\x02\xfaA\x03\n" +
-	"\x01*\xbaHtrr2p^workspaces/[0-9a-f-]{36}/(threads/[0-9a-f-]{36}/messages/[1-9][0-9]{0,17}|(asks|handoffs|tasks)/[0-9a-f-]{36})$R\x06source\x12f\n" +
+	"\x06checks\x18\x02 \x03(\v2&.meridian.notifications.v1.SourceCheckB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\x06checks\"\x81\x03\n" +
+	"\vSourceCheck\x12\x89\x02\n" +
+	"\x06source\x18\x01 \x01(\tB\xf0\x01\xe0A\x02\xfaA\x03\n" +
+	"\x01*\xbaH\xe3\x01r\xe0\x012\xdd\x01^workspaces/[0-9a-f-]{36}/(threads/[0-9a-f-]{36}/messages/[1-9][0-9]{0,17}|(asks|handoffs|tasks)/[0-9a-f-]{36}|members/[0-9a-f-]{36}/timeOffs/[0-9a-f-]{36}|teams/[0-9a-f-]{36}/rotations/[0-9a-f-]{36}/swaps/[0-9a-f-]{36})$R\x06source\x12f\n" +
 	"\x06member\x18\x02 \x01(\tBN\xe0A\x02\xfaA\x11\n" +
 	"\x0fmeridian/Member\xbaH4r220^workspaces/[0-9a-f-]{36}/members/[0-9a-f-]{36}$R\x06member\"[\n" +
 	"\x14CheckSourcesResponse\x12C\n" +

@@ -27,15 +27,15 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SourceService is what notifications asks of the owner of a source, and what threads and tasks each implement for what is
-// theirs: how it stands at the moment of sending. It is for Meridian's own services only.
+// SourceService is what notifications asks of the owner of a source, and what threads, tasks and availability each implement
+// for what is theirs: how it stands at the moment of sending. It is for Meridian's own services only.
 type SourceServiceClient interface {
 	// Returns how each source stands for each member, as of now.
 	//
 	// Errors: none for what is not there; the answer says that it is gone. No side effects.
 	CheckSources(ctx context.Context, in *CheckSourcesRequest, opts ...grpc.CallOption) (*CheckSourcesResponse, error)
-	// Returns what has happened, unread, in the threads that a member follows and may read, the newest first. The tasks
-	// service has none.
+	// Returns what has happened, unread, in the threads that a member follows and may read, the newest first. Tasks and
+	// availability have none.
 	//
 	// Errors: none of its own. No side effects.
 	ListFollowedActivity(ctx context.Context, in *ListFollowedActivityRequest, opts ...grpc.CallOption) (*ListFollowedActivityResponse, error)
@@ -73,15 +73,15 @@ func (c *sourceServiceClient) ListFollowedActivity(ctx context.Context, in *List
 // All implementations must embed UnimplementedSourceServiceServer
 // for forward compatibility.
 //
-// SourceService is what notifications asks of the owner of a source, and what threads and tasks each implement for what is
-// theirs: how it stands at the moment of sending. It is for Meridian's own services only.
+// SourceService is what notifications asks of the owner of a source, and what threads, tasks and availability each implement
+// for what is theirs: how it stands at the moment of sending. It is for Meridian's own services only.
 type SourceServiceServer interface {
 	// Returns how each source stands for each member, as of now.
 	//
 	// Errors: none for what is not there; the answer says that it is gone. No side effects.
 	CheckSources(context.Context, *CheckSourcesRequest) (*CheckSourcesResponse, error)
-	// Returns what has happened, unread, in the threads that a member follows and may read, the newest first. The tasks
-	// service has none.
+	// Returns what has happened, unread, in the threads that a member follows and may read, the newest first. Tasks and
+	// availability have none.
 	//
 	// Errors: none of its own. No side effects.
 	ListFollowedActivity(context.Context, *ListFollowedActivityRequest) (*ListFollowedActivityResponse, error)

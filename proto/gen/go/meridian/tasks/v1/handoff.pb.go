@@ -201,7 +201,11 @@ type Handoff struct {
 	// When it was offered.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it ended. Unset while it is open. For an EXPIRED one, its `expire_time`.
-	EndTime       *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Who acts for the recipient of a MEMBER's offer in handoffs (meridian.availability.v1.Delegation), as it was when the offer
+	// was last looked at, where they may write in the space and are not the giver: they may accept and decline it in the
+	// recipient's place, and hold the baton themselves then. Known with the expiry; empty for nobody.
+	Delegate      string `protobuf:"bytes,24,opt,name=delegate,proto3" json:"delegate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -397,6 +401,13 @@ func (x *Handoff) GetEndTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Handoff) GetDelegate() string {
+	if x != nil {
+		return x.Delegate
+	}
+	return ""
+}
+
 // HandoffNote is what the next holder needs, at most 96 KiB in all.
 type HandoffNote struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -483,8 +494,7 @@ var File_meridian_tasks_v1_handoff_proto protoreflect.FileDescriptor
 
 const file_meridian_tasks_v1_handoff_proto_rawDesc = "" +
 	"\n" +
-	"\x1fmeridian/tasks/v1/handoff.proto\x12\x11meridian.tasks.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a3meridian/availability/v1/availability_service.proto\"\xde\n" +
-	"\n" +
+	"\x1fmeridian/tasks/v1/handoff.proto\x12\x11meridian.tasks.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a3meridian/availability/v1/availability_service.proto\"\x93\v\n" +
 	"\aHandoff\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12)\n" +
@@ -521,7 +531,9 @@ const file_meridian_tasks_v1_handoff_proto_rawDesc = "" +
 	"\aversion\x18\x15 \x01(\x03B\x03\xe0A\x03R\aversion\x12@\n" +
 	"\vcreate_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12:\n" +
-	"\bend_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\"c\n" +
+	"\bend_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x123\n" +
+	"\bdelegate\x18\x18 \x01(\tB\x17\xe0A\x03\xfaA\x11\n" +
+	"\x0fmeridian/MemberR\bdelegate\"c\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aOFFERED\x10\x01\x12\f\n" +

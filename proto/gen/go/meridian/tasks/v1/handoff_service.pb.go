@@ -290,8 +290,8 @@ type ListHandoffsRequest struct {
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The `next_page_token` of the page before, of a request that is otherwise the same.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 over `task` (a name), `giver` and `recipient` (a name or "me"; a team's offer is to each of the team), `team` and `state`,
-	// with = and AND.
+	// AIP-160 over `task` (a name), `giver` and `recipient` (a name or "me"; a team's offer is to each of the team, a member's to
+	// who acts for them as well), `team` and `state`, with = and AND.
 	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -61,7 +61,7 @@ type HandoffServiceClient interface {
 	// Errors: INVALID_ARGUMENT for an unknown field of `filter` (with its position) and for a page token of another query.
 	ListHandoffs(ctx context.Context, in *ListHandoffsRequest, opts ...grpc.CallOption) (*ListHandoffsResponse, error)
 	// Takes the baton: the caller becomes the holder, the giver's leg ends and the caller's begins, at once. Of a team the first
-	// to accept holds it, and others are told who.
+	// to accept holds it, and others are told who; who acts for the recipient of an offer takes it for themselves.
 	//
 	// Side effects: publishes `handoff.accepted`, `relay.leg_ended` and `relay.leg_started`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_RECIPIENT); FAILED_PRECONDITION (HANDOFF_SETTLED, with its state and who took it).
@@ -190,7 +190,7 @@ type HandoffServiceServer interface {
 	// Errors: INVALID_ARGUMENT for an unknown field of `filter` (with its position) and for a page token of another query.
 	ListHandoffs(context.Context, *ListHandoffsRequest) (*ListHandoffsResponse, error)
 	// Takes the baton: the caller becomes the holder, the giver's leg ends and the caller's begins, at once. Of a team the first
-	// to accept holds it, and others are told who.
+	// to accept holds it, and others are told who; who acts for the recipient of an offer takes it for themselves.
 	//
 	// Side effects: publishes `handoff.accepted`, `relay.leg_ended` and `relay.leg_started`.
 	// Errors: NOT_FOUND; PERMISSION_DENIED (NOT_RECIPIENT); FAILED_PRECONDITION (HANDOFF_SETTLED, with its state and who took it).

@@ -1,0 +1,105 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
+)
+
+// Presence says whether a member is there, as the directory told it at a version of the member: not when DEACTIVATED.
+type Presence struct {
+	Workspace, Member uuid.UUID
+	Here              bool
+	Version           int64
+}
+
+// PresenceTx is what a transaction does with who is there.
+type PresenceTx interface {
+	// Presence says whether it is noted that a member has left, and what the projection has of them.
+	Presence(ctx context.Context, member uuid.UUID) (departed bool, projected Presence, err error)
+	// Depart notes that they have left, Return that they are back.
+	Depart(ctx context.Context, member uuid.UUID, at time.Time) error
+	Return(ctx context.Context, member uuid.UUID, at time.Time) error
+	// RotationsOfMember are the rotations that a member may be on from an instant on, RotationsOfTeam those of a team, in one
+	// order, without deleted ones.
+	RotationsOfMember(ctx context.Context, member uuid.UUID, at time.Time) ([]RotationRef, error)
+	RotationsOfTeam(ctx context.Context, team uuid.UUID) ([]RotationRef, error)
+}
+
+// OnPresence follows who is there: whoever was deactivated is on no rotation from now on, and is again when let in again. What
+// has been stays as it was. Twice it has its effect once, and the projection's newer news count.
+func (a *App) OnPresence(ctx context.Context, p Presence) error {
+	return a.store.InTx(ctx, p.Workspace, func(ctx context.Context, tx Tx) error {
+		if _, err := tx.LockTime(ctx, p.Member); err != nil {
+			return err
+		}
+		departed, projected, err := tx.Presence(ctx, p.Member)
+		if err != nil {
+			return err
+		}
+		if projected.Version > p.Version {
+			p.Here = projected.Here
+		}
+		if departed != p.Here {
+			return nil
+		}
+		now, note := a.now(), tx.Depart
+		if p.Here {
+			note = tx.Return
+		}
+		if err := note(ctx, p.Member, now); err != nil {
+			return err
+		}
+		if err := tx.WakeCoverage(ctx, p.Member, now.Add(domain.LookSoon)); err != nil {
+			return err
+		}
+		refs, err := tx.RotationsOfMember(ctx, p.Member, now)
+		if err != nil {
+			return err
+		}
+		return a.reckon(ctx, tx, refs, now, (*domain.Rotation).Reckon)
+	})
+}
+
+// OnTeamDeleted ends the rotations of a team that was deleted. Twice it has its effect once.
+func (a *App) OnTeamDeleted(ctx context.Context, ref TeamRef) error {
+	return a.store.InTx(ctx, ref.Workspace, func(ctx context.Context, tx Tx) error {
+		refs, err := tx.RotationsOfTeam(ctx, ref.Team)
+		if err != nil {
+			return err
+		}
+		return a.reckon(ctx, tx, refs, a.now(), (*domain.Rotation).Delete)
+	})
+}
+
+// reckon changes rotations that follow what the directory told.
+func (a *App) reckon(
+	ctx context.Context, tx Tx, refs []RotationRef, now time.Time, rule func(r *domain.Rotation, now time.Time) []domain.Event,
+) error {
+	for _, ref := range refs {
+		r, err := tx.LockRotation(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if !r.DeleteTime.IsZero() {
+			continue
+		}
+		if err := tx.Layers(ctx, &r, now, domain.Ever()); err != nil {
+			return err
+		}
+		events := rule(&r, now)
+		if err := tx.SaveRotation(ctx, r); err != nil {
+			return err
+		}
+		if err := tx.WatchCoverage(ctx, ref.Team, now.Add(domain.LookSoon)); err != nil {
+			return err
+		}
+		if err := tx.Publish(ctx, now, actor, events...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

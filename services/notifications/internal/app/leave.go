@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/services/notifications/internal/domain"
+)
+
+// mostAdmins is how many administrators are told of a time off that no manager decides on.
+const mostAdmins = 100
+
+// OnLeaveRequested notifies who decides on a time off: the member's manager, and without one that may, the administrators.
+func (a *App) OnLeaveRequested(ctx context.Context, l domain.Leave, manager uuid.UUID) error {
+	deciders, err := a.deciders(ctx, l, manager)
+	if err != nil {
+		return err
+	}
+	return a.onLeave(ctx, l, deciders, func(names domain.Names) []domain.Notification { return l.Requested(deciders, names) })
+}
+
+func (a *App) deciders(ctx context.Context, l domain.Leave, manager uuid.UUID) ([]uuid.UUID, error) {
+	if manager != uuid.Nil {
+		may, err := a.readers(ctx, news{Happening: l.Happening, follows: true, drafts: []domain.Notification{{Recipient: manager}}})
+		if err != nil {
+			return nil, err
+		}
+		if _, decides := may[manager]; decides {
+			return []uuid.UUID{manager}, nil
+		}
+	}
+	return a.store.Admins(ctx, l.Workspace, mostAdmins)
+}
+
+// OnLeaveDecided notifies the member, where somebody decided.
+func (a *App) OnLeaveDecided(ctx context.Context, l domain.Leave) error {
+	return a.onLeave(ctx, l, nil, l.Decided)
+}
+
+// OnLeaveCancelled follows that a time off waits for nobody any more.
+func (a *App) OnLeaveCancelled(ctx context.Context, l domain.Leave) error {
+	return a.onLeave(ctx, l, nil, func(domain.Names) []domain.Notification { return nil })
+}
+
+// onLeave is the news of a time off's event, with its drafts.
+func (a *App) onLeave(
+	ctx context.Context, l domain.Leave, deciders []uuid.UUID, drafts func(names domain.Names) []domain.Notification,
+) error {
+	names, err := a.names(ctx, l.Workspace, l.Subject, l.DecidedBy)
+	if err != nil {
+		return err
+	}
+	return a.notify(ctx, news{Happening: l.Happening, follows: true, waits: l.Waits(deciders), rest: l.Rest(), drafts: drafts(names)})
+}
+
+// OnSwapOffered notifies the one whom a shift is offered to by name.
+func (a *App) OnSwapOffered(ctx context.Context, s domain.Swapping) error {
+	return a.onSwap(ctx, s, s.Offered)
+}
+
+// OnSwapTaken notifies who offered.
+func (a *App) OnSwapTaken(ctx context.Context, s domain.Swapping) error {
+	return a.onSwap(ctx, s, s.Taken)
+}
+
+// OnSwapDeclined notifies who offered.
+func (a *App) OnSwapDeclined(ctx context.Context, s domain.Swapping) error {
+	return a.onSwap(ctx, s, s.Declined)
+}
+
+// OnSwapWithdrawn follows that a shift is no longer offered.
+func (a *App) OnSwapWithdrawn(ctx context.Context, s domain.Swapping) error {
+	return a.onSwap(ctx, s, func(domain.Names) []domain.Notification { return nil })
+}
+
+// onSwap is the news of a swap's event, with its drafts.
+func (a *App) onSwap(ctx context.Context, s domain.Swapping, drafts func(names domain.Names) []domain.Notification) error {
+	names, err := a.names(ctx, s.Workspace, s.Member, s.To, s.Taker)
+	if err != nil {
+		return err
+	}
+	return a.notify(ctx, news{Happening: s.Happening, follows: true, waits: s.Waits(), rest: s.Rest(), drafts: drafts(names)})
+}
