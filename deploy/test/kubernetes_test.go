@@ -18,6 +18,7 @@ func TestAClusterTakesTheChart(t *testing.T) {
 	server := cluster.Start(t)
 	server.InstallDefinitions(ctx, t)
 
+	t.Run("by Helm itself", func(t *testing.T) { helm(ctx, t, server) })
 	for _, name := range matrix() {
 		t.Run(name, func(t *testing.T) {
 			client := server.Restricted(ctx, t, name)

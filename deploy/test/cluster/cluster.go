@@ -7,6 +7,7 @@ import (
 	"embed"
 	"net/url"
 	"path"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app/testing"
 
 	"github.com/meridianhq/meridian/deploy/test/chart"
@@ -59,6 +62,22 @@ func startEtcd(t *testing.T) string {
 		require.Fail(t, "etcd is not ready")
 	}
 	return "http://" + server.Clients[0].Addr().String()
+}
+
+// Kubeconfig writes a file by which kubectl and Helm reach the API, and returns its path.
+func (c *Cluster) Kubeconfig(t *testing.T) string {
+	t.Helper()
+	const name = "test"
+	config := clientcmdapi.NewConfig()
+	config.Clusters[name] = &clientcmdapi.Cluster{
+		Server: c.config.Host, CertificateAuthorityData: c.config.CAData, TLSServerName: c.config.ServerName,
+	}
+	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: c.config.BearerToken}
+	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
+	config.CurrentContext = name
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	require.NoError(t, clientcmd.WriteToFile(*config, file))
+	return file
 }
 
 // definitions are the kinds of others that the chart's objects may be of: copies made for the test, of the fields that the
