@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v4/pkg/action"
+	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/kube"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -23,6 +24,11 @@ func helm(ctx context.Context, t *testing.T, server *cluster.Cluster) {
 	flags.KubeConfig, flags.Namespace = &file, &namespace
 	config := action.NewConfiguration()
 	require.NoError(t, config.Init(flags, namespace, "secret"))
+	// A server that is built from its module does not know its version.
+	config.Capabilities = common.DefaultCapabilities.Copy()
+	version, err := common.ParseKubeVersion(kubeVersion)
+	require.NoError(t, err)
+	config.Capabilities.KubeVersion = *version
 	loaded, err := loader.Load(chartFolder)
 	require.NoError(t, err)
 	const name = "meridian"

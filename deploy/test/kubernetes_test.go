@@ -2,6 +2,7 @@ package test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,29 +89,9 @@ func refused(ctx context.Context, t *testing.T, server *cluster.Cluster) {
 	client := server.Restricted(ctx, t, "refused")
 	objects := render(t, "smallest", "refused").All()
 	apply(ctx, t, client, objects)
-	threads := func(t *testing.T) *unstructured.Unstructured {
-		t.Helper()
-		for _, object := range objects {
-			if object.GetKind() == "Deployment" && strings.HasSuffix(object.GetName(), "-threads") {
-				return object.DeepCopy()
-			}
-		}
-		require.Fail(t, "no Deployment of threads")
-		return nil
-	}
-	container := func(t *testing.T, of *unstructured.Unstructured, change func(container map[string]any)) {
-		t.Helper()
-		containers, _, err := unstructured.NestedSlice(of.Object, "spec", "template", "spec", "containers")
-		require.NoError(t, err)
-		first, ok := containers[0].(map[string]any)
-		require.True(t, ok)
-		change(first)
-		require.NoError(t, unstructured.SetNestedSlice(of.Object, containers, "spec", "template", "spec", "containers"))
-	}
-
 	t.Run("a privileged container", func(t *testing.T) {
-		wrong := threads(t)
-		container(t, wrong, func(container map[string]any) { container["securityContext"] = map[string]any{"privileged": true} })
+		wrong := threads(t, objects)
+		changeContainer(t, wrong, func(container map[string]any) { container["securityContext"] = map[string]any{"privileged": true} })
 		_, err := client.Apply(ctx, wrong)
 		require.NoError(t, err, "the Deployment itself is only warned of")
 		require.Contains(t, strings.Join(client.Warnings(), " "), "privileged")
@@ -119,15 +100,15 @@ func refused(ctx context.Context, t *testing.T, server *cluster.Cluster) {
 		}
 	})
 	t.Run("a root user", func(t *testing.T) {
-		wrong := threads(t)
+		wrong := threads(t, objects)
 		require.NoError(t, unstructured.SetNestedField(wrong.Object, int64(0), "spec", "template", "spec", "securityContext", "runAsUser"))
 		for _, pod := range pods(t, []*unstructured.Unstructured{wrong}) {
 			require.ErrorContains(t, client.Try(ctx, pod), "runAsUser=0")
 		}
 	})
 	t.Run("a variable twice", func(t *testing.T) {
-		wrong := threads(t)
-		container(t, wrong, func(container map[string]any) {
+		wrong := threads(t, objects)
+		changeContainer(t, wrong, func(container map[string]any) {
 			env, ok := container["env"].([]any)
 			require.True(t, ok)
 			container["env"] = append(env, env[0])
@@ -136,7 +117,7 @@ func refused(ctx context.Context, t *testing.T, server *cluster.Cluster) {
 		require.ErrorContains(t, err, "duplicate")
 	})
 	t.Run("another selector", func(t *testing.T) {
-		wrong := threads(t)
+		wrong := threads(t, objects)
 		for _, path := range [][]string{{"spec", "selector", "matchLabels", "x"}, {"spec", "template", "metadata", "labels", "x"}} {
 			require.NoError(t, unstructured.SetNestedField(wrong.Object, "y", path...))
 		}
@@ -144,11 +125,34 @@ func refused(ctx context.Context, t *testing.T, server *cluster.Cluster) {
 		require.ErrorContains(t, err, "immutable")
 	})
 	t.Run("a field that there is not", func(t *testing.T) {
-		wrong := threads(t)
+		wrong := threads(t, objects)
 		require.NoError(t, unstructured.SetNestedField(wrong.Object, "5s", "spec", "drainDelay"))
 		_, err := client.Apply(ctx, wrong)
 		require.ErrorContains(t, err, "drainDelay")
 	})
+}
+
+// threads is a copy of the Deployment of threads.
+func threads(t *testing.T, objects []*unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	at := slices.IndexFunc(objects, func(object *unstructured.Unstructured) bool {
+		return object.GetKind() == "Deployment" && object.GetName() == "meridian-threads"
+	})
+	require.GreaterOrEqual(t, at, 0)
+	return objects[at].DeepCopy()
+}
+
+// changeContainer changes the one container of a Deployment.
+func changeContainer(t *testing.T, of *unstructured.Unstructured, change func(container map[string]any)) {
+	t.Helper()
+	path := []string{"spec", "template", "spec", "containers"}
+	containers, _, err := unstructured.NestedSlice(of.Object, path...)
+	require.NoError(t, err)
+	require.Len(t, containers, 1)
+	container, ok := containers[0].(map[string]any)
+	require.True(t, ok)
+	change(container)
+	require.NoError(t, unstructured.SetNestedSlice(of.Object, containers, path...))
 }
 
 // pods are those that the objects' templates would make.

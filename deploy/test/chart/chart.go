@@ -14,6 +14,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	release "helm.sh/helm/v4/pkg/release/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
 )
@@ -95,8 +96,13 @@ func Decode(in io.Reader) ([]*unstructured.Unstructured, error) {
 		if err != nil {
 			return nil, err
 		}
+		text, err := sigsyaml.YAMLToJSONStrict(document)
+		if err != nil {
+			return nil, fmt.Errorf("%w in\n%s", err, document)
+		}
 		object := map[string]any{}
-		if err := sigsyaml.UnmarshalStrict(document, &object); err != nil {
+		// With whole numbers as such, which objects of Kubernetes want.
+		if err := json.Unmarshal(text, &object); err != nil {
 			return nil, fmt.Errorf("%w in\n%s", err, document)
 		}
 		if len(object) > 0 {

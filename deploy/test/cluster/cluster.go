@@ -37,7 +37,9 @@ func Start(t *testing.T) *Cluster {
 	t.Helper()
 	storage := storagebackend.NewDefaultConfig(path.Join("meridian", "registry"), nil)
 	storage.Transport.ServerList = []string{startEtcd(t)}
-	server, err := apiserver.StartTestServer(t, apiserver.NewDefaultTestServerOptions(), nil, storage)
+	// As clusters have it: what is privileged is for policies to refuse.
+	flags := []string{"--allow-privileged=true"}
+	server, err := apiserver.StartTestServer(t, apiserver.NewDefaultTestServerOptions(), flags, storage)
 	require.NoError(t, err)
 	t.Cleanup(server.TearDownFn)
 	return &Cluster{config: server.ClientConfig}
