@@ -1,5 +1,5 @@
 # One line a target; what each does stands in scripts/.
-.PHONY: build run test check gen bench chaos fuzz images clean
+.PHONY: build run test check gen bench chaos fuzz images test-kubernetes clean
 
 build: ## builds every binary into bin/
 	scripts/build
@@ -19,5 +19,7 @@ fuzz: ## fuzzes every fuzz test, each for a minute
 	scripts/fuzz
 images: ## builds the container images
 	scripts/images
+test-kubernetes: ## applies the Helm chart to a real kube-apiserver, built from its module
+	scripts/test-kubernetes
 clean: ## removes what the targets above made
 	rm -rf bin scripts/tools/bin
