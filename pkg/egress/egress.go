@@ -85,13 +85,33 @@ func Refused(err error) *Error {
 	return nil
 }
 
+// CheckURL refuses a URL that no request is made to, whatever a name in it leads to: that is looked up only when a connection is
+// made. Its error is an *Error.
+func (o Options) CheckURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil {
+		return &Error{Part: "URL", Value: strconv.Quote(text), Rule: "must be one"}
+	}
+	if err := o.check(u); err != nil {
+		return err
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return o.checkAddress(ip)
+	}
+	return nil
+}
+
 // control checks the address that a connection is about to be made to.
 func (o Options) control(_ context.Context, _, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return &Error{Part: "address", Value: address, Rule: "must be an address of IP"}
 	}
-	ip := to.Addr().WithZone("").Unmap()
+	return o.checkAddress(to.Addr())
+}
+
+func (o Options) checkAddress(ip netip.Addr) error {
+	ip = ip.WithZone("").Unmap()
 	for _, network := range o.Networks {
 		if network.Contains(ip) {
 			return nil

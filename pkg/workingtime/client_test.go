@@ -38,6 +38,7 @@ type availability struct {
 	held   func() // runs where it is set, and no answer comes
 	forget bool   // leaves the last answer out
 	gone   map[string]availabilityv1.Deadline_Reason
+	acting map[string]string // who acts for whom
 }
 
 func (a *availability) asked(ctx context.Context, size int) error {
@@ -123,6 +124,27 @@ func (s *teams) SuggestHandoff(ctx context.Context, req *availabilityv1.SuggestH
 	return out, nil
 }
 
+// delegations answers who acts in handoffs: those in acting.
+type delegations struct {
+	availabilityv1.UnimplementedDelegationServiceServer
+	*availability
+}
+
+func (s *delegations) ResolveDelegates(
+	ctx context.Context, req *availabilityv1.ResolveDelegatesRequest,
+) (*availabilityv1.ResolveDelegatesResponse, error) {
+	if err := s.asked(ctx, len(req.GetQueries())); err != nil {
+		return nil, err
+	}
+	q := req.GetQueries()[0]
+	if q.GetKind() != availabilityv1.Delegation_HANDOFFS || !q.GetAtTime().AsTime().Equal(noon) {
+		return nil, errors.New("asked for something else")
+	}
+	return &availabilityv1.ResolveDelegatesResponse{Resolutions: []*availabilityv1.DelegateResolution{{
+		Member: q.GetMember(), Delegate: s.acting[q.GetMember()],
+	}}}, nil
+}
+
 // serve serves the calendar, and returns a client that calls as threads.
 func serve(t *testing.T, a *availability) *workingtime.Client {
 	t.Helper()
@@ -135,6 +157,7 @@ func serveTo(t *testing.T, a *availability, service string) *workingtime.Client 
 	_, server := rpctest.Serve(t, authority, rpcserver.Config{Service: "availability"}, rpcserver.Deps{}, func(r grpc.ServiceRegistrar) {
 		availabilityv1.RegisterAvailabilityServiceServer(r, a)
 		availabilityv1.RegisterTeamTimeServiceServer(r, &teams{availability: a})
+		availabilityv1.RegisterDelegationServiceServer(r, &delegations{availability: a})
 	})
 	conn, err := rpcclient.Dial(server.Addr(), rpcclient.Config{Identity: authority.Identity(t, service)})
 	require.NoError(t, err)
@@ -210,6 +233,22 @@ func TestCandidatesComeInTheOrderOfTheSuggestion(t *testing.T) {
 	require.Equal(t, []int{3, 1000}, a.sizes)
 	a.err = errors.New("down")
 	_, err = client.Suggest(t.Context(), ws, h)
+	require.True(t, fault.Is(err, fault.Unavailable))
+}
+
+func TestWhoActsInHandoffs(t *testing.T) {
+	t.Parallel()
+	ws, members := uuid.Must(uuid.NewV7()), someMembers(2)
+	a := &availability{acting: map[string]string{nameOf(ws, members[0]): nameOf(ws, members[1])}}
+	client := serveTo(t, a, "tasks")
+	delegate, err := client.HandoffDelegate(t.Context(), ws, members[0], noon)
+	require.NoError(t, err)
+	require.Equal(t, members[1], delegate)
+	delegate, err = client.HandoffDelegate(t.Context(), ws, members[1], noon)
+	require.NoError(t, err)
+	require.Equal(t, uuid.Nil, delegate)
+	a.err = errors.New("down")
+	_, err = client.HandoffDelegate(t.Context(), ws, members[0], noon)
 	require.True(t, fault.Is(err, fault.Unavailable))
 }
 

@@ -46,6 +46,18 @@ func (c *Calendar) index(at time.Time) int {
 // ZoneAt is the zone in force at an instant.
 func (c *Calendar) ZoneAt(at time.Time) *Zone { return c.periods[c.index(at)].zone }
 
+// ZoneUntil is until when the zone in force at an instant stays in force; zero for ever.
+func (c *Calendar) ZoneUntil(at time.Time) time.Time {
+	i := c.index(at)
+	zone := c.periods[i].zone
+	for ; i < len(c.periods); i++ {
+		if c.periods[i].zone != zone {
+			return c.periods[i].from
+		}
+	}
+	return time.Time{}
+}
+
 // Span is the shortest interval that holds all of an absence in the zones in force; false when none of it counts.
 func (c *Calendar) Span(a Absence) (Interval, bool) {
 	parts := c.parts(a)
@@ -114,6 +126,9 @@ func (c *Calendar) lay(lo, hi time.Time, windows func(*period, Date) []hours, yi
 
 // lay yields the windows within the period; false to stop.
 func (p *period) lay(lo, hi time.Time, windows func(*period, Date) []hours, yield func(shift) bool) bool {
+	if p.gone {
+		return true
+	}
 	limit := hi
 	if !p.until.IsZero() {
 		limit = earlier(limit, p.until)

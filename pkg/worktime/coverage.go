@@ -12,8 +12,15 @@ type CoverageQuery struct {
 	Bucket time.Duration
 	// Required works in the hours that are to be covered, such as core hours; nil is around the clock.
 	Required *Calendar
-	// Need is how many are to work then; one when it is not above zero.
-	Need int
+	// Need is how many are to work then; one when it is not above zero. Later are other needs, in order.
+	Need  int
+	Later []Need
+}
+
+// Need is how many are to work from an instant on.
+type Need struct {
+	From  time.Time
+	Count int
 }
 
 // Coverage is how many of a team work over a range.
@@ -48,7 +55,7 @@ func Cover(team []*Calendar, start, end time.Time, q CoverageQuery) Coverage {
 	if q.Required != nil {
 		required = attendances([]*Calendar{q.Required}, start, end)
 	}
-	steps := steps(attendances(team, start, end))
+	steps, later := steps(attendances(team, start, end)), q.Later
 	for at := time.Duration(0); at < length; {
 		for len(steps) > 0 && steps[0].at <= at {
 			c.count += steps[0].by
@@ -57,7 +64,13 @@ func Cover(team []*Calendar, start, end time.Time, q CoverageQuery) Coverage {
 		for len(required) > 0 && required[0].end <= at {
 			required = required[1:]
 		}
+		for len(later) > 0 && later[0].From.Sub(start) <= at {
+			c.need, later = max(later[0].Count, 1), later[1:]
+		}
 		to := min(length, at-at%q.Bucket+q.Bucket)
+		if len(later) > 0 {
+			to = min(to, later[0].From.Sub(start))
+		}
 		if len(steps) > 0 {
 			to = min(to, steps[0].at)
 		}

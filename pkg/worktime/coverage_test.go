@@ -113,3 +113,21 @@ func TestCoverageOfCoreHours(t *testing.T) {
 	}
 	require.Equal(t, want, c)
 }
+
+// Other needs hold from their instants on.
+func TestNeedsThatChange(t *testing.T) {
+	t.Parallel()
+	team := []*Calendar{NewCalendar(Layers{Hours: []Hours{workweek(t, "UTC", "00:00-24:00")}})}
+	start, end := utc(t, "2026-12-01 00:00"), utc(t, "2026-12-02 00:00")
+	cover := func(later ...Need) Coverage {
+		return Cover(team, start, end, CoverageQuery{Bucket: 6 * time.Hour, Need: 1, Later: later})
+	}
+	whole := cover()
+	require.InDelta(t, 1, whole.Score, 1e-9)
+	// One of two who are needed for 14 hours, one of four for the last two.
+	c := cover(Need{utc(t, "2026-12-01 08:00"), 2}, Need{utc(t, "2026-12-01 22:00"), 3}, Need{utc(t, "2026-12-01 22:00"), 4})
+	require.InDelta(t, 24.0/(8+14*2+2*4), c.Score, 1e-9)
+	require.Equal(t, whole.Buckets, c.Buckets)
+	require.Equal(t, whole.Thinnest, c.Thinnest)
+	require.InDelta(t, 0.5, cover(Need{start.Add(-time.Hour), 2}).Score, 1e-9, "one from before the range holds in all of it")
+}

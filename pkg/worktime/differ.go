@@ -31,6 +31,23 @@ func Changes(before, after *Calendar, start, end time.Time) []Change {
 	return all
 }
 
+// Differs is the shortest interval that holds all of a range in which clocks in two zones differ; false where they do not.
+func (z *Zone) Differs(other *Zone, start, end time.Time) (Interval, bool) {
+	var all []Interval
+	for at, last := start.Unix(), end.Unix(); at < last; {
+		a, b := z.spanAt(at), other.spanAt(at)
+		to := min(a.end, b.end, last)
+		if a.offset != b.offset {
+			all = append(all, Interval{instant(at), instant(to)})
+		}
+		at = to
+	}
+	if len(all) == 0 {
+		return Interval{}, false
+	}
+	return Interval{all[0].Start, all[len(all)-1].End}, true
+}
+
 // Differ is the shortest interval that holds all of a range in which two calendars differ; false where they do not.
 func Differ(a, b *Calendar, start, end time.Time) (Interval, bool) {
 	all := Changes(a, b, start, end)

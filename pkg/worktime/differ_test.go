@@ -89,3 +89,35 @@ func TestTheNextInterruptibleWorkingTime(t *testing.T) {
 		}
 	})
 }
+
+// Where clocks in two zones differ is from the first instant at which they do until the last.
+func TestZonesThatDiffer(t *testing.T) {
+	t.Parallel()
+	read := func(name, file string) *Zone {
+		data, err := ZoneFile(file)
+		require.NoError(t, err)
+		zone, err := ReadZone(name, data)
+		require.NoError(t, err)
+		require.Equal(t, name, zone.Name())
+		return zone
+	}
+	lisbon := read("Europe/Lisbon", "Europe/Lisbon")
+	for _, c := range []struct{ as, start, end, from, until string }{
+		{"Europe/Lisbon", "2026-01-01 00:00", "2036-01-01 00:00", "", ""},
+		{"Europe/London", "2026-01-01 00:00", "2036-01-01 00:00", "", ""},
+		{"Africa/Abidjan", "2026-01-01 00:00", "2026-12-31 00:00", "2026-03-29 01:00", "2026-10-25 01:00"},
+		{"Africa/Abidjan", "2026-05-01 00:00", "2026-06-01 00:00", "2026-05-01 00:00", "2026-06-01 00:00"},
+		{"Africa/Abidjan", "2026-11-01 00:00", "2027-02-01 00:00", "", ""},
+		{"Asia/Tokyo", "2026-01-01 00:00", "2027-01-01 00:00", "2026-01-01 00:00", "2027-01-01 00:00"},
+	} {
+		got, differ := lisbon.Differs(read("Europe/Lisbon", c.as), utc(t, c.start), utc(t, c.end))
+		require.Equal(t, c.from != "", differ, "%+v", c)
+		if differ {
+			require.Equal(t, Interval{utc(t, c.from), utc(t, c.until)}, got, "%+v", c)
+		}
+	}
+	_, err := ReadZone("Europe/Lisbon", []byte("no zone"))
+	require.Error(t, err)
+	_, err = ZoneFile("Mars/Olympus")
+	require.Error(t, err)
+}

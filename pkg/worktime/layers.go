@@ -30,6 +30,8 @@ type Hours struct {
 	From time.Time
 	Zone *Zone
 	Week Week
+	// Gone says that nothing is worked while they are in force, whatever lies over them: all is Off.
+	Gone bool
 }
 
 // Travel is a stay in another zone: from the first instant of First until the last of Last, both dates of that zone.

@@ -1,6 +1,7 @@
 package worktime
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -189,4 +190,31 @@ func TestBlocksAreWithinWorkingTime(t *testing.T) {
 	due, ok = c.DeadlineDays(utc(t, "2026-12-01 00:00"), 1)
 	require.True(t, ok)
 	require.Equal(t, utc(t, "2026-12-01 16:00"), due, "time off at its end takes of the day")
+}
+
+// While somebody is gone all is Off, whatever lies over the hours; before and after nothing changes.
+func TestWhoIsGoneDoesNotWork(t *testing.T) {
+	t.Parallel()
+	hours := func(gone bool, from time.Time) Hours {
+		h := workweek(t, "UTC", "09:00-17:00")
+		h.From, h.Gone = from, gone
+		return h
+	}
+	left, back := utc(t, "2026-12-02 12:00"), utc(t, "2026-12-09 12:00")
+	date := on(t, "2026-12-05")
+	special, err := NewOverride(date, []Window{{Start: 9 * 60, End: 10 * 60}})
+	require.NoError(t, err)
+	l := Layers{
+		Hours: []Hours{hours(false, time.Time{})}, Overrides: []Override{special}, Holidays: []Holiday{{Date: date + 2, Name: "Day"}},
+		Absences: []Absence{{AllDay: true, First: date + 3, Last: date + 3}},
+		Blocks:   []Block{{Start: utc(t, "2026-12-01 00:00"), End: utc(t, "2026-12-12 00:00")}},
+	}
+	here := NewCalendar(l)
+	l.Hours = []Hours{hours(false, time.Time{}), hours(true, left), hours(false, back)}
+	gone := NewCalendar(l)
+	require.Equal(t, []Stretch{{Interval: Interval{left, back}}}, slices.Collect(gone.Stretches(left, back)))
+	for _, other := range []Interval{{utc(t, "2026-11-30 00:00"), left}, {back, utc(t, "2026-12-20 00:00")}} {
+		require.Equal(t, slices.Collect(here.Stretches(other.Start, other.End)), slices.Collect(gone.Stretches(other.Start, other.End)))
+	}
+	require.True(t, gone.ZoneUntil(left).IsZero(), "the zone is the same")
 }

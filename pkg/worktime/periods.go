@@ -13,6 +13,8 @@ type period struct {
 	from, until time.Time
 	zone        *Zone
 	week        *Week
+	// gone says that nothing is worked, whatever lies over it.
+	gone bool
 }
 
 // dated is what holds for a date in place of its weekly windows.
@@ -83,7 +85,7 @@ func (l *Layers) periods(dates []dated) []period {
 		for h+1 < len(hours) && !hours[h+1].From.After(from) {
 			h++
 		}
-		all[i] = period{from: from, zone: hours[h].Zone, week: &hours[h].Week}
+		all[i] = period{from: from, zone: hours[h].Zone, week: &hours[h].Week, gone: hours[h].Gone}
 		if i+1 < len(cuts) {
 			all[i].until = cuts[i+1]
 		}

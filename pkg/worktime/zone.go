@@ -24,7 +24,7 @@ var (
 // Version is the version of the time-zone database that all instants are derived with, such as 2025c.
 func Version() string { return strings.TrimSpace(version) }
 
-// Zone is a time zone of the database. There is one of each name.
+// Zone is a time zone: one of the database, of which there is one of each name, or one that ReadZone made.
 type Zone struct {
 	name     string
 	location *time.Location
@@ -67,7 +67,21 @@ func LoadZone(name string) (*Zone, error) {
 	if zone, ok := d.zones.Load(name); ok {
 		return zone.(*Zone), nil //nolint:errcheck,forcetypeassert // nothing else is stored
 	}
-	file, ok := d.files[name]
+	file, err := ZoneFile(name)
+	if err != nil {
+		return nil, err
+	}
+	read, err := ReadZone(name, file)
+	if err != nil {
+		return nil, err
+	}
+	zone, _ := d.zones.LoadOrStore(name, read)
+	return zone.(*Zone), nil //nolint:errcheck,forcetypeassert // as above
+}
+
+// ZoneFile is the database's file of a zone, as ReadZone takes it.
+func ZoneFile(name string) ([]byte, error) {
+	file, ok := opened().files[name]
 	if !ok {
 		return nil, fmt.Errorf("worktime: there is no time zone %q in the database %s", name, Version())
 	}
@@ -80,12 +94,16 @@ func LoadZone(name string) (*Zone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("worktime: read the zone %s: %w", name, err)
 	}
-	location, err := time.LoadLocationFromTZData(name, data)
+	return data, nil
+}
+
+// ReadZone makes a zone of a file in TZif (RFC 8536), such as that of a zone in another version of the database.
+func ReadZone(name string, file []byte) (*Zone, error) {
+	location, err := time.LoadLocationFromTZData(name, file)
 	if err != nil {
 		return nil, fmt.Errorf("worktime: read the zone %s: %w", name, err)
 	}
-	zone, _ := d.zones.LoadOrStore(name, &Zone{name: name, location: location})
-	return zone.(*Zone), nil //nolint:errcheck,forcetypeassert // as above
+	return &Zone{name: name, location: location}, nil
 }
 
 // UTC is the zone without changes.

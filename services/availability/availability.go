@@ -17,8 +17,10 @@ import (
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/postgres"
 	"github.com/meridianhq/meridian/pkg/projection"
+	"github.com/meridianhq/meridian/pkg/worktime"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	"github.com/meridianhq/meridian/services/availability/internal/app"
+	"github.com/meridianhq/meridian/services/availability/internal/domain"
 	"github.com/meridianhq/meridian/services/availability/internal/fetch"
 	"github.com/meridianhq/meridian/services/availability/internal/jobs"
 	"github.com/meridianhq/meridian/services/availability/internal/rpc"
@@ -70,12 +72,23 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 
 	p.Group.Add("members", members.Start, members.Stop)
 	p.Group.Add("zones of members", func(ctx context.Context) error { return store.LayZones(ctx, p.Owner) }, nil)
+	p.Group.Add("rules of time zones", func(ctx context.Context) error { return takeRules(ctx, useCases) }, nil)
+	p.Work(jobs.TellRules(useCases, worktime.Version(), p.Clock, p.Log))
 	p.Work(jobs.TellShifts(useCases, p.Clock, p.Log))
 	p.Work(jobs.TellGaps(useCases, p.Clock, p.Log))
 	p.Consume([]*eventbus.Router{profiles}, members.Router())
 	p.Work(imports)
 	rpc.Register(p.Server, useCases, strings.TrimSuffix(cfg.APIURL, "/"))
 	return &Service{Platform: p}, nil
+}
+
+// takeRules has members told of the rules that the service carries, where they are newer than those before.
+func takeRules(ctx context.Context, useCases *app.App) error {
+	files, err := domain.CarriedFiles()
+	if err != nil {
+		return fmt.Errorf("availability: %w", err)
+	}
+	return useCases.TakeRules(ctx, worktime.Version(), files)
 }
 
 // prefixes reads networks of a setting.

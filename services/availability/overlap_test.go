@@ -151,7 +151,7 @@ func TestWhoMayFindOverlap(t *testing.T) {
 	gone := w.memberIn(ws, auth.Member, "Gone", "Europe/London", "DEACTIVATED")
 	req := meeting("2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z", ana, ben, gone)
 	got := w.overlap(ben, req)
-	require.Len(t, got.GetWindows(), 1, "who has left counts as in QueryAvailability")
+	require.Len(t, got.GetWindows(), 1, "nobody has said since when they are gone")
 	same := w.overlap(person{ctx: w.authority.AsService(t, w.ctx, "tasks")}, req)
 	require.True(t, proto.Equal(got, same))
 	_, err := w.ask.FindOverlap(w.authority.AsService(t, w.ctx, "directory"), req)

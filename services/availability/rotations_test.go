@@ -114,6 +114,7 @@ func TestPreviewsOfRotations(t *testing.T) {
 	}
 	tried, err := r.rotations.CreateRotation(r.lead.ctx, req)
 	require.NoError(t, err)
+	require.Empty(t, tried.GetName()+tried.GetUid(), "it will get another name")
 	require.Len(t, tried.GetPreviewShifts(), 28)
 	require.Equal(t, []string{"01 09:00 02 09:00 amy", "02 09:00 03 09:00 ben"}, r.lines(tried.GetPreviewShifts()[:2]))
 	require.Empty(t, r.unpublished())
@@ -137,7 +138,8 @@ func TestPreviewsOfRotations(t *testing.T) {
 		},
 	})
 	require.NoError(t, err)
-	require.Equal(t, []string{"01 09:00 01 12:00 amy", "01 12:00 01 18:00 amy+oda", "01 18:00 02 09:00 amy"}, r.lines(o.GetPreviewShifts()[:3]))
+	require.Equal(t, []string{"01 12:00 01 18:00 amy+oda", "01 18:00 02 09:00 amy"}, r.lines(o.GetPreviewShifts()[:2]), "from where it begins")
+	require.Empty(t, o.GetName()+o.GetUid())
 	deleted, err := r.rotations.DeleteRotation(r.lead.ctx, &availabilityv1.DeleteRotationRequest{Name: made.GetName(), ValidateOnly: true})
 	require.NoError(t, err)
 	require.Empty(t, deleted.GetPreviewShifts())

@@ -68,6 +68,68 @@ func TestCoreHoursAreWhatCoverageRequires(t *testing.T) {
 	require.True(t, proto.Equal(before, round))
 }
 
+// A change of core hours holds from then on: what is asked about the past is answered with those that were in force.
+func TestThePastKeepsItsCoreHours(t *testing.T) {
+	t.Parallel()
+	r := newRota(t)
+	name := domain.CoreHoursName(r.ws, r.team)
+	set := func(need int32, windows ...*availabilityv1.WeeklyWindow) {
+		t.Helper()
+		_, err := r.teamTimes.UpdateCoreHours(r.lead.ctx, &availabilityv1.UpdateCoreHoursRequest{
+			CoreHours:  &availabilityv1.CoreHours{Name: name, TimeZone: "UTC", Windows: windows, Need: need},
+			UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"time_zone", "windows", "need"}},
+		})
+		require.NoError(t, err)
+	}
+	asks := func(start, end string) *availabilityv1.Coverage {
+		t.Helper()
+		got, err := r.ask.GetCoverage(r.oda.ctx, covered(r.ws, r.team, start, end))
+		require.NoError(t, err)
+		return got
+	}
+	required := func(c *availabilityv1.Coverage) time.Duration {
+		var all time.Duration
+		for _, b := range c.GetBuckets() {
+			all += b.GetRequiredTime().AsDuration()
+		}
+		return all
+	}
+	r.clock.Advance(15 * time.Hour) // 2 December, 00:00
+	unset := asks("2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z")
+	set(3, hours("11:00", "15:00", 1, 2, 3, 4, 5, 6, 7))
+	r.clock.Advance(24 * time.Hour)
+	first := asks("2026-12-02T00:00:00Z", "2026-12-03T00:00:00Z")
+	require.Equal(t, 4*time.Hour, required(first))
+	set(1, hours("10:00", "12:00", 1, 2, 3, 4, 5, 6, 7))
+	r.clock.Advance(24 * time.Hour)
+	second := asks("2026-12-03T00:00:00Z", "2026-12-04T00:00:00Z")
+	require.Equal(t, 2*time.Hour, required(second))
+	require.InDelta(t, 1, second.GetScore(), 1e-9, "one is enough")
+	set(1)
+	r.clock.Advance(24 * time.Hour)
+
+	for _, c := range []struct {
+		start, end string
+		was        *availabilityv1.Coverage
+	}{
+		{"2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z", unset},
+		{"2026-12-02T00:00:00Z", "2026-12-03T00:00:00Z", first},
+		{"2026-12-03T00:00:00Z", "2026-12-04T00:00:00Z", second},
+	} {
+		require.True(t, proto.Equal(c.was, asks(c.start, c.end)), "%s as it was", c.start)
+	}
+	whole := asks("2026-12-01T00:00:00Z", "2026-12-05T00:00:00Z")
+	require.Equal(t, (24+4+2+24)*time.Hour, required(whole))
+	require.Empty(t, whole.GetCoreHours(), "none are set at its end")
+	outlook, err := r.teamTimes.GetTeamOutlook(r.oda.ctx, &availabilityv1.GetTeamOutlookRequest{
+		Name: domain.TeamOutlookName(r.ws, r.team), StartTime: stamp("2026-12-01T00:00:00Z"), TimeZone: "UTC", Days: 4,
+	})
+	require.NoError(t, err)
+	require.Len(t, outlook.GetCoreIntervals(), 2)
+	require.True(t, proto.Equal(stretch("2026-12-02T11:00:00Z", "2026-12-02T15:00:00Z"), outlook.GetCoreIntervals()[0]))
+	require.True(t, proto.Equal(stretch("2026-12-03T10:00:00Z", "2026-12-03T12:00:00Z"), outlook.GetCoreIntervals()[1]))
+}
+
 func TestBadCoreHours(t *testing.T) {
 	t.Parallel()
 	r := newRota(t)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
@@ -108,6 +109,63 @@ func TestTimeOffThatNeedsAnApprovalCountsFromItOn(t *testing.T) {
 	}, events[3].payload))
 }
 
+// What others see of a time off is the same whether its kind needs an approval or not, at any time: from it and the policy,
+// which everybody sees, nobody learns the kind.
+func TestOthersCannotGuessTheKind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, ana, ben := w.team()
+	cleo := w.member(ws, auth.Member, "Cleo", "UTC")
+	w.approvals(ana, availabilityv1.TimeOff_VACATION)
+	free, err := w.timeOffs.CreateTimeOff(ben.ctx, &availabilityv1.CreateTimeOffRequest{Parent: ben.name(), TimeOff: &availabilityv1.TimeOff{
+		Kind: availabilityv1.TimeOff_SICK, StartDate: day("2026-12-02"), EndDate: day("2026-12-02"),
+	}})
+	require.NoError(t, err)
+	asked, declined, cancelled := w.off(ben, "2026-12-03", "2026-12-03"), w.off(ben, "2026-12-04", "2026-12-04"), w.off(ben, "2026-12-07", "2026-12-07")
+	listed := func(by person) []*availabilityv1.TimeOff {
+		t.Helper()
+		found, err := w.timeOffs.ListTimeOffs(by.ctx, &availabilityv1.ListTimeOffsRequest{Parent: ben.name()})
+		require.NoError(t, err)
+		return found.GetTimeOffs()
+	}
+	hidden := func(off *availabilityv1.TimeOff) {
+		t.Helper()
+		_, err := w.timeOffs.GetTimeOff(cleo.ctx, &availabilityv1.GetTimeOffRequest{Name: off.GetName()})
+		rpctest.Failed(t, err, codes.NotFound, fault.ReasonResourceNotFound)
+	}
+	require.Len(t, listed(ben), 4)
+	require.Len(t, listed(ana), 4)
+	require.Len(t, listed(cleo), 1)
+	hidden(asked)
+	w.clock.Advance(time.Hour)
+	_, err = w.timeOffs.DeclineTimeOff(ana.ctx, &availabilityv1.DeclineTimeOffRequest{Name: declined.GetName(), Reason: "release week"})
+	require.NoError(t, err)
+	_, err = w.timeOffs.CancelTimeOff(ben.ctx, &availabilityv1.CancelTimeOffRequest{Name: cancelled.GetName()})
+	require.NoError(t, err)
+	hidden(declined)
+	hidden(cancelled)
+	_, err = w.timeOffs.ApproveTimeOff(ana.ctx, &availabilityv1.ApproveTimeOffRequest{Name: asked.GetName()})
+	require.NoError(t, err)
+	seen := listed(cleo)
+	require.Len(t, seen, 2)
+	require.Equal(t, []string{asked.GetName(), free.GetName()}, []string{seen[0].GetName(), seen[1].GetName()})
+	for _, off := range seen {
+		require.True(t, proto.Equal(&availabilityv1.TimeOff{
+			Name: off.GetName(), Uid: off.GetUid(), StartDate: off.GetStartDate(), EndDate: off.GetEndDate(),
+			State: availabilityv1.TimeOff_APPROVED, CreateTime: timestamppb.New(epoch),
+		}, off), "%v", off)
+	}
+	// A page of what others see is as long as it is asked to be.
+	page, err := w.timeOffs.ListTimeOffs(cleo.ctx, &availabilityv1.ListTimeOffsRequest{Parent: ben.name(), PageSize: 1})
+	require.NoError(t, err)
+	require.Len(t, page.GetTimeOffs(), 1)
+	require.NotEmpty(t, page.GetNextPageToken())
+	page, err = w.timeOffs.ListTimeOffs(cleo.ctx, &availabilityv1.ListTimeOffsRequest{Parent: ben.name(), PageSize: 1, PageToken: page.GetNextPageToken()})
+	require.NoError(t, err)
+	require.Len(t, page.GetTimeOffs(), 1)
+	require.Empty(t, page.GetNextPageToken())
+}
+
 func TestADeclinedRequestNeverCounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -131,9 +189,8 @@ func TestADeclinedRequestNeverCounts(t *testing.T) {
 	rpctest.Failed(t, err, codes.FailedPrecondition, domain.ReasonTimeOffDecided)
 	_, err = w.timeOffs.CancelTimeOff(ben.ctx, &availabilityv1.CancelTimeOffRequest{Name: asked.GetName()})
 	rpctest.Failed(t, err, codes.FailedPrecondition, domain.ReasonTimeOffDecided)
-	seen, err := w.timeOffs.GetTimeOff(cleo.ctx, &availabilityv1.GetTimeOffRequest{Name: asked.GetName()})
-	require.NoError(t, err)
-	require.Empty(t, seen.GetDeclineReason(), "why is not everybody's to know")
+	_, err = w.timeOffs.GetTimeOff(cleo.ctx, &availabilityv1.GetTimeOffRequest{Name: asked.GetName()})
+	rpctest.Failed(t, err, codes.NotFound, fault.ReasonResourceNotFound)
 	require.Equal(t, "NOBODY", w.acts(ana, ben.name(), "2026-12-02T12:00:00Z"))
 }
 
@@ -304,7 +361,6 @@ func TestWhoActsForTheManagerDecides(t *testing.T) {
 	require.Equal(t, []string{own.GetName()}, waits(dan))
 	w.clock.Advance(8 * 24 * time.Hour)
 	require.Empty(t, waits(dan))
-	seen, err = w.timeOffs.GetTimeOff(dan.ctx, &availabilityv1.GetTimeOffRequest{Name: own.GetName()})
-	require.NoError(t, err)
-	require.Empty(t, seen.GetNote())
+	_, err = w.timeOffs.GetTimeOff(dan.ctx, &availabilityv1.GetTimeOffRequest{Name: own.GetName()})
+	rpctest.Failed(t, err, codes.NotFound, fault.ReasonResourceNotFound)
 }

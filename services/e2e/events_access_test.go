@@ -196,11 +196,13 @@ func (w *world) causeTheRelay(t *testing.T) {
 	}
 }
 
-// byTime are the events that time brings about, which runs by itself here. The stories of the night have them.
+// byTime are the events that time brings about, which runs by itself here. The stories of the night have them, and those of
+// availability.
 var byTime = []string{
 	"meridian.threads.v1.AskOverdue", "meridian.tasks.v1.HandoffExpired", "meridian.tasks.v1.HandoffRerouted",
 	"meridian.notifications.v1.NotificationDelivered", "meridian.notifications.v1.NotificationDeferred",
 	"meridian.notifications.v1.DigestSent", "meridian.notifications.v1.DeliveryFailed",
+	"meridian.availability.v1.CoverageGapFound",
 }
 
 // requireEveryType makes sure that the story brings about every event there is but those of time; a workspace is created

@@ -24,8 +24,9 @@ import (
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 )
 
-// untold are methods that change what nobody but their caller sees, and of which no event tells: a calendar of which nothing
-// is fetched yet changes no working time, and a feed none ever.
+// untold are methods that change what nobody but their caller sees, and of which no event tells. Of an imported calendar others
+// see when it makes its member's working time uninterruptible, which `working_time.changed` tells; one of which nothing is
+// fetched yet, as here, does nothing to it. A feed is seen by whoever manages it alone, and changes no working time ever.
 var untold = []string{
 	"CreateCalendar", "UpdateCalendar", "RefreshCalendar", "DeleteCalendar", "CreateCalendarFeed", "DeleteCalendarFeed",
 }

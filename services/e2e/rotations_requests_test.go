@@ -83,7 +83,11 @@ func (r walkedRota) override(t *testing.T) string {
 
 func (r walkedRota) offered() *availabilityv1.RotationSwap {
 	start, end := ahead()
-	return &availabilityv1.RotationSwap{Member: r.holder.member, ToMember: ownAlive(r.world, r.by), StartTime: start, EndTime: end}
+	to := r.owner.member
+	if able(r.world, r.by) {
+		to = r.by.member
+	}
+	return &availabilityv1.RotationSwap{Member: r.holder.member, ToMember: to, StartTime: start, EndTime: end}
 }
 
 func (r walkedRota) swap(t *testing.T) string {

@@ -39,7 +39,7 @@ func TestFilesAreAnsweredAsTheyAre(t *testing.T) {
 			availabilityv1.RegisterCalendarFeedServiceServer(r, feeds{})
 		})
 		cfg.AvailabilityAddr = server.Addr()
-		cfg.AddressRate, cfg.AddressBurst = 0.001, 6
+		cfg.AddressRate, cfg.AddressBurst = 0.001, 7
 	})
 	const feed = "/v1/feed.ics?secret=good"
 	got := w.call(http.MethodGet, feed, "", nil)
@@ -58,6 +58,12 @@ func TestFilesAreAnsweredAsTheyAre(t *testing.T) {
 			require.Empty(t, again.Header.Get("Content-Type"))
 		}
 	}
+	head := w.call(http.MethodHead, feed, "", nil)
+	require.Equal(t, http.StatusOK, head.StatusCode, "as GET, without the content")
+	require.Empty(t, head.body)
+	require.Equal(t, tag, head.Header.Get("ETag"))
+	require.Equal(t, "text/calendar; charset=utf-8", head.Header.Get("Content-Type"))
+	require.Equal(t, int64(len(someCalendar)), head.ContentLength)
 	wrong := w.call(http.MethodGet, "/v1/feed.ics?secret=bad", "", nil, "If-None-Match", "*")
 	require.Equal(t, http.StatusNotFound, wrong.StatusCode)
 	reason, _ := wrong.reason(t)

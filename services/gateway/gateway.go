@@ -111,6 +111,7 @@ func (s *Service) assemble(ctx context.Context, cfg Config, deps boot.Deps, cata
 	if err != nil {
 		return err
 	}
+	hub.Observe(s.Meters)
 	gatewayv1.RegisterEventServiceServer(s.Server, live.NewService(hub))
 	handler, err := rest.New(ctx, rest.Config{
 		Catalog: catalog, Gate: behind.Gate, Machine: s.Machine, Backends: conns.rest(), Status: statusOf,

@@ -89,7 +89,7 @@ func wired(p *boot.Platform, cfg Config, mail *email.Email) error {
 	useCases := app.New(app.Deps{
 		Store: store.New(p.DB, p.Owner, p.Outbox, wire.Encoder(p.Config.EventHost)), Access: rights, Clock: p.Clock, Machine: p.Machine,
 		WorkingTime: peers.NewWorkingTime(workingtime.New(availability)), Sources: peers.NewSources(threads, tasks, availability),
-		Channels: channel.All(mail), Digests: mail,
+		Channels: channel.Counted(channel.All(mail), p.Meters), Digests: mail,
 	})
 	events := eventbus.NewRouter(eventbus.RouterConfig{Durable: wire.Service, JS: p.JS, DB: p.Owner, Log: p.Log, Machine: p.Machine})
 	wire.React(events, useCases)

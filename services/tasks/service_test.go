@@ -99,6 +99,23 @@ func (c *calendar) ComputeDeadlines(ctx context.Context, req *availabilityv1.Com
 	return resp, nil
 }
 
+// nobodyActs is availability where nobody acts for anybody.
+type nobodyActs struct {
+	availabilityv1.UnimplementedDelegationServiceServer
+}
+
+func (nobodyActs) ResolveDelegates(
+	_ context.Context, req *availabilityv1.ResolveDelegatesRequest,
+) (*availabilityv1.ResolveDelegatesResponse, error) {
+	resp := &availabilityv1.ResolveDelegatesResponse{}
+	for _, q := range req.GetQueries() {
+		resp.Resolutions = append(resp.Resolutions, &availabilityv1.DelegateResolution{
+			Member: q.GetMember(), Outcome: availabilityv1.DelegateResolution_NOBODY,
+		})
+	}
+	return resp, nil
+}
+
 // whole is the service, wired as in production.
 type whole struct {
 	t         *testing.T
@@ -146,6 +163,7 @@ func (w *whole) availability(addr string) {
 	w.t.Helper()
 	rpctest.Serve(w.t, w.authority, rpcserver.Config{Service: "availability", Addr: addr}, rpcserver.Deps{}, func(r grpc.ServiceRegistrar) {
 		availabilityv1.RegisterAvailabilityServiceServer(r, w.calendar)
+		availabilityv1.RegisterDelegationServiceServer(r, nobodyActs{})
 	})
 }
 

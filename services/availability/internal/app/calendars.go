@@ -38,6 +38,9 @@ type CalendarsTx interface {
 	// AddCalendar adds a calendar, SaveCalendar keeps what it has become.
 	AddCalendar(ctx context.Context, c domain.ImportedCalendar) error
 	SaveCalendar(ctx context.Context, c domain.ImportedCalendar) error
+	// WakeCalendars has a member's calendars read anew now, those without a zone of their own or every one: times of theirs are
+	// others in the zones that now hold.
+	WakeCalendars(ctx context.Context, member uuid.UUID, every bool, now time.Time) error
 	// SaveSource keeps a calendar's file; ForgetSource forgets it, with all titles.
 	SaveSource(ctx context.Context, member, calendar uuid.UUID, source []byte) error
 	ForgetSource(ctx context.Context, member, calendar uuid.UUID) error
@@ -144,6 +147,9 @@ func (a *App) CreateCalendar(ctx context.Context, wanted domain.ImportedCalendar
 			if err != nil {
 				return made, nil, err
 			}
+			if err := a.checkURL(made.URL); err != nil {
+				return made, nil, err
+			}
 			events, err := c.keep(ctx, read, &made)
 			if err != nil {
 				return made, nil, err
@@ -171,7 +177,9 @@ func (a *App) changeCalendar(
 			return none, err
 		}
 	}
-	a.imports.Wake()
+	if !dry {
+		a.imports.Wake()
+	}
 	caller, err := auth.Require(ctx)
 	done.Item = private(caller, done.Item)
 	return done, err
@@ -216,6 +224,11 @@ func (a *App) UpdateCalendar(
 		if _, err := calendar.Update(wanted, c.now); err != nil {
 			return nil, err
 		}
+		if wanted.URL != nil {
+			if err := a.checkURL(calendar.URL); err != nil {
+				return nil, err
+			}
+		}
 		return c.keep(ctx, read, calendar)
 	}))
 }
@@ -232,9 +245,9 @@ func (a *App) DeleteCalendar(ctx context.Context, of domain.ImportedCalendar, fr
 	}))
 }
 
-// RefreshCalendar has a calendar fetched soon.
-func (a *App) RefreshCalendar(ctx context.Context, of domain.ImportedCalendar, fresh Fresh) (Outcome[domain.ImportedCalendar], error) {
-	return a.changeCalendar(ctx, of, false, existing(of, fresh, func(_ context.Context, c *change, calendar *domain.ImportedCalendar) ([]domain.Event, error) {
+// RefreshCalendar has a calendar fetched soon, or with dry says when it would be.
+func (a *App) RefreshCalendar(ctx context.Context, of domain.ImportedCalendar, fresh Fresh, dry bool) (Outcome[domain.ImportedCalendar], error) {
+	return a.changeCalendar(ctx, of, dry, existing(of, fresh, func(_ context.Context, c *change, calendar *domain.ImportedCalendar) ([]domain.Event, error) {
 		return nil, calendar.Refresh(c.now)
 	}))
 }

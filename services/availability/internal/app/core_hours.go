@@ -6,6 +6,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/fault"
+	"github.com/meridianhq/meridian/pkg/worktime"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
@@ -20,8 +22,35 @@ func (a *App) CoreHours(ctx context.Context, ws, team uuid.UUID) (domain.CoreHou
 	return a.store.CoreHours(ctx, ws, team)
 }
 
-// UpdateCoreHours sets a team's core hours.
-func (a *App) UpdateCoreHours(ctx context.Context, ws, team uuid.UUID, fresh Fresh, c domain.CoreHoursChange) (domain.CoreHours, error) {
+// ForeseenCoreHours are core hours, with the gaps of the next weeks where a change of them is only tried.
+type ForeseenCoreHours struct {
+	domain.CoreHours
+	Gaps []worktime.Interval
+}
+
+// UpdateCoreHours sets a team's core hours from now on, or with dry says what that would do.
+func (a *App) UpdateCoreHours(
+	ctx context.Context, ws, team uuid.UUID, fresh Fresh, c domain.CoreHoursChange, dry bool,
+) (ForeseenCoreHours, error) {
+	core, err := a.setCoreHours(ctx, ws, team, fresh, c, dry)
+	if err != nil || !dry {
+		return ForeseenCoreHours{CoreHours: core}, err
+	}
+	q := domain.CoverageQuery{Start: a.now(), End: a.now().Add(domain.PreviewRange), Bucket: domain.OutlookBucket}
+	people, _, err := a.crew(ctx, ws, team, q)
+	if fault.Is(err, fault.Invalid) { // too large a team to look ahead for, which may have core hours as others do
+		return ForeseenCoreHours{CoreHours: core}, nil
+	}
+	if err != nil {
+		return ForeseenCoreHours{}, err
+	}
+	gaps, err := domain.ForeseeGaps(people, core, q)
+	return ForeseenCoreHours{CoreHours: core, Gaps: gaps}, err
+}
+
+func (a *App) setCoreHours(
+	ctx context.Context, ws, team uuid.UUID, fresh Fresh, c domain.CoreHoursChange, dry bool,
+) (domain.CoreHours, error) {
 	var core domain.CoreHours
 	err := a.onTeam(ctx, ws, func(ctx context.Context, tx Tx, caller auth.Caller) error {
 		if err := tx.LockTeam(ctx, team); err != nil {
@@ -30,10 +59,14 @@ func (a *App) UpdateCoreHours(ctx context.Context, ws, team uuid.UUID, fresh Fre
 		if err := mayLead(ctx, tx, caller, team); err != nil {
 			return err
 		}
-		_, replayed, err := tx.Replay(ctx, domain.CoreHoursName(ws, team))
-		if err != nil {
-			return err
+		replayed := false
+		if !dry {
+			var err error
+			if _, replayed, err = tx.Replay(ctx, domain.CoreHoursName(ws, team)); err != nil {
+				return err
+			}
 		}
+		var err error
 		if core, err = tx.CoreHours(ctx, team); err != nil || replayed {
 			return err
 		}
@@ -42,7 +75,7 @@ func (a *App) UpdateCoreHours(ctx context.Context, ws, team uuid.UUID, fresh Fre
 		}
 		now := a.now()
 		events, err := core.Update(c, now)
-		if err != nil || len(events) == 0 {
+		if err != nil || len(events) == 0 || dry {
 			return err
 		}
 		if err := tx.SaveCoreHours(ctx, core); err != nil {

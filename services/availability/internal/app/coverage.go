@@ -20,7 +20,7 @@ func (a *App) Coverage(ctx context.Context, ws, team uuid.UUID, q domain.Coverag
 	if err != nil {
 		return domain.Coverage{}, err
 	}
-	core, err := a.store.CoreHours(ctx, ws, team)
+	core, err := a.store.CoreHistory(ctx, ws, team, q.Start, q.End)
 	if err != nil {
 		return domain.Coverage{}, err
 	}

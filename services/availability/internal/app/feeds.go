@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -88,8 +89,9 @@ func (a *App) Feeds(ctx context.Context, of domain.Feed, p Page) (page.Result[do
 	return a.store.Feeds(ctx, of, p)
 }
 
-// CreateFeed makes a feed and the secret of its URL, which is kept nowhere. A request done before is AlreadyExists.
-func (a *App) CreateFeed(ctx context.Context, f domain.Feed) (domain.Feed, string, error) {
+// CreateFeed makes a feed and the secret of its URL, which is kept nowhere. A request done before is AlreadyExists. With dry
+// nothing is kept, and the secret opens nothing.
+func (a *App) CreateFeed(ctx context.Context, f domain.Feed, dry bool) (domain.Feed, string, error) {
 	caller, err := a.feeding(ctx, f)
 	if err != nil {
 		return f, "", err
@@ -100,13 +102,10 @@ func (a *App) CreateFeed(ctx context.Context, f domain.Feed) (domain.Feed, strin
 	f.Creator = caller.Member
 	secret, hash := auth.NewFeedSecret()
 	err = a.store.InTx(ctx, f.Workspace, func(ctx context.Context, tx Tx) error {
-		prior, replayed, err := tx.Replay(ctx, f.Name())
-		if err != nil {
-			return err
-		}
-		if replayed {
-			return fault.New(fault.AlreadyExists, fault.ReasonAlreadyExists,
-				"the request was done before; its secret is not kept and cannot be shown again").With("name", prior)
+		if !dry {
+			if err := once(ctx, tx, f); err != nil {
+				return err
+			}
 		}
 		if err := lockFeeds(ctx, tx, f); err != nil {
 			return err
@@ -119,9 +118,25 @@ func (a *App) CreateFeed(ctx context.Context, f domain.Feed) (domain.Feed, strin
 			return err
 		}
 		f.CreateTime = a.now()
+		if dry {
+			return errDry
+		}
 		return tx.AddFeed(ctx, f, hash)
 	})
+	if errors.Is(err, errDry) {
+		err = nil
+	}
 	return f, secret, err
+}
+
+// once refuses a request for a feed that was done before.
+func once(ctx context.Context, tx Tx, f domain.Feed) error {
+	prior, replayed, err := tx.Replay(ctx, f.Name())
+	if err != nil || !replayed {
+		return err
+	}
+	return fault.New(fault.AlreadyExists, fault.ReasonAlreadyExists,
+		"the request was done before; its secret is not kept and cannot be shown again").With("name", prior)
 }
 
 // lockFeeds keeps others from making feeds of the same member or team until the end.
@@ -133,21 +148,25 @@ func lockFeeds(ctx context.Context, tx Tx, of domain.Feed) error {
 	return err
 }
 
-// DeleteFeed deletes a feed: from now on nothing has its URL.
-func (a *App) DeleteFeed(ctx context.Context, of domain.Feed, fresh Fresh) (domain.Feed, error) {
+// DeleteFeed deletes a feed: from now on nothing has its URL. With dry it only says whether it could be.
+func (a *App) DeleteFeed(ctx context.Context, of domain.Feed, fresh Fresh, dry bool) (domain.Feed, error) {
 	if _, err := a.feeding(ctx, of); err != nil {
 		return of, err
 	}
 	f := of
 	err := a.store.InTx(ctx, of.Workspace, func(ctx context.Context, tx Tx) error {
-		_, replayed, err := tx.Replay(ctx, of.Name())
-		if err != nil {
-			return err
+		replayed := false
+		if !dry {
+			var err error
+			if _, replayed, err = tx.Replay(ctx, of.Name()); err != nil {
+				return err
+			}
 		}
+		var err error
 		if f, err = a.feedOf(ctx, of, replayed); err != nil || replayed {
 			return err
 		}
-		if err := fresh.check(f.Revision()); err != nil {
+		if err := fresh.check(f.Revision()); err != nil || dry {
 			return err
 		}
 		f.DeleteTime = a.now()

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -28,7 +29,7 @@ func (a *App) OnProfile(ctx context.Context, p ProfileZone) error {
 	if err != nil || seen >= p.Version {
 		return err
 	}
-	return a.store.InTx(ctx, p.Workspace, func(ctx context.Context, tx Tx) error {
+	err = a.store.InTx(ctx, p.Workspace, func(ctx context.Context, tx Tx) error {
 		if first, err := tx.First(ctx); err != nil || !first {
 			return err
 		}
@@ -45,32 +46,46 @@ func (a *App) OnProfile(ctx context.Context, p ProfileZone) error {
 		case open.Zone == p.Zone:
 			return tx.SeeZone(ctx, p.Member, p.Version)
 		}
-		return a.moved(ctx, tx, m, p)
+		return (&change{Tx: tx, MemberTime: m, now: a.now()}).zoned(ctx, p)
 	})
+	a.imports.Wake()
+	return err
 }
 
-// moved begins another zone, and tells of it where the member's hours are inherited.
-func (a *App) moved(ctx context.Context, tx Tx, m domain.MemberTime, p ProfileZone) error {
-	now := a.now()
-	if err := tx.MoveZone(ctx, p.Member, domain.ZonePeriod{Zone: p.Zone, Start: now, Seen: p.Version}); err != nil {
+// zoned begins another zone, and tells of it where the member's hours are inherited.
+func (c *change) zoned(ctx context.Context, p ProfileZone) error {
+	if err := c.MoveZone(ctx, p.Member, domain.ZonePeriod{Zone: p.Zone, Start: c.now, Seen: p.Version}); err != nil {
 		return err
 	}
-	record, err := tx.Record(ctx, p.Member, now, now)
+	record, err := c.Record(ctx, p.Member, c.now, c.now)
 	if err != nil {
 		return err
 	}
-	until, inherits := record.Inheriting(now)
+	until, inherits := record.Inheriting(c.now)
 	if !inherits {
 		return nil
 	}
-	events := []domain.Event{domain.WorkingTimeChanged{
-		Workspace: p.Workspace, Member: p.Member, Start: now, End: until, Version: m.Next(),
-	}}
-	if err := tx.SaveMemberTime(ctx, m); err != nil {
+	if err := c.WakeCalendars(ctx, p.Member, false, c.now); err != nil {
 		return err
 	}
-	if err := wake(ctx, tx, p.Member, now); err != nil {
+	return c.conclude(ctx, []domain.Event{c.told(until)})
+}
+
+// told is the event of working time that is another from now until an instant; zero for all that follows.
+func (c *change) told(until time.Time) domain.Event {
+	return domain.WorkingTimeChanged{Workspace: c.Workspace, Member: c.Member, Start: c.now, End: until, Version: c.Next()}
+}
+
+// conclude saves and publishes what followed from an event, if anything did.
+func (c *change) conclude(ctx context.Context, events []domain.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	if err := c.SaveMemberTime(ctx, c.MemberTime); err != nil {
 		return err
 	}
-	return tx.Publish(ctx, now, actor, events...)
+	if err := wake(ctx, c, c.Member, c.now); err != nil {
+		return err
+	}
+	return c.Publish(ctx, c.now, actor, events...)
 }

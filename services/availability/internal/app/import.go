@@ -23,6 +23,9 @@ type Imports struct {
 
 // Fetcher fetches calendars from where they are.
 type Fetcher interface {
+	// Check refuses a URL that is surely not fetched, whose host is an address of a private network, say. It looks up no name. Its
+	// error is a *FetchError.
+	Check(url string) error
 	// Fetch fetches what a URL names, if it has changed since it was seen. Its error is a *FetchError, or the context's.
 	Fetch(ctx context.Context, url string, seen domain.Validators) (Fetched, error)
 }
@@ -51,6 +54,8 @@ type reading struct {
 	refused []domain.RefusedEvent
 	count   int
 	busy    []domain.BusyTime
+	// until is when floating times stand for others, for the member is in another zone then; zero for never.
+	until time.Time
 }
 
 // mostRefused is how many refused events of a file are kept.
@@ -58,9 +63,9 @@ const mostRefused = 100
 
 // read reads a file. Its error is a *domain.FileError.
 func read(content []byte, c domain.ImportedCalendar, person domain.Person, now time.Time) (*reading, error) {
-	zone := c.Zone
+	zone, until := c.Zone, time.Time{}
 	if zone == "" {
-		zone = person.ZoneAt(now)
+		zone, until = person.ZoneAt(now), person.Calendar.ZoneUntil(now)
 	}
 	in, err := domain.CheckZone("time_zone", domain.KnownZone(zone))
 	if err != nil {
@@ -78,11 +83,20 @@ func read(content []byte, c domain.ImportedCalendar, person domain.Person, now t
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{source: kept.Bytes(), busy: busy, count: len(file.Refused())}
+	r := &reading{source: kept.Bytes(), busy: busy, count: len(file.Refused()), until: until}
 	for _, e := range file.Refused()[:min(mostRefused, r.count)] {
 		r.refused = append(r.refused, domain.RefusedEvent{Line: e.Line, UID: e.UID, Property: e.Property, Rule: e.Rule})
 	}
 	return r, nil
+}
+
+// checkURL refuses a URL that is surely not fetched.
+func (a *App) checkURL(text string) error {
+	err := a.imports.Fetcher.Check(text)
+	if refusal, ok := errors.AsType[*FetchError](err); ok {
+		return fault.InvalidField("calendar.source_url", refusal.Why)
+	}
+	return err
 }
 
 // uploaded reads the file of a request, for a member who is there.
@@ -135,6 +149,7 @@ func (c *change) keep(ctx context.Context, r *reading, calendar *domain.Imported
 		return events, nil
 	}
 	calendar.Read(r.refused, r.count, c.now)
+	calendar.DueBy(r.until)
 	return events, c.SaveSource(ctx, calendar.Member, calendar.ID, r.source)
 }
 
@@ -153,7 +168,7 @@ func (c *change) replaceBusy(ctx context.Context, calendar *domain.ImportedCalen
 			return nil, false, err
 		}
 	}
-	before, err := c.record(ctx, change.Until)
+	before, err := c.record(ctx, change.From, change.Until)
 	if err != nil {
 		return nil, false, err
 	}
@@ -187,7 +202,7 @@ func (a *App) ImportCalendar(ctx context.Context, k CalendarKey) error {
 	if err != nil || c.DueTime.After(now) {
 		return err
 	}
-	records, err := a.store.Records(ctx, k.Workspace, []uuid.UUID{k.Member}, now, now)
+	records, err := a.store.Records(ctx, k.Workspace, []uuid.UUID{k.Member}, now.Add(-margin), now.Add(margin))
 	if err != nil {
 		return err
 	}
@@ -214,7 +229,7 @@ func (a *App) ImportCalendar(ctx context.Context, k CalendarKey) error {
 		if err != nil {
 			return err
 		}
-		return (&change{Tx: tx, MemberTime: m, now: a.now()}).conclude(ctx, c, done)
+		return (&change{Tx: tx, MemberTime: m, now: a.now()}).keepAttempt(ctx, c, done)
 	})
 }
 
@@ -246,8 +261,8 @@ func (a *App) attempt(ctx context.Context, c domain.ImportedCalendar, person dom
 	return attempt{reading: r, seen: fetched.Seen}, err
 }
 
-// conclude keeps what came of an attempt, at the time at which it ended.
-func (c *change) conclude(ctx context.Context, calendar domain.ImportedCalendar, done attempt) error {
+// keepAttempt keeps what came of an attempt, at the time at which it ended.
+func (c *change) keepAttempt(ctx context.Context, calendar domain.ImportedCalendar, done attempt) error {
 	if done.why != "" {
 		calendar.Failed(done.why, c.now)
 		return c.SaveCalendar(ctx, calendar)
@@ -260,13 +275,11 @@ func (c *change) conclude(ctx context.Context, calendar domain.ImportedCalendar,
 	if calendar.URL != "" {
 		calendar.Fetched(done.seen, c.now)
 	}
-	if err := c.SaveCalendar(ctx, calendar); err != nil || len(events) == 0 {
+	calendar.DueBy(done.until)
+	if err := c.SaveCalendar(ctx, calendar); err != nil {
 		return err
 	}
-	if err := c.SaveMemberTime(ctx, c.MemberTime); err != nil {
-		return err
-	}
-	return c.Publish(ctx, c.now, actor, events...)
+	return c.conclude(ctx, events)
 }
 
 // ClaimCalendars takes calendars that are due, for the lease.

@@ -69,8 +69,8 @@ func (a *App) CreateLayer(ctx context.Context, l domain.Layer, dry bool) (Outcom
 	l.ID, l.Start, l.End = id, l.Start.Truncate(time.Microsecond), l.End.Truncate(time.Microsecond)
 	made, prior, err := changeTime(ctx, a, l.Workspace, l.Member, l.ResourceName(), dry,
 		func(ctx context.Context, c *change) (domain.Layer, []domain.Event, error) {
-			_, end, _ := l.Changes(c.now)
-			before, err := c.record(ctx, end)
+			start, end, _ := l.Changes(c.now)
+			before, err := c.record(ctx, start, end)
 			if err != nil {
 				return l, nil, err
 			}
@@ -87,8 +87,12 @@ func (a *App) CreateLayer(ctx context.Context, l domain.Layer, dry bool) (Outcom
 			if err := c.foresee(before, before.WithLayer(made)); err != nil {
 				return l, nil, err
 			}
-			return made, events, c.AddLayer(ctx, made)
+			if err := c.AddLayer(ctx, made); err != nil {
+				return l, nil, err
+			}
+			return made, events, c.moved(ctx, made)
 		})
+	a.imports.Wake()
 	if err != nil || prior == "" {
 		return made, err
 	}
@@ -97,6 +101,14 @@ func (a *App) CreateLayer(ctx context.Context, l domain.Layer, dry bool) (Outcom
 	}
 	made.Item, err = a.store.Layer(ctx, l.Workspace, l.Member, l.Kind, id)
 	return made, err
+}
+
+// moved has the member's calendars read anew where a layer says which zone they are in.
+func (c *change) moved(ctx context.Context, l domain.Layer) error {
+	if l.Kind != domain.Travel {
+		return nil
+	}
+	return c.WakeCalendars(ctx, c.Member, false, c.now)
 }
 
 // DeleteLayer takes a layer away, or with dry says what that would do; what of it has passed stays.
@@ -116,8 +128,8 @@ func (a *App) DeleteLayer(
 			if err := fresh.check(domain.LayerRevision); err != nil {
 				return l, nil, err
 			}
-			_, end, _ := l.Changes(c.now)
-			before, err := c.record(ctx, end)
+			start, end, _ := l.Changes(c.now)
+			before, err := c.record(ctx, start, end)
 			if err != nil {
 				return l, nil, err
 			}
@@ -128,8 +140,12 @@ func (a *App) DeleteLayer(
 			if err := c.foresee(before, before.WithLayer(l)); err != nil {
 				return l, nil, err
 			}
-			return l, events, c.DeleteLayer(ctx, l)
+			if err := c.DeleteLayer(ctx, l); err != nil {
+				return l, nil, err
+			}
+			return l, events, c.moved(ctx, l)
 		})
+	a.imports.Wake()
 	if err != nil || prior == "" {
 		return deleted, err
 	}

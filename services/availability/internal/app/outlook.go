@@ -44,7 +44,7 @@ func (a *App) Outlook(ctx context.Context, ws, team uuid.UUID, q domain.OutlookQ
 	if err := a.delegates(ctx, ws, all, acting, acting); err != nil {
 		return domain.Outlook{}, err
 	}
-	core, err := a.store.CoreHours(ctx, ws, team)
+	core, err := a.store.CoreHistory(ctx, ws, team, asked.Start, asked.End)
 	if err != nil {
 		return domain.Outlook{}, err
 	}

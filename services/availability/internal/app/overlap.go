@@ -62,8 +62,10 @@ func (a *App) meeting(ctx context.Context, ws uuid.UUID, members []uuid.UUID, fr
 	return people, nil
 }
 
-// ChooseOverlap records a time to meet of members, none of them twice.
-func (a *App) ChooseOverlap(ctx context.Context, ws uuid.UUID, members []uuid.UUID, start, end time.Time) (domain.OverlapChoice, error) {
+// ChooseOverlap records a time to meet of members, none of them twice, or with dry says what it would ask of them.
+func (a *App) ChooseOverlap(
+	ctx context.Context, ws uuid.UUID, members []uuid.UUID, start, end time.Time, dry bool,
+) (domain.OverlapChoice, error) {
 	none := domain.OverlapChoice{}
 	caller, err := a.caller(ctx, ws)
 	if err != nil {
@@ -81,6 +83,11 @@ func (a *App) ChooseOverlap(ctx context.Context, ws uuid.UUID, members []uuid.UU
 	if err != nil {
 		return none, err
 	}
+	wanted := domain.OverlapChoice{Workspace: ws, ID: id, Start: start, End: end, Chooser: caller.Member}
+	if dry {
+		choice, _ := domain.Choose(wanted, people, a.now())
+		return choice, nil
+	}
 	var prior string
 	made := none
 	err = a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
@@ -89,7 +96,7 @@ func (a *App) ChooseOverlap(ctx context.Context, ws uuid.UUID, members []uuid.UU
 			return err
 		}
 		now := a.now()
-		choice, events := domain.Choose(domain.OverlapChoice{Workspace: ws, ID: id, Start: start, End: end, Chooser: caller.Member}, people, now)
+		choice, events := domain.Choose(wanted, people, now)
 		made = choice
 		if err := tx.AddOverlapChoice(ctx, choice); err != nil {
 			return err
@@ -121,15 +128,17 @@ func (a *App) OverlapChoices(ctx context.Context, ws uuid.UUID, p Page) (page.Re
 	return a.store.OverlapChoices(ctx, ws, p)
 }
 
-// DeleteOverlapChoice takes a choice back.
-func (a *App) DeleteOverlapChoice(ctx context.Context, ws, choice uuid.UUID) error {
+// DeleteOverlapChoice takes a choice back, or with dry says whether it could be.
+func (a *App) DeleteOverlapChoice(ctx context.Context, ws, choice uuid.UUID, dry bool) error {
 	caller, err := a.caller(ctx, ws)
 	if err != nil {
 		return err
 	}
 	return a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
-		if _, replayed, err := tx.Replay(ctx, domain.OverlapChoiceName(ws, choice)); err != nil || replayed {
-			return err
+		if !dry {
+			if _, replayed, err := tx.Replay(ctx, domain.OverlapChoiceName(ws, choice)); err != nil || replayed {
+				return err
+			}
 		}
 		c, err := tx.LockOverlapChoice(ctx, choice)
 		if err != nil {
@@ -137,6 +146,9 @@ func (a *App) DeleteOverlapChoice(ctx context.Context, ws, choice uuid.UUID) err
 		}
 		if c.Chooser != caller.Member && caller.Role < auth.Admin {
 			return fault.New(fault.Denied, domain.ReasonNotTheChooser, "only who chose it and administrators may take it back")
+		}
+		if dry {
+			return nil
 		}
 		now := a.now()
 		if err := tx.EndOverlapChoice(ctx, choice, now); err != nil {

@@ -16,9 +16,15 @@ type Presence struct {
 	Version           int64
 }
 
+// PresenceStore keeps who is there.
+type PresenceStore interface {
+	// Presence says whether it is noted that a member has left, and what the projection has of them.
+	Presence(ctx context.Context, ws, member uuid.UUID) (departed bool, projected Presence, err error)
+}
+
 // PresenceTx is what a transaction does with who is there.
 type PresenceTx interface {
-	// Presence says whether it is noted that a member has left, and what the projection has of them.
+	// Presence is PresenceStore.Presence of a locked member.
 	Presence(ctx context.Context, member uuid.UUID) (departed bool, projected Presence, err error)
 	// Depart notes that they have left, Return that they are back.
 	Depart(ctx context.Context, member uuid.UUID, at time.Time) error
@@ -29,31 +35,35 @@ type PresenceTx interface {
 	RotationsOfTeam(ctx context.Context, team uuid.UUID) ([]RotationRef, error)
 }
 
-// OnPresence follows who is there: whoever was deactivated is on no rotation from now on, and is again when let in again. What
-// has been stays as it was. Twice it has its effect once, and the projection's newer news count.
+// OnPresence follows who is there: whoever was deactivated works no more and is on no rotation from now on, and is again when let
+// in again. What has been stays as it was. Twice it has its effect once, and the projection's newer news count.
 func (a *App) OnPresence(ctx context.Context, p Presence) error {
+	departed, projected, err := a.store.Presence(ctx, p.Workspace, p.Member)
+	if err != nil || departed != p.latest(projected).Here {
+		return err
+	}
 	return a.store.InTx(ctx, p.Workspace, func(ctx context.Context, tx Tx) error {
-		if _, err := tx.LockTime(ctx, p.Member); err != nil {
+		m, err := tx.LockTime(ctx, p.Member)
+		if err != nil {
 			return err
 		}
 		departed, projected, err := tx.Presence(ctx, p.Member)
 		if err != nil {
 			return err
 		}
-		if projected.Version > p.Version {
-			p.Here = projected.Here
-		}
-		if departed != p.Here {
+		here := p.latest(projected).Here
+		if departed != here {
 			return nil
 		}
 		now, note := a.now(), tx.Depart
-		if p.Here {
+		if here {
 			note = tx.Return
 		}
 		if err := note(ctx, p.Member, now); err != nil {
 			return err
 		}
-		if err := tx.WakeCoverage(ctx, p.Member, now.Add(domain.LookSoon)); err != nil {
+		c := &change{Tx: tx, MemberTime: m, now: now}
+		if err := c.conclude(ctx, []domain.Event{c.told(time.Time{})}); err != nil {
 			return err
 		}
 		refs, err := tx.RotationsOfMember(ctx, p.Member, now)
@@ -62,6 +72,14 @@ func (a *App) OnPresence(ctx context.Context, p Presence) error {
 		}
 		return a.reckon(ctx, tx, refs, now, (*domain.Rotation).Reckon)
 	})
+}
+
+// latest is the newer of what was told and what the projection has.
+func (p Presence) latest(projected Presence) Presence {
+	if projected.Version > p.Version {
+		return projected
+	}
+	return p
 }
 
 // OnTeamDeleted ends the rotations of a team that was deleted. Twice it has its effect once.

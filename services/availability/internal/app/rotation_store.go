@@ -37,6 +37,8 @@ type RotationStore interface {
 	Team(ctx context.Context, ws, team uuid.UUID) error
 	// CoreHours returns a team's core hours, which may not be set.
 	CoreHours(ctx context.Context, ws, team uuid.UUID) (domain.CoreHours, error)
+	// CoreHistory are the core hours of a team that are in force between two instants.
+	CoreHistory(ctx context.Context, ws, team uuid.UUID, from, until time.Time) (domain.CoreHistory, error)
 
 	// ClaimShifts takes up to limit rotations of all workspaces whose shifts are to be looked at by now.
 	ClaimShifts(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]RotationRef, error)
@@ -73,7 +75,7 @@ type RotationTx interface {
 	// WakeSun has the shifts of all rotations that follow the sun looked at.
 	WakeSun(ctx context.Context, at time.Time) error
 
-	// CoreHours returns a team's core hours, which may not be set; SaveCoreHours keeps what they have become.
+	// CoreHours returns a team's core hours, which may not be set; SaveCoreHours keeps what they have become, and what they were.
 	CoreHours(ctx context.Context, team uuid.UUID) (domain.CoreHours, error)
 	SaveCoreHours(ctx context.Context, c domain.CoreHours) error
 }

@@ -77,11 +77,15 @@ func (d *rotationChanged) keep(
 ) error {
 	d.rotation = r
 	if dry {
-		w, err := lay(ctx, tx, &r, now, now.Add(domain.PreviewTime))
+		from, changes := domain.ChangesFrom(events, now)
+		if !changes {
+			return errDry
+		}
+		w, err := lay(ctx, tx, &r, from, from.Add(domain.PreviewTime))
 		if err != nil {
 			return err
 		}
-		d.preview = w.Preview(now)
+		d.preview = w.Preview(from)
 		return errDry
 	}
 	if len(events) == 0 {

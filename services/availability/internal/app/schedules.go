@@ -86,14 +86,18 @@ func (a *App) CreateSchedule(ctx context.Context, ws, member uuid.UUID, in NewHo
 				return s, nil, err
 			}
 			if dry {
-				before, err := c.record(ctx, c.now)
+				before, err := c.record(ctx, s.Start, s.Start)
 				if err != nil {
 					return s, nil, err
 				}
 				return s, nil, c.foresee(before, before.WithSchedule(s))
 			}
-			return s, events, c.AddSchedule(ctx, s)
+			if err := c.AddSchedule(ctx, s); err != nil {
+				return s, nil, err
+			}
+			return s, events, c.WakeCalendars(ctx, member, false, c.now)
 		})
+	a.imports.Wake()
 	if err != nil || prior == "" {
 		return made, err
 	}

@@ -13,7 +13,9 @@ import (
 // Store is the service's database. Every method is confined to the workspace it is given.
 type Store interface {
 	RotationStore
+	ZoneRules
 	CoverageStore
+	PresenceStore
 
 	// Records returns what is known of the working time of members between two instants, those that are not there left out,
 	// in a fixed number of statements.
@@ -32,9 +34,9 @@ type Store interface {
 	// DefaultSchedule returns one version of the workspace's hours, DefaultSchedules them all, the newest first.
 	DefaultSchedule(ctx context.Context, ws, schedule uuid.UUID) (domain.DefaultSchedule, error)
 	DefaultSchedules(ctx context.Context, ws uuid.UUID, p Page) (page.Result[domain.DefaultSchedule, Cursor], error)
-	// TimeOff returns a time off of a member, TimeOffs them all, the newest first.
+	// TimeOff returns a time off of a member, TimeOffs them all, or those that are approved alone, the newest first.
 	TimeOff(ctx context.Context, ws, member, timeOff uuid.UUID) (domain.TimeOff, error)
-	TimeOffs(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
+	TimeOffs(ctx context.Context, ws, member uuid.UUID, approved bool, p Page) (page.Result[domain.TimeOff, Cursor], error)
 	// TimeOffRequests are the times off that wait for an approval, the newest first; TimeOffRequestsOf those of members whose
 	// manager is one of some, without a reader's own.
 	TimeOffRequests(ctx context.Context, ws uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error)
@@ -143,6 +145,9 @@ type Tx interface {
 	SeeZone(ctx context.Context, member uuid.UUID, seen int64) error
 	// MoveZone ends the open zone, if there is one, where the next starts, and begins that.
 	MoveZone(ctx context.Context, member uuid.UUID, next domain.ZonePeriod) error
+
+	// EndZoneUpdate ends what a member waits to be told of; false when somebody else did.
+	EndZoneUpdate(ctx context.Context, u ZoneUpdate) (bool, error)
 
 	// Replay claims the request for the resource of that name, at once. replayed says that the same request was made
 	// before, for the resource prior.

@@ -12,10 +12,11 @@ import (
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
-// ShownSwap is a swap of a rotation as it is now.
+// ShownSwap is a swap of a rotation as it is now, with the shifts that taking it would make where that is only tried.
 type ShownSwap struct {
 	domain.Swap
-	Ref RotationRef
+	Ref     RotationRef
+	Preview []domain.Shift
 }
 
 // Swap returns a swap of a rotation.
@@ -91,12 +92,12 @@ func mayActFor(ctx context.Context, tx Tx, caller auth.Caller, team, member uuid
 }
 
 // TakeSwap gives the caller the time of a swap. Of two at once one wins: they lock the rotation.
-func (a *App) TakeSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, fresh Fresh) (ShownSwap, error) {
+func (a *App) TakeSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, fresh Fresh, dry bool) (ShownSwap, error) {
 	override, err := newID()
 	if err != nil {
 		return ShownSwap{}, err
 	}
-	return a.onSwap(ctx, ref, swap, fresh, func(ctx context.Context, tx Tx, by auth.Caller, r *domain.Rotation, s *domain.Swap, now time.Time) ([]domain.Event, error) {
+	taken, err := a.onSwap(ctx, ref, swap, fresh, dry, func(ctx context.Context, tx Tx, by auth.Caller, r *domain.Rotation, s *domain.Swap, now time.Time) ([]domain.Event, error) {
 		if !r.MayTake(s, by.Member) {
 			return nil, fault.DeniedFor("take a swap that is not offered to them")
 		}
@@ -110,11 +111,15 @@ func (a *App) TakeSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, fre
 		}
 		return events, tx.AddOverride(ctx, ref, o)
 	})
+	if dry {
+		taken.Override = uuid.Nil // it would be another
+	}
+	return taken, err
 }
 
 // DeclineSwap says that the caller, whom a swap was offered to by name, does not take it.
-func (a *App) DeclineSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, fresh Fresh) (ShownSwap, error) {
-	return a.onSwap(ctx, ref, swap, fresh, func(_ context.Context, _ Tx, by auth.Caller, r *domain.Rotation, s *domain.Swap, now time.Time) ([]domain.Event, error) {
+func (a *App) DeclineSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, fresh Fresh, dry bool) (ShownSwap, error) {
+	return a.onSwap(ctx, ref, swap, fresh, dry, func(_ context.Context, _ Tx, by auth.Caller, r *domain.Rotation, s *domain.Swap, now time.Time) ([]domain.Event, error) {
 		if s.To != by.Member {
 			return nil, fault.DeniedFor("decline a swap that is not offered to them by name")
 		}
@@ -123,8 +128,8 @@ func (a *App) DeclineSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, 
 }
 
 // WithdrawSwap takes a swap back.
-func (a *App) WithdrawSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, fresh Fresh) (ShownSwap, error) {
-	return a.onSwap(ctx, ref, swap, fresh, func(ctx context.Context, tx Tx, by auth.Caller, r *domain.Rotation, s *domain.Swap, now time.Time) ([]domain.Event, error) {
+func (a *App) WithdrawSwap(ctx context.Context, ref RotationRef, swap uuid.UUID, fresh Fresh, dry bool) (ShownSwap, error) {
+	return a.onSwap(ctx, ref, swap, fresh, dry, func(ctx context.Context, tx Tx, by auth.Caller, r *domain.Rotation, s *domain.Swap, now time.Time) ([]domain.Event, error) {
 		if err := mayActFor(ctx, tx, by, ref.Team, s.Member); err != nil {
 			return nil, err
 		}
@@ -132,16 +137,16 @@ func (a *App) WithdrawSwap(ctx context.Context, ref RotationRef, swap uuid.UUID,
 	})
 }
 
-// onSwap changes a swap that is there.
+// onSwap changes a swap that is there, or with dry only tries to.
 func (a *App) onSwap(
-	ctx context.Context, ref RotationRef, swap uuid.UUID, fresh Fresh,
+	ctx context.Context, ref RotationRef, swap uuid.UUID, fresh Fresh, dry bool,
 	rule func(ctx context.Context, tx Tx, by auth.Caller, r *domain.Rotation, s *domain.Swap, now time.Time) ([]domain.Event, error),
 ) (ShownSwap, error) {
 	by, err := a.caller(ctx, ref.Workspace)
 	if err != nil {
 		return ShownSwap{}, err
 	}
-	return a.changeSwap(ctx, ref, swap, false, func(ctx context.Context, tx Tx, r *domain.Rotation, now time.Time) (domain.Swap, []domain.Event, error) {
+	return a.changeSwap(ctx, ref, swap, dry, func(ctx context.Context, tx Tx, r *domain.Rotation, now time.Time) (domain.Swap, []domain.Event, error) {
 		s, err := tx.Swap(ctx, ref, swap)
 		if err != nil {
 			return s, nil, err
@@ -171,7 +176,7 @@ func (a *App) changeSwap(
 		},
 	})
 	if err != nil || done.prior == "" {
-		return ShownSwap{Swap: changed, Ref: ref}, err
+		return ShownSwap{Swap: changed, Ref: ref, Preview: done.preview}, err
 	}
 	id, err := madeBefore(done.prior)
 	if err != nil {

@@ -6,12 +6,13 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/page"
 	"github.com/meridianhq/meridian/pkg/worktime"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
-// TimeOff returns a time off; why is told to the member and who decides on it alone.
+// TimeOff returns a time off: all of it to the member and who decides on it alone.
 func (a *App) TimeOff(ctx context.Context, ws, member, timeOff uuid.UUID) (domain.TimeOff, error) {
 	caller, err := a.caller(ctx, ws)
 	if err != nil {
@@ -24,10 +25,14 @@ func (a *App) TimeOff(ctx context.Context, ws, member, timeOff uuid.UUID) (domai
 	if sees, err := a.seesReasons(ctx, caller, ws, member); err != nil || sees {
 		return t, err
 	}
-	return t.Public(), nil
+	public, shown := t.Public()
+	if !shown {
+		return domain.TimeOff{}, fault.NotFoundName(domain.TimeOffName(ws, member, timeOff))
+	}
+	return public, nil
 }
 
-// TimeOffs lists a member's times off, the newest first.
+// TimeOffs lists a member's times off, the newest first: to others than the member and who decides, those that are approved.
 func (a *App) TimeOffs(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.TimeOff, Cursor], error) {
 	none := page.Result[domain.TimeOff, Cursor]{}
 	caller, err := a.caller(ctx, ws)
@@ -37,18 +42,16 @@ func (a *App) TimeOffs(ctx context.Context, ws, member uuid.UUID, p Page) (page.
 	if err := a.there(ctx, ws, member); err != nil {
 		return none, err
 	}
-	found, err := a.store.TimeOffs(ctx, ws, member, p)
-	if err != nil {
-		return none, err
-	}
 	sees, err := a.seesReasons(ctx, caller, ws, member)
 	if err != nil {
 		return none, err
 	}
+	found, err := a.store.TimeOffs(ctx, ws, member, !sees, p)
+	if err != nil || sees {
+		return found, err
+	}
 	for i, t := range found.Items {
-		if !sees {
-			found.Items[i] = t.Public()
-		}
+		found.Items[i], _ = t.Public()
 	}
 	return found, nil
 }
@@ -110,8 +113,8 @@ func (a *App) CreateTimeOff(ctx context.Context, ws, member uuid.UUID, in NewTim
 
 // person is the member, with all that lies over their hours until a time off is over.
 func (c *change) person(ctx context.Context, t domain.TimeOff) (domain.Person, error) {
-	_, until := t.Reaches()
-	record, err := c.record(ctx, until)
+	from, until := t.Reaches()
+	record, err := c.record(ctx, from, until)
 	if err != nil {
 		return domain.Person{}, err
 	}
@@ -214,8 +217,10 @@ func (a *App) TimeOffPolicy(ctx context.Context, ws uuid.UUID) (domain.TimeOffPo
 	return a.store.TimeOffPolicy(ctx, ws)
 }
 
-// UpdateTimeOffPolicy sets which kinds of time off need an approval, from now on; nil leaves them.
-func (a *App) UpdateTimeOffPolicy(ctx context.Context, ws uuid.UUID, approval *[]domain.TimeOffKind, fresh Fresh) (domain.TimeOffPolicy, error) {
+// UpdateTimeOffPolicy sets which kinds of time off need an approval, from now on; nil leaves them. With dry nothing is kept.
+func (a *App) UpdateTimeOffPolicy(
+	ctx context.Context, ws uuid.UUID, approval *[]domain.TimeOffKind, fresh Fresh, dry bool,
+) (domain.TimeOffPolicy, error) {
 	caller, err := a.caller(ctx, ws)
 	if err != nil {
 		return domain.TimeOffPolicy{}, err
@@ -229,8 +234,10 @@ func (a *App) UpdateTimeOffPolicy(ctx context.Context, ws uuid.UUID, approval *[
 		if policy, err = tx.TimeOffPolicy(ctx); err != nil {
 			return err
 		}
-		if _, replayed, err := tx.Replay(ctx, domain.TimeOffPolicyName(ws)); err != nil || replayed {
-			return err
+		if !dry {
+			if _, replayed, err := tx.Replay(ctx, domain.TimeOffPolicyName(ws)); err != nil || replayed {
+				return err
+			}
 		}
 		if err := fresh.check(policy.Revision); err != nil {
 			return err
@@ -240,7 +247,7 @@ func (a *App) UpdateTimeOffPolicy(ctx context.Context, ws uuid.UUID, approval *[
 		}
 		now := a.now()
 		events := policy.Change(*approval, &w, now)
-		if len(events) == 0 {
+		if len(events) == 0 || dry {
 			return nil
 		}
 		if err := tx.SaveTimeOffPolicy(ctx, policy); err != nil {

@@ -25,14 +25,18 @@ type change struct {
 	Tx
 	domain.MemberTime
 	now time.Time
-	// dry says that it is to be foreseen and not made, preview is what was.
+	// dry says that it is to be foreseen and not made, preview is what was, of the weeks after from.
 	dry     bool
+	from    time.Time
 	preview *domain.Preview
 }
 
-// record is what is known of the member from now until an instant, and as far as a preview looks.
-func (c *change) record(ctx context.Context, until time.Time) (domain.Record, error) {
-	if seen := c.now.Add(domain.PreviewRange); until.Before(seen) {
+// record is what is known of the member from now until a change that begins at from ends, and as far as a preview looks.
+func (c *change) record(ctx context.Context, from, until time.Time) (domain.Record, error) {
+	if c.from = from; from.Before(c.now) {
+		c.from = c.now
+	}
+	if seen := c.from.Add(domain.PreviewRange); until.Before(seen) {
 		until = seen
 	}
 	return c.Record(ctx, c.Member, c.now.Add(-margin), until.Add(margin))
@@ -43,7 +47,7 @@ func (c *change) foresee(before, after domain.Record) error {
 	if !c.dry {
 		return nil
 	}
-	preview, err := domain.Foresee(before, after, c.now)
+	preview, err := domain.Foresee(before, after, c.from)
 	c.preview = &preview
 	return err
 }

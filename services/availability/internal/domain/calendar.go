@@ -181,6 +181,13 @@ func (c *ImportedCalendar) Rolled(now time.Time) {
 	c.touch(now)
 }
 
+// DueBy has it read anew by an instant, for what it says is another then; zero for none.
+func (c *ImportedCalendar) DueBy(at time.Time) {
+	if !at.IsZero() && at.Before(c.DueTime) {
+		c.DueTime = at
+	}
+}
+
 func (c *ImportedCalendar) touch(now time.Time) {
 	c.UpdateTime = now
 	c.Revision++

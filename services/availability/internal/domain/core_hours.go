@@ -25,16 +25,52 @@ type CoreHours struct {
 // Set says whether the team has core hours.
 func (c *CoreHours) Set() bool { return len(c.Windows) > 0 }
 
-// calendar is the time in which they hold; nil, which is around the clock, where they are not set.
-func (c *CoreHours) calendar() (*worktime.Calendar, error) {
-	if !c.Set() {
-		return nil, nil //nolint:nilnil // none is the answer, and no failure
+// CoreHistory are the core hours of a team over a range, in order, at least one: each holds from its UpdateTime until the next
+// one's, the first since ever.
+type CoreHistory []CoreHours
+
+// Last are the core hours in force at the end of the range.
+func (h CoreHistory) Last() CoreHours { return h[len(h)-1] }
+
+// need is how many are to work at first, and then from later instants on.
+func (h CoreHistory) need() (first int, later []worktime.Need) {
+	for _, c := range h[1:] {
+		later = append(later, worktime.Need{From: c.UpdateTime, Count: c.needed()})
 	}
-	week, err := worktime.NewWeek(c.Windows)
-	if err != nil {
-		return nil, err
+	return h[0].needed(), later
+}
+
+// needed is how many are to work: one where core hours are not set.
+func (c *CoreHours) needed() int {
+	if c.Set() {
+		return c.Need
 	}
-	return worktime.NewCalendar(worktime.Layers{Hours: []worktime.Hours{{Zone: zoneOf(c.Zone), Week: week}}}), nil
+	return 1
+}
+
+// calendar is the time in which they hold: where they are not set, around the clock or never.
+func (h CoreHistory) calendar(clockRound bool) (*worktime.Calendar, error) {
+	var l worktime.Layers
+	for _, c := range h {
+		if !c.Set() {
+			c.Zone, c.Windows = worktime.UTC().Name(), nil
+			if clockRound {
+				c.Windows = []Window{{Days: allDays(), End: worktime.DayEnd}}
+			}
+		}
+		week, err := worktime.NewWeek(c.Windows)
+		if err != nil {
+			return nil, err
+		}
+		l.Hours = append(l.Hours, worktime.Hours{From: c.UpdateTime, Zone: zoneOf(c.Zone), Week: week})
+	}
+	return worktime.NewCalendar(l), nil
+}
+
+func allDays() []time.Weekday {
+	return []time.Weekday{
+		time.Sunday, time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday, time.Saturday,
+	}
 }
 
 // CoreHoursChange is what an update sets; nil leaves as it is.

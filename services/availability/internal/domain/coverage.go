@@ -54,12 +54,13 @@ func (q CoverageQuery) CheckTeam(members int) error {
 type Coverage struct {
 	worktime.Coverage
 	Members int
-	// CoreHours are what it was reckoned by, where they are set.
+	// CoreHours are those in force at its end, where they are set: what it was reckoned by, but for what was before a change.
 	CoreHours CoreHours
 }
 
-// Cover is how many people of a team work, in its core hours where they are set, else around the clock. The query is checked.
-func Cover(team []Person, core CoreHours, q CoverageQuery) (Coverage, error) {
+// Cover is how many people of a team work, in the core hours then in force where they are set, else around the clock. The query
+// is checked.
+func Cover(team []Person, core CoreHistory, q CoverageQuery) (Coverage, error) {
 	c, err := cover(team, core, q)
 	if err == nil && c.intervals() > MaxIntervals {
 		return Coverage{}, fault.InvalidField("end_time", "must be nearer: the answer would have more than 150000 intervals")
@@ -67,12 +68,18 @@ func Cover(team []Person, core CoreHours, q CoverageQuery) (Coverage, error) {
 	return c, err
 }
 
+// ForeseeGaps are the gaps that a team would have with core hours from the start of a query on: at most as many as a preview tells.
+func ForeseeGaps(team []Person, core CoreHours, q CoverageQuery) ([]worktime.Interval, error) {
+	c, err := cover(team, CoreHistory{core}, q)
+	return c.Gaps[:min(len(c.Gaps), maxPreview)], err
+}
+
 // intervals is how many there are in it.
 func (c Coverage) intervals() int { return len(c.Buckets) + len(c.Gaps) + len(c.Thinnest) }
 
 // cover is Cover without a limit.
-func cover(team []Person, core CoreHours, q CoverageQuery) (Coverage, error) {
-	required, err := core.calendar()
+func cover(team []Person, core CoreHistory, q CoverageQuery) (Coverage, error) {
+	required, err := core.calendar(true)
 	if err != nil {
 		return Coverage{}, err
 	}
@@ -81,8 +88,6 @@ func cover(team []Person, core CoreHours, q CoverageQuery) (Coverage, error) {
 		calendars[i] = p.Calendar
 	}
 	asked := worktime.CoverageQuery{Bucket: q.Bucket, Required: required}
-	if core.Set() {
-		asked.Need = core.Need
-	}
-	return Coverage{Coverage: worktime.Cover(calendars, q.Start, q.End, asked), Members: len(team), CoreHours: core}, nil
+	asked.Need, asked.Later = core.need()
+	return Coverage{Coverage: worktime.Cover(calendars, q.Start, q.End, asked), Members: len(team), CoreHours: core.Last()}, nil
 }

@@ -57,7 +57,7 @@ func Gaps(team []Person, core CoreHours, rotations []Rotation, watches []Watch, 
 		gaps = append(gaps, Gap{Rotation: rotation, Start: i.Start.UTC(), End: i.End.UTC()})
 	}
 	if core.Set() {
-		c, err := cover(team, core, CoverageQuery{Start: now, End: until, Bucket: MaxBucket})
+		c, err := cover(team, CoreHistory{core}, CoverageQuery{Start: now, End: until, Bucket: MaxBucket})
 		if err != nil {
 			return nil, err
 		}

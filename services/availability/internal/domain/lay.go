@@ -15,7 +15,7 @@ func (p Person) layers() (worktime.Layers, error) {
 		if err != nil {
 			return l, err
 		}
-		l.Hours = append(l.Hours, worktime.Hours{From: s.From, Zone: zoneOf(s.Zone), Week: week})
+		l.Hours = append(l.Hours, worktime.Hours{From: s.From, Zone: p.zone(s.Zone), Week: week, Gone: s.Gone})
 		known := worktime.Known{Since: s.From}
 		if i+1 < len(p.sources) {
 			known.Until = p.sources[i+1].From
@@ -31,7 +31,7 @@ func (p Person) layers() (worktime.Layers, error) {
 		l.Blocks = append(l.Blocks, worktime.Block{Start: b.Start, End: b.End})
 	}
 	for i := range p.Layers {
-		if err := p.Layers[i].lay(&l); err != nil {
+		if err := p.Layers[i].lay(p.zone, &l); err != nil {
 			return l, err
 		}
 	}
@@ -61,12 +61,12 @@ func (p Person) holidays(region string, known worktime.Known) []worktime.Holiday
 func dateBefore(at time.Time) worktime.Date { return worktime.UTC().DateAt(at) - 2 }
 func dateAfter(at time.Time) worktime.Date  { return worktime.UTC().DateAt(at) + 1 }
 
-// lay adds the layer to the others.
-func (l *Layer) lay(to *worktime.Layers) error {
+// lay adds the layer to the others. zone is the zone of a name.
+func (l *Layer) lay(zone func(name string) *worktime.Zone, to *worktime.Layers) error {
 	known := worktime.Known{Since: l.CreateTime, Until: l.DeleteTime}
 	switch l.Kind {
 	case Travel:
-		to.Travels = append(to.Travels, worktime.Travel{Zone: zoneOf(l.Zone), First: l.First, Last: l.Last, Known: known})
+		to.Travels = append(to.Travels, worktime.Travel{Zone: zone(l.Zone), First: l.First, Last: l.Last, Known: known})
 	case DateOverride:
 		o, err := worktime.NewOverride(l.First, l.Windows)
 		if err != nil {

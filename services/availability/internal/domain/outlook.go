@@ -70,7 +70,7 @@ type Outlook struct {
 	Zone string
 	Days []OutlookDay
 	Rows []OutlookRow
-	// Core is when the core hours of the coverage hold.
+	// Core is when the core hours then in force hold.
 	Core     []worktime.Interval
 	Coverage Coverage
 	Holidays []TeamHoliday
@@ -91,7 +91,7 @@ type TeamHoliday struct {
 }
 
 // NewOutlook draws some days of a team. all are its people and who acts for them in turn at an instant.
-func NewOutlook(team []Person, all People, core CoreHours, days []OutlookDay, at time.Time) (Outlook, error) {
+func NewOutlook(team []Person, all People, core CoreHistory, days []OutlookDay, at time.Time) (Outlook, error) {
 	tooMany := fault.InvalidField("days", "must be fewer: the answer would have more than 100000 intervals")
 	start, end := days[0].Start, days[len(days)-1].End
 	o := Outlook{Days: days}
@@ -108,13 +108,11 @@ func NewOutlook(team []Person, all People, core CoreHours, days []OutlookDay, at
 			Availability: availability, Name: p.Name, Delegate: all.Resolve(p.Member, Asks, at).Delegate(),
 		})
 	}
-	required, err := core.calendar()
+	required, err := core.calendar(false)
 	if err != nil {
 		return o, err
 	}
-	if required != nil {
-		o.Core = slices.Collect(required.Working(start, end))
-	}
+	o.Core = slices.Collect(required.Working(start, end))
 	if o.Coverage, err = cover(team, core, CoverageQuery{Start: start, End: end, Bucket: OutlookBucket}); err != nil {
 		return o, err
 	}

@@ -48,6 +48,16 @@ type Record struct {
 	Layers []Layer
 	// From and Until are the range of which all that matters is known.
 	From, Until time.Time
+	// Rules are zones whose rules are others than those of the database, by name: what they were in another version.
+	Rules map[string]*worktime.Zone
+}
+
+// zone is the zone of a name by the rules that are to hold.
+func (r Record) zone(name string) *worktime.Zone {
+	if zone := r.Rules[name]; zone != nil {
+		return zone
+	}
+	return zoneOf(name)
 }
 
 // Person is a member with their layers laid.
@@ -70,6 +80,8 @@ type Source struct {
 	// the standard of a workspace that has made none.
 	Inherited bool
 	Schedule  uuid.UUID
+	// Gone says that the member is deactivated: nothing is worked, whatever lies over the hours.
+	Gone bool
 }
 
 // Lay makes a person of what is known: their own schedules, before the first of them the workspace's defaults in the zone
@@ -92,9 +104,36 @@ func (r Record) Lay() (Person, error) {
 		}
 	}
 	slices.SortStableFunc(p.sources, func(a, b Source) int { return a.From.Compare(b.From) })
+	for _, departure := range r.Departures {
+		p.sources = p.without(departure)
+	}
 	layers, err := p.layers()
 	p.Calendar, p.free = worktime.NewCalendar(layers), layers.Holidays
 	return p, err
+}
+
+// without are the sources less those of a departure: hours end where it starts, and go on where it ends.
+func (p Person) without(d Departure) []Source {
+	left := p.In(d.Start)
+	left.From, left.Gone, left.Region = d.Start, true, ""
+	var all []Source
+	for _, s := range p.sources {
+		if s.From.Before(d.Start) {
+			all = append(all, s)
+		}
+	}
+	all = append(all, left)
+	if !d.End.IsZero() {
+		back := p.In(d.End)
+		back.From = d.End
+		all = append(all, back)
+		for _, s := range p.sources {
+			if s.From.After(d.End) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
 }
 
 // inherited are the workspace's hours in the zones that the member has had.
@@ -132,7 +171,7 @@ func (r Record) inherited() []Source {
 func (r Record) defaults(zone string) []Source {
 	all := []Source{{Zone: zone, Windows: StandardWindows(), Inherited: true}}
 	for _, d := range r.Defaults {
-		from := zoneOf(zone).StartOf(d.EffectiveDate)
+		from := r.zone(zone).StartOf(d.EffectiveDate)
 		if from.Before(d.CreateTime) {
 			from = d.CreateTime
 		}

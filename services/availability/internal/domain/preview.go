@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// PreviewRange is how far a preview looks ahead.
+	// PreviewRange is how far a preview looks ahead, from where the change begins.
 	PreviewRange = 28 * 24 * time.Hour
 	// maxPreview is how many changes it tells at most.
 	maxPreview = 1000
@@ -22,8 +22,8 @@ type Preview struct {
 	Inheriting int
 }
 
-// Foresee is what is to come of a change now, from what is known of a member before and after it.
-func Foresee(before, after Record, now time.Time) (Preview, error) {
+// Foresee is what is to come of a change that begins at an instant, from what is known of a member before and after it.
+func Foresee(before, after Record, from time.Time) (Preview, error) {
 	was, err := before.Lay()
 	if err != nil {
 		return Preview{}, err
@@ -32,7 +32,7 @@ func Foresee(before, after Record, now time.Time) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	changes := worktime.Changes(was.Calendar, is.Calendar, now, now.Add(PreviewRange))
+	changes := worktime.Changes(was.Calendar, is.Calendar, from, from.Add(PreviewRange))
 	return Preview{Changes: changes[:min(len(changes), maxPreview)]}, nil
 }
 

@@ -136,7 +136,8 @@ func checkHours(field string, windows []Window, region string) error {
 // CheckRegion refuses a region whose holidays are not known.
 func CheckRegion(field, region string) error {
 	if !holidays.Known(region) {
-		return fault.InvalidField(field, "must be a region that ListHolidayRegions lists, by its code such as DE or DE-BE")
+		return fault.InvalidField(field, fmt.Sprintf(
+			"must be a region that ListHolidayRegions lists, by its code such as DE or DE-BE: there are no holidays of %q", region))
 	}
 	return nil
 }

@@ -262,9 +262,11 @@ func (t *TimeOff) SettledReason(member uuid.UUID) string {
 	return strings.ToLower(string(t.State))
 }
 
-// Public is the time off as others see it: that somebody is off, but not why.
-func (t *TimeOff) Public() TimeOff {
-	public := *t
-	public.Kind, public.Note, public.DeclineReason = "", "", ""
-	return public
+// Public is the time off as others see it, false for nothing: when somebody is off, and nothing that lets the kind be guessed.
+// Whether it waited for an approval does, for the workspace's policy says of which kinds that is asked.
+func (t *TimeOff) Public() (TimeOff, bool) {
+	return TimeOff{
+		Workspace: t.Workspace, Member: t.Member, ID: t.ID, AllDay: t.AllDay, First: t.First, Last: t.Last, Start: t.Start, End: t.End,
+		State: t.State, CreateTime: t.CreateTime,
+	}, t.State == Approved
 }

@@ -56,6 +56,16 @@ func (w Watch) within(at, from, to time.Time) (Shift, bool) {
 	return Shift{}, false
 }
 
+// ChangesFrom is from when on events of a rotation change who is on, false where they do not.
+func ChangesFrom(events []Event, now time.Time) (time.Time, bool) {
+	for _, event := range events {
+		if changed, ok := event.(RotationChanged); ok {
+			return later(changed.Start, now), true
+		}
+	}
+	return time.Time{}, false
+}
+
 // Preview are the shifts of the weeks that follow an instant.
 func (w Watch) Preview(now time.Time) []Shift {
 	var all []Shift

@@ -28,14 +28,27 @@ const MaxBody = 16 << 20
 const longestValidator = 512
 
 // Fetcher implements app.Fetcher.
-type Fetcher struct{ client *http.Client }
+type Fetcher struct {
+	options egress.Options
+	client  *http.Client
+}
 
 // New makes a fetcher. Networks are reached although they are not public, and then at any port; timeout bounds a fetch with
 // its redirects and its body.
 func New(networks []netip.Prefix, timeout time.Duration) *Fetcher {
-	return &Fetcher{client: egress.NewClient(egress.Options{
-		HTTP: true, AnyPort: len(networks) > 0, Networks: networks, Timeout: timeout, MaxBody: MaxBody,
-	})}
+	options := egress.Options{HTTP: true, AnyPort: len(networks) > 0, Networks: networks, Timeout: timeout, MaxBody: MaxBody}
+	return &Fetcher{options: options, client: egress.NewClient(options)}
+}
+
+// Check implements app.Fetcher.
+func (f *Fetcher) Check(text string) error {
+	if text == "" {
+		return nil
+	}
+	if refused := egress.Refused(f.options.CheckURL(text)); refused != nil {
+		return &app.FetchError{Why: "the " + refused.Part + " " + refused.Rule}
+	}
+	return nil
 }
 
 // Fetch implements app.Fetcher.

@@ -40,11 +40,14 @@ func DefaultSchedule(d domain.DefaultSchedule) *availabilityv1.DefaultSchedule {
 func TimeOff(t domain.TimeOff) *availabilityv1.TimeOff {
 	out := &availabilityv1.TimeOff{
 		Name: domain.TimeOffName(t.Workspace, t.Member, t.ID), Uid: t.ID.String(),
-		Kind:  availabilityv1.TimeOff_Kind(availabilityv1.TimeOff_Kind_value[string(t.Kind)]),
-		Note:  t.Note,
-		State: availabilityv1.TimeOff_State(availabilityv1.TimeOff_State_value[string(t.State)]),
-		Etag:  etag.Of(t.Revision), CreateTime: Timestamp(t.CreateTime), UpdateTime: Timestamp(t.UpdateTime),
+		Kind:       availabilityv1.TimeOff_Kind(availabilityv1.TimeOff_Kind_value[string(t.Kind)]),
+		Note:       t.Note,
+		State:      availabilityv1.TimeOff_State(availabilityv1.TimeOff_State_value[string(t.State)]),
+		CreateTime: Timestamp(t.CreateTime), UpdateTime: Timestamp(t.UpdateTime),
 		DecideTime: Timestamp(t.DecideTime), DeclineReason: t.DeclineReason,
+	}
+	if t.Revision > 0 { // else it is shown to who may not know how often it changed
+		out.Etag = etag.Of(t.Revision)
 	}
 	if t.DecidedBy != uuid.Nil {
 		out.DecidedBy = domain.MemberName(t.Workspace, t.DecidedBy)

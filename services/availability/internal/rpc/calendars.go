@@ -133,7 +133,7 @@ func (s *calendars) RefreshCalendar(ctx context.Context, req *availabilityv1.Ref
 	if err != nil {
 		return nil, err
 	}
-	return changed(resource.Calendar)(s.app.RefreshCalendar(ctx, calendarAt(id), fresh("etag", req.GetEtag())))
+	return changed(resource.Calendar)(s.app.RefreshCalendar(ctx, calendarAt(id), fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }
 
 // calendarAt is the calendar that the ids of a name say.

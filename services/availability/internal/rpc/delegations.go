@@ -64,11 +64,8 @@ func (s *delegations) CreateDelegation(
 	if err != nil {
 		return nil, err
 	}
-	made, err := answer(resource.Delegation)(s.app.CreateDelegation(ctx, wanted, req.GetValidateOnly()))
-	if err == nil && req.GetValidateOnly() {
-		made.Name, made.Uid = "", ""
-	}
-	return made, err
+	dry := req.GetValidateOnly()
+	return tried(dry, resource.Delegation)(s.app.CreateDelegation(ctx, wanted, dry))
 }
 
 func newDelegation(ws, member uuid.UUID, d *availabilityv1.Delegation) (domain.Delegation, error) {

@@ -91,9 +91,12 @@ func (s *feeds) CreateCalendarFeed(ctx context.Context, req *availabilityv1.Crea
 		return nil, err
 	}
 	f.DisplayName, f.Kind = req.GetCalendarFeed().GetDisplayName(), domain.FeedKind(req.GetCalendarFeed().GetKind().String())
-	f, secret, err := s.app.CreateFeed(ctx, f)
+	f, secret, err := s.app.CreateFeed(ctx, f, req.GetValidateOnly())
 	if err != nil {
 		return nil, err
+	}
+	if req.GetValidateOnly() {
+		return &availabilityv1.CreateCalendarFeedResponse{CalendarFeed: nameless(resource.Feed(f))}, nil
 	}
 	return &availabilityv1.CreateCalendarFeedResponse{
 		CalendarFeed: resource.Feed(f), Url: s.base + "/v1/feed.ics?" + url.Values{"secret": {secret}}.Encode(),
@@ -106,7 +109,7 @@ func (s *feeds) DeleteCalendarFeed(ctx context.Context, req *availabilityv1.Dele
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.Feed)(s.app.DeleteFeed(ctx, f, fresh("etag", req.GetEtag())))
+	return answer(resource.Feed)(s.app.DeleteFeed(ctx, f, fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }
 
 // GetFeedContent implements availabilityv1.CalendarFeedServiceServer.

@@ -29,11 +29,32 @@ func made[T any, R proto.Message](write func(T) R) func(app.Outcome[T], error) (
 	return func(out app.Outcome[T], err error) (R, error) {
 		written, err := changed(write)(out, err)
 		if err == nil && out.Preview != nil {
-			message := written.ProtoReflect()
-			message.Clear(field(message, "name"))
-			message.Clear(field(message, "uid"))
+			return nameless(written), nil
 		}
 		return written, err
+	}
+}
+
+// nameless takes the name from what was only validated: it would get another when it is made.
+func nameless[R proto.Message](written R) R {
+	message := written.ProtoReflect()
+	message.Clear(field(message, "name"))
+	message.Clear(field(message, "uid"))
+	return written
+}
+
+// tried writes what would be new as its resource, which has no name where it is only validated.
+func tried[T any, R proto.Message](dry bool, write func(T) R) func(T, error) (R, error) {
+	return func(item T, err error) (R, error) {
+		if err != nil {
+			var none R
+			return none, err
+		}
+		written := write(item)
+		if dry {
+			written = nameless(written)
+		}
+		return written, nil
 	}
 }
 

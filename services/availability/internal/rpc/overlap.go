@@ -88,7 +88,8 @@ func (s *availability) ChooseOverlap(
 	if err != nil {
 		return nil, err
 	}
-	return answer(resource.OverlapChoice)(s.app.ChooseOverlap(ctx, ws, members, start, end))
+	dry := req.GetValidateOnly()
+	return tried(dry, resource.OverlapChoice)(s.app.ChooseOverlap(ctx, ws, members, start, end, dry))
 }
 
 // GetOverlapChoice implements availabilityv1.AvailabilityServiceServer.
@@ -129,5 +130,5 @@ func (s *availability) DeleteOverlapChoice(ctx context.Context, req *availabilit
 	if err != nil {
 		return nil, err
 	}
-	return &emptypb.Empty{}, s.app.DeleteOverlapChoice(ctx, id[0], id[1])
+	return &emptypb.Empty{}, s.app.DeleteOverlapChoice(ctx, id[0], id[1], req.GetValidateOnly())
 }

@@ -19,7 +19,9 @@ func override(o app.ShownOverride) *availabilityv1.RotationOverride {
 }
 
 func swap(s app.ShownSwap) *availabilityv1.RotationSwap {
-	return resource.Swap(s.Ref.Workspace, s.Ref.Team, s.Ref.Rotation, s.Swap)
+	out := resource.Swap(s.Ref.Workspace, s.Ref.Team, s.Ref.Rotation, s.Swap)
+	out.PreviewShifts = shifts(s.Ref.Workspace, s.Preview)
+	return out
 }
 
 // optionalMember reads the name of a member; uuid.Nil for none.
@@ -85,7 +87,8 @@ func (s *rotations) CreateRotationOverride(
 	if o.In, err = optionalMember(ref.Workspace, field+".in_member", wanted.GetInMember()); err != nil {
 		return nil, err
 	}
-	return answer(override)(s.app.CreateOverride(ctx, ref, o, req.GetValidateOnly()))
+	dry := req.GetValidateOnly()
+	return tried(dry, override)(s.app.CreateOverride(ctx, ref, o, dry))
 }
 
 // DeleteRotationOverride implements availabilityv1.RotationServiceServer.
@@ -152,7 +155,8 @@ func (s *rotations) CreateRotationSwap(
 	if out.To, err = optionalMember(ref.Workspace, field+".to_member", wanted.GetToMember()); err != nil {
 		return nil, err
 	}
-	return answer(swap)(s.app.CreateSwap(ctx, ref, out, req.GetValidateOnly()))
+	dry := req.GetValidateOnly()
+	return tried(dry, swap)(s.app.CreateSwap(ctx, ref, out, dry))
 }
 
 // TakeRotationSwap implements availabilityv1.RotationServiceServer.
@@ -161,7 +165,7 @@ func (s *rotations) TakeRotationSwap(ctx context.Context, req *availabilityv1.Ta
 	if err != nil {
 		return nil, err
 	}
-	return answer(swap)(s.app.TakeSwap(ctx, ref, id[0], fresh("etag", req.GetEtag())))
+	return answer(swap)(s.app.TakeSwap(ctx, ref, id[0], fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }
 
 // DeclineRotationSwap implements availabilityv1.RotationServiceServer.
@@ -172,7 +176,7 @@ func (s *rotations) DeclineRotationSwap(
 	if err != nil {
 		return nil, err
 	}
-	return answer(swap)(s.app.DeclineSwap(ctx, ref, id[0], fresh("etag", req.GetEtag())))
+	return answer(swap)(s.app.DeclineSwap(ctx, ref, id[0], fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }
 
 // WithdrawRotationSwap implements availabilityv1.RotationServiceServer.
@@ -183,5 +187,5 @@ func (s *rotations) WithdrawRotationSwap(
 	if err != nil {
 		return nil, err
 	}
-	return answer(swap)(s.app.WithdrawSwap(ctx, ref, id[0], fresh("etag", req.GetEtag())))
+	return answer(swap)(s.app.WithdrawSwap(ctx, ref, id[0], fresh("etag", req.GetEtag()), req.GetValidateOnly()))
 }

@@ -72,7 +72,8 @@ func (s *rotations) CreateRotation(
 	if err != nil {
 		return nil, err
 	}
-	return answer(rotation)(s.app.CreateRotation(ctx, id[0], id[1], req.GetRotation().GetDisplayName(), turns, req.GetValidateOnly()))
+	dry := req.GetValidateOnly()
+	return tried(dry, rotation)(s.app.CreateRotation(ctx, id[0], id[1], req.GetRotation().GetDisplayName(), turns, dry))
 }
 
 // turnsOf reads turns: when they change is given but where they follow the sun.

@@ -78,7 +78,14 @@ func (s *teamTimes) UpdateCoreHours(ctx context.Context, req *availabilityv1.Upd
 	if changes("need") {
 		change.Need = &need
 	}
-	return answer(resource.CoreHours)(s.app.UpdateCoreHours(ctx, id[0], id[1], fresh("core_hours.etag", wanted.GetEtag()), change))
+	return answer(foreseenCoreHours)(s.app.UpdateCoreHours(
+		ctx, id[0], id[1], fresh("core_hours.etag", wanted.GetEtag()), change, req.GetValidateOnly()))
+}
+
+func foreseenCoreHours(c app.ForeseenCoreHours) *availabilityv1.CoreHours {
+	out := resource.CoreHours(c.CoreHours)
+	out.PreviewGaps = each(c.Gaps, coverageInterval)
+	return out
 }
 
 // SuggestHandoff implements availabilityv1.TeamTimeServiceServer.

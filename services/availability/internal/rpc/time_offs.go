@@ -178,5 +178,6 @@ func (s *timeOffs) UpdateTimeOffPolicy(
 		kinds := each(policy.GetApprovalKinds(), func(k availabilityv1.TimeOff_Kind) domain.TimeOffKind { return domain.TimeOffKind(k.String()) })
 		approval = &kinds
 	}
-	return answer(resource.TimeOffPolicy)(s.app.UpdateTimeOffPolicy(ctx, id[0], approval, fresh("time_off_policy.etag", policy.GetEtag())))
+	return answer(resource.TimeOffPolicy)(s.app.UpdateTimeOffPolicy(
+		ctx, id[0], approval, fresh("time_off_policy.etag", policy.GetEtag()), req.GetValidateOnly()))
 }

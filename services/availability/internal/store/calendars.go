@@ -166,6 +166,11 @@ func (t *tx) ForgetSource(ctx context.Context, member, calendar uuid.UUID) error
 	return t.writes.ForgetTitles(ctx, db.ForgetTitlesParams{WorkspaceID: t.ws, MemberID: member, CalendarID: calendar})
 }
 
+// WakeCalendars implements app.Tx.
+func (t *tx) WakeCalendars(ctx context.Context, member uuid.UUID, every bool, now time.Time) error {
+	return t.writes.WakeCalendars(ctx, db.WakeCalendarsParams{WorkspaceID: t.ws, MemberID: member, Every: every, Now: now})
+}
+
 // ClaimCalendars implements app.Store.
 func (s *Store) ClaimCalendars(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]app.CalendarKey, bool, error) {
 	rows, err := s.all().ClaimCalendars(ctx, db.ClaimCalendarsParams{Now: now, LeaseSeconds: lease.Seconds(), MaxRows: int32(limit)})

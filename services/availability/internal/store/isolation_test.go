@@ -21,7 +21,7 @@ func TestQueriesOfAnotherWorkspaceFindNothing(t *testing.T) {
 	ctx := t.Context()
 	schedules, err := s.store.Schedules(ctx, s.ws, member, app.Page{Size: 1})
 	require.NoError(t, err)
-	offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 1})
+	offs, err := s.store.TimeOffs(ctx, s.ws, member, false, app.Page{Size: 1})
 	require.NoError(t, err)
 	q := s.store.queries(other) // another one is set, and mine is asked for
 	records, err := records(ctx, q, s.ws, []uuid.UUID{member}, from, until)

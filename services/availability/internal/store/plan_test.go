@@ -53,6 +53,9 @@ INSERT INTO working_schedules SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '[]',
 		'2020-01-01' FROM seed_ids s, generate_series(0, 20) v;
 INSERT INTO member_zones SELECT s.ws, s.id, gen_random_uuid(), 'UTC', '2020-01-01'::timestamptz + v * interval '180 days',
 		CASE WHEN v < 9 THEN '2020-01-01'::timestamptz + (v + 1) * interval '180 days' END, 1 FROM seed_ids s, generate_series(0, 9) v;
+INSERT INTO zone_updates SELECT s.ws, s.id, CASE WHEN n % 2 = 0 THEN '2026a' ELSE '2026b' END, '2026-12-01'::timestamptz + n * interval '1 minute' FROM seed_ids s;
+INSERT INTO zone_updates SELECT gen_random_uuid(), gen_random_uuid(), '2026a', '2027-12-01' FROM generate_series(1, 60000);
+INSERT INTO core_hours_versions SELECT s.ws, s.ws, s.n + 1001, 'UTC', '[]', 1, '2020-01-01'::timestamptz + s.n * interval '3 days' FROM seed_ids s;
 INSERT INTO time_offs SELECT s.ws, s.id, gen_random_uuid(), 'SICK', '', NULL, NULL, t, t + interval '5 days', 'APPROVED', 1, t, t, NULL, t, t + interval '5 days'
 		FROM seed_ids s, generate_series(0, 39) v, LATERAL (SELECT '2018-01-01'::timestamptz + v * interval '90 days' AS t) x;
 INSERT INTO member_departures SELECT s.ws, s.id, gen_random_uuid(), '2020-01-01'::timestamptz + v * interval '1 year', '2020-02-01'::timestamptz + v * interval '1 year'
@@ -126,6 +129,7 @@ func growing() []string {
 		"rotations", "rotation_turns", "rotation_overrides", "rotation_swaps", "core_hours",
 		"coverage_watches", "coverage_gaps", "member_departures",
 		"imported_calendars", "imported_sources", "imported_busy_times", "calendar_feeds",
+		"zone_updates", "core_hours_versions",
 	}
 }
 
@@ -171,7 +175,7 @@ func TestIndexPlans(t *testing.T) {
 		require.Len(t, schedules.Items, 5)
 		_, err = s.store.Schedule(ctx, s.ws, member, schedules.Items[0].ID)
 		require.NoError(t, err)
-		offs, err := s.store.TimeOffs(ctx, s.ws, member, app.Page{Size: 5, After: after})
+		offs, err := s.store.TimeOffs(ctx, s.ws, member, true, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, offs.Items, 5)
 		var checks []app.TimeOffCheck

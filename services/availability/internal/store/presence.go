@@ -12,13 +12,22 @@ import (
 	"github.com/meridianhq/meridian/services/availability/internal/store/db"
 )
 
+// Presence implements app.PresenceStore.
+func (s *Store) Presence(ctx context.Context, ws, member uuid.UUID) (departed bool, projected app.Presence, err error) {
+	return presence(ctx, s.queries(ws), ws, member)
+}
+
 // Presence implements app.PresenceTx.
 func (t *tx) Presence(ctx context.Context, member uuid.UUID) (departed bool, projected app.Presence, err error) {
-	row, err := t.now.Presence(ctx, db.PresenceParams{WorkspaceID: t.ws, MemberID: member})
+	return presence(ctx, t.now, t.ws, member)
+}
+
+func presence(ctx context.Context, q *db.Queries, ws, member uuid.UUID) (departed bool, projected app.Presence, err error) {
+	row, err := q.Presence(ctx, db.PresenceParams{WorkspaceID: ws, MemberID: member})
 	if err != nil {
 		return false, app.Presence{}, fmt.Errorf("read whether a member has left: %w", err)
 	}
-	return row.Departed, app.Presence{Workspace: t.ws, Member: member, Here: row.Here, Version: row.Version}, nil
+	return row.Departed, app.Presence{Workspace: ws, Member: member, Here: row.Here, Version: row.Version}, nil
 }
 
 // Depart implements app.PresenceTx.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -73,10 +74,43 @@ func coreHours(ctx context.Context, q *db.Queries, ws, team uuid.UUID) (domain.C
 	}, err
 }
 
+// CoreHistory implements app.RotationStore.
+func (s *Store) CoreHistory(ctx context.Context, ws, team uuid.UUID, from, until time.Time) (domain.CoreHistory, error) {
+	rows, err := s.queries(ws).CoreHoursBetween(ctx, db.CoreHoursBetweenParams{WorkspaceID: ws, TeamID: team, FromTime: from, UntilTime: until})
+	if err != nil {
+		return nil, fmt.Errorf("read the core hours that a team had: %w", err)
+	}
+	var found domain.CoreHistory
+	if len(rows) == 0 || rows[0].CoreHoursVersion.StartTime.After(from) {
+		found = domain.CoreHistory{{Workspace: ws, Team: team}} // before the first
+	}
+	for _, row := range rows {
+		v := row.CoreHoursVersion
+		windows, err := windowsOf(v.Windows)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, domain.CoreHours{
+			Workspace: ws, Team: team, Zone: v.TimeZone, Windows: windows, Need: int(v.Need), Revision: v.Revision, UpdateTime: v.StartTime.UTC(),
+		})
+	}
+	// A replica of a version that did not keep them may have set the last.
+	last, err := s.CoreHours(ctx, ws, team)
+	if err == nil && last.Revision > found.Last().Revision && last.UpdateTime.Before(until) {
+		found = append(found, last)
+	}
+	return found, err
+}
+
 // SaveCoreHours implements app.RotationTx.
 func (t *tx) SaveCoreHours(ctx context.Context, c domain.CoreHours) error {
 	windows, err := windowsText(c.Windows)
 	if err != nil {
+		return err
+	}
+	if err := t.writes.AddCoreHours(ctx, db.AddCoreHoursParams{
+		WorkspaceID: t.ws, TeamID: c.Team, Revision: c.Revision, TimeZone: c.Zone, Windows: windows, Need: int32(c.Need), StartTime: c.UpdateTime,
+	}); err != nil {
 		return err
 	}
 	return t.writes.SaveCoreHours(ctx, db.SaveCoreHoursParams{

@@ -36,9 +36,9 @@ func timeOffBy(ctx context.Context, q *db.Queries, ws, member, timeOff uuid.UUID
 }
 
 // TimeOffs implements app.Store.
-func (s *Store) TimeOffs(ctx context.Context, ws, member uuid.UUID, p app.Page) (page.Result[domain.TimeOff, app.Cursor], error) {
+func (s *Store) TimeOffs(ctx context.Context, ws, member uuid.UUID, approved bool, p app.Page) (page.Result[domain.TimeOff, app.Cursor], error) {
 	found, err := s.queries(ws).ListTimeOffs(ctx, db.ListTimeOffsParams{
-		WorkspaceID: ws, MemberID: member, Before: before(p), MaxRows: rows(p),
+		WorkspaceID: ws, MemberID: member, Approved: approved, Before: before(p), MaxRows: rows(p),
 	})
 	if err != nil {
 		return page.Result[domain.TimeOff, app.Cursor]{}, fmt.Errorf("list a member's times off: %w", err)

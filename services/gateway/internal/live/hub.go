@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/time/rate"
 
 	"github.com/meridianhq/meridian/pkg/auth"
@@ -207,6 +209,27 @@ func (c *counter) release(principal string) {
 	if c.open[principal]--; c.open[principal] <= 0 {
 		delete(c.open, principal)
 	}
+}
+
+// all is how many streams are open.
+func (c *counter) all() (n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, each := range c.open {
+		n += int64(each)
+	}
+	return n
+}
+
+// Observe shows how many streams are open in the provider's metrics. It never keeps a hub from serving.
+func (h *Hub) Observe(provider metric.MeterProvider) {
+	meter := provider.Meter("github.com/meridianhq/meridian/services/gateway")
+	open, _ := meter.Int64ObservableGauge("meridian.streams", metric.WithDescription("Live streams of events that are open."))
+	of := metric.WithAttributes(attribute.String("service", "gateway"))
+	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(open, h.streams.all(), of)
+		return nil
+	}, open)
 }
 
 // Drain ends every stream with a token to go on from, and lets none begin any more. Call it before the servers in

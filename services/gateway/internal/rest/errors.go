@@ -130,7 +130,6 @@ func (s *server) handleRouting(_ context.Context, mux *runtime.ServeMux, _ runti
 	if probing(r.Context()) {
 		return
 	}
-	path := strconv.QuoteToASCII(r.URL.Path)
 	var verbs []string
 	if code == http.StatusMethodNotAllowed {
 		verbs = allowed(mux, r)
@@ -138,14 +137,21 @@ func (s *server) handleRouting(_ context.Context, mux *runtime.ServeMux, _ runti
 	switch {
 	case len(verbs) > 0:
 		w.Header().Set("Allow", strings.Join(verbs, ", "))
-		s.refuse(w, r, edge.Unimplemented(gatewayv1.ErrorReason_ROUTE_METHOD_NOT_ALLOWED.String(),
-			"the path "+path+" does not take "+r.Method, map[string]string{"path": path, "method": r.Method}))
+		s.refuse(w, r, notAllowed(r.URL.Path, r.Method))
 	case code == http.StatusBadRequest:
 		s.refuse(w, r, fault.InvalidField("path", "must be a path that begins with a slash"))
 	default:
+		path := strconv.QuoteToASCII(r.URL.Path)
 		s.refuse(w, r, fault.New(fault.NotFound, gatewayv1.ErrorReason_ROUTE_NOT_FOUND.String(),
 			"there is nothing at %s", path).With("path", path))
 	}
+}
+
+// notAllowed is the refusal of an HTTP method that a path does not take.
+func notAllowed(path, method string) error {
+	path = strconv.QuoteToASCII(path)
+	return edge.Unimplemented(gatewayv1.ErrorReason_ROUTE_METHOD_NOT_ALLOWED.String(),
+		"the path "+path+" does not take "+method, map[string]string{"path": path, "method": method})
 }
 
 type probeKey struct{}

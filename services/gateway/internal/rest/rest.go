@@ -82,7 +82,20 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 			}
 		}
 	}
-	return mux, nil
+	return headed(mux), nil
+}
+
+type headKey struct{}
+
+// headed has HEAD answered as GET (RFC 9110 9.3.2): what serves HTTP leaves out the content of an answer to it.
+func headed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			r = r.Clone(context.WithValue(r.Context(), headKey{}, true))
+			r.Method = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // incoming lets the services know the client's program and the id of a write, and nothing else.
@@ -120,6 +133,11 @@ func (s *server) admit(next runtime.HandlerFunc) runtime.HandlerFunc {
 			return
 		}
 		if stream, ok := s.streams[method.FullName]; ok {
+			if r.Context().Value(headKey{}) != nil { // it has no end, and nothing before it
+				w.Header().Set("Allow", http.MethodGet)
+				s.refuse(w, r, notAllowed(r.URL.Path, http.MethodHead))
+				return
+			}
 			for key, value := range params {
 				r.SetPathValue(key, value)
 			}

@@ -245,7 +245,7 @@ func (s *session) foreseen(ctx context.Context, w io.Writer, member string, p *a
 		zone = e.GetTimeZone()
 	}
 	if len(p.GetChanges()) == 0 {
-		row(w, "nothing would change in the next four weeks")
+		row(w, "nothing would change in the four weeks from where it begins")
 	}
 	for _, c := range p.GetChanges() {
 		row(w, inZone(c.GetStartTime(), zone), inZone(c.GetEndTime(), zone), c.GetBefore().String()+" -> "+c.GetAfter().String())

@@ -644,3 +644,30 @@ func (q *Queries) Source(ctx context.Context, arg SourceParams) ([]byte, error) 
 	err := row.Scan(&source)
 	return source, err
 }
+
+const wakeCalendars = `-- name: WakeCalendars :exec
+UPDATE imported_calendars
+SET due_time = least(due_time, greatest($1::timestamptz, asked_time + interval '1 minute')),
+    asked_time = CASE WHEN source_url = '' THEN asked_time ELSE least(due_time, greatest($1::timestamptz, asked_time + interval '1 minute')) END,
+    revision = revision + 1, update_time = $1::timestamptz, lease_time = 'epoch'
+WHERE workspace_id = $2 AND member_id = $3 AND delete_time IS NULL AND (time_zone = '' OR $4::boolean)
+`
+
+type WakeCalendarsParams struct {
+	Now         time.Time
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	Every       bool
+}
+
+// Has the calendars of a member read anew at once, those without a zone of their own or all of them: what floating times stand
+// for is another. One that is fetched is fetched no sooner than a minute after that was last asked for.
+func (q *Queries) WakeCalendars(ctx context.Context, arg WakeCalendarsParams) error {
+	_, err := q.db.Exec(ctx, wakeCalendars,
+		arg.Now,
+		arg.WorkspaceID,
+		arg.MemberID,
+		arg.Every,
+	)
+	return err
+}

@@ -12,6 +12,34 @@ import (
 	"github.com/google/uuid"
 )
 
+const addCoreHours = `-- name: AddCoreHours :exec
+INSERT INTO core_hours_versions (workspace_id, team_id, revision, time_zone, windows, need, start_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+`
+
+type AddCoreHoursParams struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	Revision    int64
+	TimeZone    string
+	Windows     []byte
+	Need        int32
+	StartTime   time.Time
+}
+
+func (q *Queries) AddCoreHours(ctx context.Context, arg AddCoreHoursParams) error {
+	_, err := q.db.Exec(ctx, addCoreHours,
+		arg.WorkspaceID,
+		arg.TeamID,
+		arg.Revision,
+		arg.TimeZone,
+		arg.Windows,
+		arg.Need,
+		arg.StartTime,
+	)
+	return err
+}
+
 const coreHours = `-- name: CoreHours :one
 SELECT c.workspace_id, c.team_id, c.time_zone, c.windows, c.need, c.revision, c.update_time FROM core_hours c WHERE c.workspace_id = $1 AND c.team_id = $2
 `
@@ -38,6 +66,61 @@ func (q *Queries) CoreHours(ctx context.Context, arg CoreHoursParams) (CoreHours
 		&i.CoreHour.UpdateTime,
 	)
 	return i, err
+}
+
+const coreHoursBetween = `-- name: CoreHoursBetween :many
+SELECT v.workspace_id, v.team_id, v.revision, v.time_zone, v.windows, v.need, v.start_time FROM core_hours_versions v
+WHERE v.workspace_id = $1 AND v.team_id = $2 AND v.start_time < $3
+  AND v.revision >= (SELECT coalesce((
+    SELECT x.revision FROM core_hours_versions x
+    WHERE x.workspace_id = $1 AND x.team_id = $2 AND x.start_time <= $4
+    ORDER BY x.revision DESC LIMIT 1), 0))
+ORDER BY v.revision
+`
+
+type CoreHoursBetweenParams struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	UntilTime   time.Time
+	FromTime    time.Time
+}
+
+type CoreHoursBetweenRow struct {
+	CoreHoursVersion CoreHoursVersion
+}
+
+// The core hours of a team that are in force between two instants, in order. The coalesce is in the subquery, as in DefaultsFrom.
+func (q *Queries) CoreHoursBetween(ctx context.Context, arg CoreHoursBetweenParams) ([]CoreHoursBetweenRow, error) {
+	rows, err := q.db.Query(ctx, coreHoursBetween,
+		arg.WorkspaceID,
+		arg.TeamID,
+		arg.UntilTime,
+		arg.FromTime,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CoreHoursBetweenRow
+	for rows.Next() {
+		var i CoreHoursBetweenRow
+		if err := rows.Scan(
+			&i.CoreHoursVersion.WorkspaceID,
+			&i.CoreHoursVersion.TeamID,
+			&i.CoreHoursVersion.Revision,
+			&i.CoreHoursVersion.TimeZone,
+			&i.CoreHoursVersion.Windows,
+			&i.CoreHoursVersion.Need,
+			&i.CoreHoursVersion.StartTime,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const saveCoreHours = `-- name: SaveCoreHours :exec

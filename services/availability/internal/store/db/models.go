@@ -33,6 +33,16 @@ type CoreHour struct {
 	UpdateTime  time.Time
 }
 
+type CoreHoursVersion struct {
+	WorkspaceID uuid.UUID
+	TeamID      uuid.UUID
+	Revision    int64
+	TimeZone    string
+	Windows     []byte
+	Need        int32
+	StartTime   time.Time
+}
+
 type CoverageGap struct {
 	WorkspaceID uuid.UUID
 	TeamID      uuid.UUID
@@ -350,4 +360,18 @@ type Workspace struct {
 type WorkspaceTime struct {
 	WorkspaceID uuid.UUID
 	Version     int64
+}
+
+type ZoneRule struct {
+	Version  string
+	TimeZone string
+	File     []byte
+}
+
+type ZoneUpdate struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	Version     string
+	DueTime     time.Time
+	LeaseTime   time.Time
 }

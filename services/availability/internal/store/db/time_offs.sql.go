@@ -193,14 +193,16 @@ func (q *Queries) ListTimeOffRequestsOf(ctx context.Context, arg ListTimeOffRequ
 const listTimeOffs = `-- name: ListTimeOffs :many
 SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
 WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.time_off_id < $3
+  AND (t.state = 'APPROVED' OR NOT $4::boolean)
 ORDER BY t.time_off_id DESC
-LIMIT $4
+LIMIT $5
 `
 
 type ListTimeOffsParams struct {
 	WorkspaceID uuid.UUID
 	MemberID    uuid.UUID
 	Before      uuid.UUID
+	Approved    bool
 	MaxRows     int32
 }
 
@@ -213,6 +215,7 @@ func (q *Queries) ListTimeOffs(ctx context.Context, arg ListTimeOffsParams) ([]L
 		arg.WorkspaceID,
 		arg.MemberID,
 		arg.Before,
+		arg.Approved,
 		arg.MaxRows,
 	)
 	if err != nil {

@@ -104,3 +104,12 @@ RETURNING r.workspace_id, r.member_id, r.calendar_id;
 
 -- name: NextCalendarDue :one
 SELECT c.due_time::timestamptz FROM imported_calendars c WHERE c.due_time IS NOT NULL ORDER BY c.due_time LIMIT 1;
+
+-- name: WakeCalendars :exec
+-- Has the calendars of a member read anew at once, those without a zone of their own or all of them: what floating times stand
+-- for is another. One that is fetched is fetched no sooner than a minute after that was last asked for.
+UPDATE imported_calendars
+SET due_time = least(due_time, greatest(@now::timestamptz, asked_time + interval '1 minute')),
+    asked_time = CASE WHEN source_url = '' THEN asked_time ELSE least(due_time, greatest(@now::timestamptz, asked_time + interval '1 minute')) END,
+    revision = revision + 1, update_time = @now::timestamptz, lease_time = 'epoch'
+WHERE workspace_id = @workspace_id AND member_id = @member_id AND delete_time IS NULL AND (time_zone = '' OR @every::boolean);

@@ -11,6 +11,7 @@ WHERE t.workspace_id = @workspace_id AND t.member_id = @member_id AND t.time_off
 -- name: ListTimeOffs :many
 SELECT sqlc.embed(t) FROM time_offs t
 WHERE t.workspace_id = @workspace_id AND t.member_id = @member_id AND t.time_off_id < @before
+  AND (t.state = 'APPROVED' OR NOT @approved::boolean)
 ORDER BY t.time_off_id DESC
 LIMIT @max_rows;
 

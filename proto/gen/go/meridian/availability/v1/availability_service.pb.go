@@ -1710,7 +1710,9 @@ type ChooseOverlapRequest struct {
 	// The first instant after it, at most 24 hours later.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Makes a repeated request do nothing and return the choice.
-	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing: the answer is the choice as it would be, without a name.
+	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1778,6 +1780,13 @@ func (x *ChooseOverlapRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *ChooseOverlapRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Request of GetOverlapChoice.
@@ -1951,7 +1960,9 @@ type DeleteOverlapChoiceRequest struct {
 	// The name: `workspaces/{workspace}/overlapChoices/{overlap_choice}`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Makes a repeated request do nothing.
-	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1998,6 +2009,13 @@ func (x *DeleteOverlapChoiceRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *DeleteOverlapChoiceRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Request of GetCoverage.
@@ -2488,7 +2506,7 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstartTime\x12:\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\aendTime\x12,\n" +
 	"\x0foutside_minutes\x18\x03 \x01(\x05B\x03\xe0A\x03R\x0eoutsideMinutes\x12E\n" +
-	"\amembers\x18\x04 \x03(\v2&.meridian.availability.v1.MemberBurdenB\x03\xe0A\x03R\amembers\"\xa0\x03\n" +
+	"\amembers\x18\x04 \x03(\v2&.meridian.availability.v1.MemberBurdenB\x03\xe0A\x03R\amembers\"\xca\x03\n" +
 	"\x14ChooseOverlapRequest\x12S\n" +
 	"\x06parent\x18\x01 \x01(\tB;\xe0A\x02\xfaA\x14\n" +
 	"\x12meridian/Workspace\xbaH\x1er\x1c2\x1a^workspaces/[0-9a-f-]{36}$R\x06parent\x12t\n" +
@@ -2498,7 +2516,8 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tstartTime\x12@\n" +
 	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aendTime\x125\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x8b\x01\n" +
+	"request_id\x18\x05 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x06 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\x8b\x01\n" +
 	"\x17GetOverlapChoiceRequest\x12p\n" +
 	"\x04name\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x18\n" +
 	"\x16meridian/OverlapChoice\xbaH;r927^workspaces/[0-9a-f-]{36}/overlapChoices/[0-9a-f-]{36}$R\x04name\"\xc5\x01\n" +
@@ -2511,12 +2530,13 @@ const file_meridian_availability_v1_availability_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\tpageToken\"\xa0\x01\n" +
 	"\x1aListOverlapChoicesResponse\x12U\n" +
 	"\x0foverlap_choices\x18\x01 \x03(\v2'.meridian.availability.v1.OverlapChoiceB\x03\xe0A\x03R\x0eoverlapChoices\x12+\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xc5\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xef\x01\n" +
 	"\x1aDeleteOverlapChoiceRequest\x12p\n" +
 	"\x04name\x18\x01 \x01(\tB\\\xe0A\x02\xfaA\x18\n" +
 	"\x16meridian/OverlapChoice\xbaH;r927^workspaces/[0-9a-f-]{36}/overlapChoices/[0-9a-f-]{36}$R\x04name\x125\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xd5\x02\n" +
+	"request_id\x18\x02 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x03 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\xd5\x02\n" +
 	"\x12GetCoverageRequest\x12k\n" +
 	"\x04name\x18\x01 \x01(\tBW\xe0A\x02\xfaA\x13\n" +
 	"\x11meridian/Coverage\xbaH;r927^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/coverage$R\x04name\x12D\n" +

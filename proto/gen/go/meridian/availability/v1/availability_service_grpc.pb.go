@@ -43,7 +43,8 @@ const (
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and INVALID_ARGUMENT, naming the limit, for more than it takes. Answers are in the order of what was asked.
 type AvailabilityServiceClient interface {
-	// Returns the intervals of a range for each member: what is working time and what is not, without gaps.
+	// Returns the intervals of a range for each member: what is working time and what is not, without gaps. A member who was
+	// deactivated is OFF from then on, until they are activated again.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an empty range or one of more than 366 days.
 	QueryAvailability(ctx context.Context, in *QueryAvailabilityRequest, opts ...grpc.CallOption) (*QueryAvailabilityResponse, error)
@@ -60,7 +61,7 @@ type AvailabilityServiceClient interface {
 	// Errors: NOT_FOUND for a member who is not there.
 	ResolveExpectation(ctx context.Context, in *ResolveExpectationRequest, opts ...grpc.CallOption) (*ResolveExpectationResponse, error)
 	// Finds when enough members work at once for long enough. Where they never do, tells when each next works, and which
-	// times ask the least of them. A member who has left counts by the hours that they have, as in QueryAvailability.
+	// times ask the least of them. A member who was deactivated works no more from then on, as in QueryAvailability.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, a
 	// duration longer than the range, and a quorum above the number of members.
@@ -211,7 +212,8 @@ func (c *availabilityServiceClient) GetCoverage(ctx context.Context, in *GetCove
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and INVALID_ARGUMENT, naming the limit, for more than it takes. Answers are in the order of what was asked.
 type AvailabilityServiceServer interface {
-	// Returns the intervals of a range for each member: what is working time and what is not, without gaps.
+	// Returns the intervals of a range for each member: what is working time and what is not, without gaps. A member who was
+	// deactivated is OFF from then on, until they are activated again.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an empty range or one of more than 366 days.
 	QueryAvailability(context.Context, *QueryAvailabilityRequest) (*QueryAvailabilityResponse, error)
@@ -228,7 +230,7 @@ type AvailabilityServiceServer interface {
 	// Errors: NOT_FOUND for a member who is not there.
 	ResolveExpectation(context.Context, *ResolveExpectationRequest) (*ResolveExpectationResponse, error)
 	// Finds when enough members work at once for long enough. Where they never do, tells when each next works, and which
-	// times ask the least of them. A member who has left counts by the hours that they have, as in QueryAvailability.
+	// times ask the least of them. A member who was deactivated works no more from then on, as in QueryAvailability.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an empty range, one of more than 366 days, a
 	// duration longer than the range, and a quorum above the number of members.

@@ -38,10 +38,12 @@ type Calendar struct {
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// What its member calls it, 1 to 100 characters.
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// The file, in iCalendar, at most 4,000,000 bytes: either this or `source_url`. It is never returned.
+	// The file, in iCalendar, at most 3,000,000 bytes, which in JSON, as base64, fit into the largest body: either this or
+	// `source_url`. It is never returned.
 	Content []byte `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
-	// Where it is fetched from every hour: an http or https URL of the public internet. Such a URL is often a secret, so it
-	// is returned to the member alone.
+	// Where it is fetched from every hour: an http or https URL of the public internet. One whose host is an address that is not
+	// public is refused; to what addresses a name leads is checked with every fetch. Such a URL is often a secret, so it is
+	// returned to the member alone.
 	SourceUrl string `protobuf:"bytes,5,opt,name=source_url,json=sourceUrl,proto3" json:"source_url,omitempty"`
 	// Keeps the titles of busy times, for the member alone. Without it they are neither read nor kept.
 	KeepTitles bool `protobuf:"varint,6,opt,name=keep_titles,json=keepTitles,proto3" json:"keep_titles,omitempty"`
@@ -370,7 +372,7 @@ const file_meridian_availability_v1_calendar_proto_rawDesc = "" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12-\n" +
 	"\fdisplay_name\x18\x03 \x01(\tB\n" +
 	"\xe0A\x02\xbaH\x04r\x02\x18dR\vdisplayName\x12*\n" +
-	"\acontent\x18\x04 \x01(\fB\x10\xe0A\x01\xe0A\x04\xbaH\az\x05\x18\x80\x92\xf4\x01R\acontent\x12*\n" +
+	"\acontent\x18\x04 \x01(\fB\x10\xe0A\x01\xe0A\x04\xbaH\az\x05\x18\xc0\x8d\xb7\x01R\acontent\x12*\n" +
 	"\n" +
 	"source_url\x18\x05 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\tsourceUrl\x12'\n" +
 	"\vkeep_titles\x18\x06 \x01(\bB\x06\xe0A\x01\xe0A\x05R\n" +

@@ -202,7 +202,9 @@ type CreateCalendarFeedRequest struct {
 	// The feed.
 	CalendarFeed *CalendarFeed `protobuf:"bytes,2,opt,name=calendar_feed,json=calendarFeed,proto3" json:"calendar_feed,omitempty"`
 	// Makes a repeated request do nothing but answer ALREADY_EXISTS.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing: the answer is the feed as it would be, without a name and a URL.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -256,6 +258,13 @@ func (x *CreateCalendarFeedRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *CreateCalendarFeedRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Response of CreateCalendarFeed.
@@ -322,7 +331,9 @@ type DeleteCalendarFeedRequest struct {
 	// The etag the caller has seen. ABORTED when the feed has changed since.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a repeated request do nothing and return the feed as it was.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -376,6 +387,13 @@ func (x *DeleteCalendarFeedRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *DeleteCalendarFeedRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Request of GetFeedContent.
@@ -504,22 +522,24 @@ const file_meridian_availability_v1_calendar_feed_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03(\x80\x10R\tpageToken\"\x9c\x01\n" +
 	"\x19ListCalendarFeedsResponse\x12R\n" +
 	"\x0ecalendar_feeds\x18\x01 \x03(\v2&.meridian.availability.v1.CalendarFeedB\x03\xe0A\x03R\rcalendarFeeds\x12+\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xb4\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"\xde\x02\n" +
 	"\x19CreateCalendarFeedRequest\x12\x87\x01\n" +
 	"\x06parent\x18\x01 \x01(\tBo\xe0A\x02\xfaA\x17\x12\x15meridian/CalendarFeed\xbaHOrM2K^workspaces/[0-9a-f-]{36}/(members/([0-9a-f-]{36}|me)|teams/[0-9a-f-]{36})$R\x06parent\x12V\n" +
 	"\rcalendar_feed\x18\x02 \x01(\v2&.meridian.availability.v1.CalendarFeedB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\fcalendarFeed\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x85\x01\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\x85\x01\n" +
 	"\x1aCreateCalendarFeedResponse\x12P\n" +
 	"\rcalendar_feed\x18\x01 \x01(\v2&.meridian.availability.v1.CalendarFeedB\x03\xe0A\x03R\fcalendarFeed\x12\x15\n" +
-	"\x03url\x18\x02 \x01(\tB\x03\xe0A\x03R\x03url\"\x95\x02\n" +
+	"\x03url\x18\x02 \x01(\tB\x03\xe0A\x03R\x03url\"\xbf\x02\n" +
 	"\x19DeleteCalendarFeedRequest\x12\xa0\x01\n" +
 	"\x04name\x18\x01 \x01(\tB\x8b\x01\xe0A\x02\xfaA\x17\n" +
 	"\x15meridian/CalendarFeed\xbaHkri2g^workspaces/[0-9a-f-]{36}/(members/([0-9a-f-]{36}|me)|teams/[0-9a-f-]{36})/calendarFeeds/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
 	"\x04etag\x18\x02 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\";\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\";\n" +
 	"\x15GetFeedContentRequest\x12\"\n" +
 	"\x06secret\x18\x01 \x01(\tB\n" +
 	"\xe0A\x02\xbaH\x04r\x02(@R\x06secret\"\x85\x02\n" +

@@ -56,7 +56,7 @@ type CalendarFeedServiceClient interface {
 	// Errors: NOT_FOUND; ABORTED for a stale etag.
 	DeleteCalendarFeed(ctx context.Context, in *DeleteCalendarFeedRequest, opts ...grpc.CallOption) (*CalendarFeed, error)
 	// Returns what a feed shows, as text/calendar: what the URL of CreateCalendarFeed names. Over HTTP it has an ETag, and
-	// answers 304 to an If-None-Match with it.
+	// answers 304 to an If-None-Match with it; HEAD is answered as GET, without the content.
 	//
 	// Errors: NOT_FOUND for a URL that was never given, whose feed was deleted, or whose member or team is gone.
 	GetFeedContent(ctx context.Context, in *GetFeedContentRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
@@ -163,7 +163,7 @@ type CalendarFeedServiceServer interface {
 	// Errors: NOT_FOUND; ABORTED for a stale etag.
 	DeleteCalendarFeed(context.Context, *DeleteCalendarFeedRequest) (*CalendarFeed, error)
 	// Returns what a feed shows, as text/calendar: what the URL of CreateCalendarFeed names. Over HTTP it has an ETag, and
-	// answers 304 to an If-None-Match with it.
+	// answers 304 to an If-None-Match with it; HEAD is answered as GET, without the content.
 	//
 	// Errors: NOT_FOUND for a URL that was never given, whose feed was deleted, or whose member or team is gone.
 	GetFeedContent(context.Context, *GetFeedContentRequest) (*httpbody.HttpBody, error)

@@ -549,7 +549,9 @@ type RefreshCalendarRequest struct {
 	// The etag the caller has seen. ABORTED when the calendar has changed since.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a repeated request do nothing and return the calendar as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing: the answer says in `next_fetch_time` when it would be fetched.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -605,6 +607,13 @@ func (x *RefreshCalendarRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *RefreshCalendarRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 var File_meridian_availability_v1_calendar_service_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_calendar_service_proto_rawDesc = "" +
@@ -656,14 +665,15 @@ const file_meridian_availability_v1_calendar_service_proto_rawDesc = "" +
 	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
-	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\xf3\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\x9d\x02\n" +
 	"\x16RefreshCalendarRequest\x12\x81\x01\n" +
 	"\x04name\x18\x01 \x01(\tBm\xe0A\x02\xfaA\x13\n" +
 	"\x11meridian/Calendar\xbaHQrO2M^workspaces/[0-9a-f-]{36}/members/([0-9a-f-]{36}|me)/calendars/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
 	"\x04etag\x18\x02 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId2\xfa\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly2\xfa\n" +
 	"\n" +
 	"\x0fCalendarService\x12\xb4\x01\n" +
 	"\vGetCalendar\x12,.meridian.availability.v1.GetCalendarRequest\x1a\".meridian.availability.v1.Calendar\"S\xaa\xbb\x18\x17\x10\x03\x1a\x11availability.read(\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{name=workspaces/*/members/*/calendars/*}\x90\x02\x01\x12\xc5\x01\n" +

@@ -26,6 +26,8 @@ const (
 
 // CoreHours are when members of a team are to work: weekly windows in a zone, and how many. Every team has them; those of
 // a team that has set none have no windows.
+//
+// A change holds from now on: what is asked about the past is answered with the core hours that were in force then.
 type CoreHours struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name: `workspaces/{workspace}/teams/{team}/coreHours`.
@@ -39,7 +41,10 @@ type CoreHours struct {
 	// Changes with every change.
 	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
 	// When they were last set. Unset where they never were.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Only in the answer to `validate_only`: when within the next four weeks nobody of the team would work in them, in order: at
+	// most 1,000, and those that come first. None for a team of more than 1000 ACTIVE members.
+	PreviewGaps   []*CoverageInterval `protobuf:"bytes,7,rep,name=preview_gaps,json=previewGaps,proto3" json:"preview_gaps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -116,11 +121,18 @@ func (x *CoreHours) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *CoreHours) GetPreviewGaps() []*CoverageInterval {
+	if x != nil {
+		return x.PreviewGaps
+	}
+	return nil
+}
+
 var File_meridian_availability_v1_core_hours_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_core_hours_proto_rawDesc = "" +
 	"\n" +
-	")meridian/availability/v1/core_hours.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'meridian/availability/v1/schedule.proto\"\x87\x03\n" +
+	")meridian/availability/v1/core_hours.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a3meridian/availability/v1/availability_service.proto\x1a'meridian/availability/v1/schedule.proto\"\xdb\x03\n" +
 	"\tCoreHours\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xc8\x01R\x04name\x12'\n" +
 	"\ttime_zone\x18\x02 \x01(\tB\n" +
@@ -130,7 +142,8 @@ const file_meridian_availability_v1_core_hours_proto_rawDesc = "" +
 	"\x04etag\x18\x05 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x12@\n" +
 	"\vupdate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime:\\\xeaAY\n" +
+	"updateTime\x12R\n" +
+	"\fpreview_gaps\x18\a \x03(\v2*.meridian.availability.v1.CoverageIntervalB\x03\xe0A\x03R\vpreviewGaps:\\\xeaAY\n" +
 	"\x12meridian/CoreHours\x12-workspaces/{workspace}/teams/{team}/coreHours*\tcoreHours2\tcoreHoursB\x85\x02\n" +
 	"\x1ccom.meridian.availability.v1B\x0eCoreHoursProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 
@@ -151,15 +164,17 @@ var file_meridian_availability_v1_core_hours_proto_goTypes = []any{
 	(*CoreHours)(nil),             // 0: meridian.availability.v1.CoreHours
 	(*WeeklyWindow)(nil),          // 1: meridian.availability.v1.WeeklyWindow
 	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*CoverageInterval)(nil),      // 3: meridian.availability.v1.CoverageInterval
 }
 var file_meridian_availability_v1_core_hours_proto_depIdxs = []int32{
 	1, // 0: meridian.availability.v1.CoreHours.windows:type_name -> meridian.availability.v1.WeeklyWindow
 	2, // 1: meridian.availability.v1.CoreHours.update_time:type_name -> google.protobuf.Timestamp
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 2: meridian.availability.v1.CoreHours.preview_gaps:type_name -> meridian.availability.v1.CoverageInterval
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_core_hours_proto_init() }
@@ -167,6 +182,7 @@ func file_meridian_availability_v1_core_hours_proto_init() {
 	if File_meridian_availability_v1_core_hours_proto != nil {
 		return
 	}
+	file_meridian_availability_v1_availability_service_proto_init()
 	file_meridian_availability_v1_schedule_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

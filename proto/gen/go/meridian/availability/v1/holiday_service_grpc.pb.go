@@ -27,7 +27,13 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// HolidayService tells the public holidays of regions, which hours with a `holiday_region` are not worked on.
+// HolidayService tells the public holidays of regions, which hours with a `holiday_region` are not worked on. They are known
+// from 1970 to 2099; beyond, hours are worked as if there were none.
+//
+// The regions are AR, AT, BE, BG, BR, CA, CY, CZ, DE, DK, EE, ES, FI, FR, GB, GR, HR, HU, IE, IS, IT, JP, KE, LT, LU, LV, MT, MW,
+// MX, NC, NL, NO, NZ, PL, PT, RO, RS, RU, SE, SI, SK, TH, UA, US, ZA, and the parts of AU, CH and DE, such as AU-NSW, CH-ZH and
+// DE-BE: AU and CH, where hardly a holiday holds in all of the country, are there by their parts alone. A region without data
+// is refused by its code, and never taken as one without holidays.
 //
 // Every method answers UNAUTHENTICATED without a valid caller, and PERMISSION_DENIED when the caller's role or scope is too
 // small.
@@ -35,9 +41,9 @@ type HolidayServiceClient interface {
 	// Lists the public holidays of a region in a year, in the order of their dates. One that is observed on another date
 	// than its own stands there on both.
 	//
-	// Errors: INVALID_ARGUMENT for an unknown region, a year before 1970 or after 2099, and a page token of another query.
+	// Errors: INVALID_ARGUMENT for a region without data, by its code, a year before 1970 or after 2099, and a page token of another query.
 	ListHolidays(ctx context.Context, in *ListHolidaysRequest, opts ...grpc.CallOption) (*ListHolidaysResponse, error)
-	// Lists the regions whose holidays are known, in the order of their codes.
+	// Lists the regions whose holidays are known, from 1970 to 2099, in the order of their codes.
 	//
 	// Errors: INVALID_ARGUMENT for a page token of another query.
 	ListHolidayRegions(ctx context.Context, in *ListHolidayRegionsRequest, opts ...grpc.CallOption) (*ListHolidayRegionsResponse, error)
@@ -75,7 +81,13 @@ func (c *holidayServiceClient) ListHolidayRegions(ctx context.Context, in *ListH
 // All implementations must embed UnimplementedHolidayServiceServer
 // for forward compatibility.
 //
-// HolidayService tells the public holidays of regions, which hours with a `holiday_region` are not worked on.
+// HolidayService tells the public holidays of regions, which hours with a `holiday_region` are not worked on. They are known
+// from 1970 to 2099; beyond, hours are worked as if there were none.
+//
+// The regions are AR, AT, BE, BG, BR, CA, CY, CZ, DE, DK, EE, ES, FI, FR, GB, GR, HR, HU, IE, IS, IT, JP, KE, LT, LU, LV, MT, MW,
+// MX, NC, NL, NO, NZ, PL, PT, RO, RS, RU, SE, SI, SK, TH, UA, US, ZA, and the parts of AU, CH and DE, such as AU-NSW, CH-ZH and
+// DE-BE: AU and CH, where hardly a holiday holds in all of the country, are there by their parts alone. A region without data
+// is refused by its code, and never taken as one without holidays.
 //
 // Every method answers UNAUTHENTICATED without a valid caller, and PERMISSION_DENIED when the caller's role or scope is too
 // small.
@@ -83,9 +95,9 @@ type HolidayServiceServer interface {
 	// Lists the public holidays of a region in a year, in the order of their dates. One that is observed on another date
 	// than its own stands there on both.
 	//
-	// Errors: INVALID_ARGUMENT for an unknown region, a year before 1970 or after 2099, and a page token of another query.
+	// Errors: INVALID_ARGUMENT for a region without data, by its code, a year before 1970 or after 2099, and a page token of another query.
 	ListHolidays(context.Context, *ListHolidaysRequest) (*ListHolidaysResponse, error)
-	// Lists the regions whose holidays are known, in the order of their codes.
+	// Lists the regions whose holidays are known, from 1970 to 2099, in the order of their codes.
 	//
 	// Errors: INVALID_ARGUMENT for a page token of another query.
 	ListHolidayRegions(context.Context, *ListHolidayRegionsRequest) (*ListHolidayRegionsResponse, error)

@@ -26,7 +26,8 @@ const (
 // Preview is what a request that was only validated would do.
 type Preview struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What would change of the member's time in the next four weeks, in order: at most 1,000, and those that come first.
+	// What would change of the member's time in the four weeks from where the change begins, or from now where that is later, in
+	// order: at most 1,000, and those that come first.
 	Changes []*PreviewChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
 	// For a workspace's default hours: how many ACTIVE members would have them, for they have none of their own on the first
 	// date that they hold for.

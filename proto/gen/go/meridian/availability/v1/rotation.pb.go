@@ -273,7 +273,8 @@ type Rotation struct {
 	Turns *Turns `protobuf:"bytes,4,opt,name=turns,proto3" json:"turns,omitempty"`
 	// The versions that take over later, in order.
 	UpcomingTurns []*Turns `protobuf:"bytes,5,rep,name=upcoming_turns,json=upcomingTurns,proto3" json:"upcoming_turns,omitempty"`
-	// Only in the answer to `validate_only`: the shifts of the next four weeks as they would be, at most 1,000.
+	// Only in the answer to `validate_only`: the shifts as they would be of the four weeks from where the change begins, or from
+	// now where that is later, at most 1,000.
 	PreviewShifts []*Shift `protobuf:"bytes,6,rep,name=preview_shifts,json=previewShifts,proto3" json:"preview_shifts,omitempty"`
 	// Changes with every change of the rotation; not with its overrides and swaps.
 	Etag string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -460,7 +461,8 @@ type RotationOverride struct {
 	InMember string `protobuf:"bytes,6,opt,name=in_member,json=inMember,proto3" json:"in_member,omitempty"`
 	// The swap that made it. Empty for one that was made by itself.
 	Swap string `protobuf:"bytes,7,opt,name=swap,proto3" json:"swap,omitempty"`
-	// Only in the answer to `validate_only`: the shifts of the next four weeks as they would be, at most 1,000.
+	// Only in the answer to `validate_only`: the shifts as they would be of the four weeks from where the change begins, or from
+	// now where that is later, at most 1,000.
 	PreviewShifts []*Shift `protobuf:"bytes,8,rep,name=preview_shifts,json=previewShifts,proto3" json:"preview_shifts,omitempty"`
 	// Stays the same: an override does not change.
 	Etag string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -596,7 +598,10 @@ type RotationSwap struct {
 	// When it was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Only in the answer to `validate_only` of TakeRotationSwap: the shifts as they would be of the four weeks from where the swap
+	// begins, at most 1,000.
+	PreviewShifts []*Shift `protobuf:"bytes,13,rep,name=preview_shifts,json=previewShifts,proto3" json:"preview_shifts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -715,6 +720,13 @@ func (x *RotationSwap) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *RotationSwap) GetPreviewShifts() []*Shift {
+	if x != nil {
+		return x.PreviewShifts
+	}
+	return nil
+}
+
 var File_meridian_availability_v1_rotation_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_rotation_proto_rawDesc = "" +
@@ -779,7 +791,7 @@ const file_meridian_availability_v1_rotation_proto_rawDesc = "" +
 	"\vcreate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime:\x93\x01\xeaA\x8f\x01\n" +
-	"\x19meridian/RotationOverride\x12Mworkspaces/{workspace}/teams/{team}/rotations/{rotation}/overrides/{override}*\x11rotationOverrides2\x10rotationOverride\"\xf2\a\n" +
+	"\x19meridian/RotationOverride\x12Mworkspaces/{workspace}/teams/{team}/rotations/{rotation}/overrides/{override}*\x11rotationOverrides2\x10rotationOverride\"\xbf\b\n" +
 	"\fRotationSwap\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xe0A\b\xbaH\x05r\x03(\xfa\x01R\x04name\x12\x15\n" +
 	"\x03uid\x18\x02 \x01(\tB\x03\xe0A\x03R\x03uid\x12l\n" +
@@ -801,7 +813,8 @@ const file_meridian_availability_v1_rotation_proto_rawDesc = "" +
 	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"`\n" +
+	"updateTime\x12K\n" +
+	"\x0epreview_shifts\x18\r \x03(\v2\x1f.meridian.availability.v1.ShiftB\x03\xe0A\x03R\rpreviewShifts\"`\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aOFFERED\x10\x01\x12\t\n" +
@@ -859,11 +872,12 @@ var file_meridian_availability_v1_rotation_proto_depIdxs = []int32{
 	1,  // 17: meridian.availability.v1.RotationSwap.state:type_name -> meridian.availability.v1.RotationSwap.State
 	9,  // 18: meridian.availability.v1.RotationSwap.create_time:type_name -> google.protobuf.Timestamp
 	9,  // 19: meridian.availability.v1.RotationSwap.update_time:type_name -> google.protobuf.Timestamp
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	4,  // 20: meridian.availability.v1.RotationSwap.preview_shifts:type_name -> meridian.availability.v1.Shift
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_meridian_availability_v1_rotation_proto_init() }

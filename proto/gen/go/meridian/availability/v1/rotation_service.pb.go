@@ -200,7 +200,7 @@ type CreateRotationRequest struct {
 	Rotation *Rotation `protobuf:"bytes,2,opt,name=rotation,proto3" json:"rotation,omitempty"`
 	// Makes a repeated request do nothing and return the rotation as it now stands.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and previews the shifts of the next four weeks, and writes nothing.
+	// Checks everything and previews the shifts of four weeks, and writes nothing: the answer has no name.
 	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -273,7 +273,7 @@ type UpdateRotationRequest struct {
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes a repeated request do nothing and return the rotation as it now stands.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and previews the shifts of the next four weeks, and writes nothing.
+	// Checks everything and previews the shifts of four weeks, and writes nothing.
 	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -978,7 +978,7 @@ type CreateRotationOverrideRequest struct {
 	RotationOverride *RotationOverride `protobuf:"bytes,2,opt,name=rotation_override,json=rotationOverride,proto3" json:"rotation_override,omitempty"`
 	// Makes a repeated request do nothing and return the override as it now stands.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and previews the shifts of the next four weeks, and writes nothing.
+	// Checks everything and previews the shifts of four weeks, and writes nothing: the answer has no name.
 	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1051,7 +1051,7 @@ type DeleteRotationOverrideRequest struct {
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a repeated request do nothing and return the override as it now stands.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and previews the shifts of the next four weeks, and writes nothing.
+	// Checks everything and previews the shifts of four weeks, and writes nothing.
 	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1289,7 +1289,7 @@ type CreateRotationSwapRequest struct {
 	RotationSwap *RotationSwap `protobuf:"bytes,2,opt,name=rotation_swap,json=rotationSwap,proto3" json:"rotation_swap,omitempty"`
 	// Makes a repeated request do nothing and return the swap as it now stands.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and writes nothing.
+	// Checks everything and writes nothing: the answer has no name.
 	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1361,7 +1361,9 @@ type TakeRotationSwapRequest struct {
 	// The etag the caller has seen. ABORTED when the swap has changed since.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a repeated request do nothing and return the swap as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and previews the shifts of four weeks, and writes nothing.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1417,6 +1419,13 @@ func (x *TakeRotationSwapRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *TakeRotationSwapRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Request of DeclineRotationSwap.
 type DeclineRotationSwapRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1425,7 +1434,9 @@ type DeclineRotationSwapRequest struct {
 	// The etag the caller has seen. ABORTED when the swap has changed since.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a repeated request do nothing and return the swap as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1481,6 +1492,13 @@ func (x *DeclineRotationSwapRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *DeclineRotationSwapRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Request of WithdrawRotationSwap.
 type WithdrawRotationSwapRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1489,7 +1507,9 @@ type WithdrawRotationSwapRequest struct {
 	// The etag the caller has seen. ABORTED when the swap has changed since.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a repeated request do nothing and return the swap as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1543,6 +1563,13 @@ func (x *WithdrawRotationSwapRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *WithdrawRotationSwapRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 var File_meridian_availability_v1_rotation_service_proto protoreflect.FileDescriptor
@@ -1658,28 +1685,31 @@ const file_meridian_availability_v1_rotation_service_proto_rawDesc = "" +
 	"\rrotation_swap\x18\x02 \x01(\v2&.meridian.availability.v1.RotationSwapB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\frotationSwap\x125\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
-	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\x85\x02\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\xaf\x02\n" +
 	"\x17TakeRotationSwapRequest\x12\x92\x01\n" +
 	"\x04name\x18\x01 \x01(\tB~\xe0A\x02\xfaA\x17\n" +
 	"\x15meridian/RotationSwap\xbaH^r\\2Z^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/rotations/[0-9a-f-]{36}/swaps/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
 	"\x04etag\x18\x02 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x88\x02\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\xb2\x02\n" +
 	"\x1aDeclineRotationSwapRequest\x12\x92\x01\n" +
 	"\x04name\x18\x01 \x01(\tB~\xe0A\x02\xfaA\x17\n" +
 	"\x15meridian/RotationSwap\xbaH^r\\2Z^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/rotations/[0-9a-f-]{36}/swaps/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
 	"\x04etag\x18\x02 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x89\x02\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\xb3\x02\n" +
 	"\x1bWithdrawRotationSwapRequest\x12\x92\x01\n" +
 	"\x04name\x18\x01 \x01(\tB~\xe0A\x02\xfaA\x17\n" +
 	"\x15meridian/RotationSwap\xbaH^r\\2Z^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/rotations/[0-9a-f-]{36}/swaps/[0-9a-f-]{36}$R\x04name\x12\x1e\n" +
 	"\x04etag\x18\x02 \x01(\tB\n" +
 	"\xe0A\x01\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId2\xbf\x1d\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly2\xbf\x1d\n" +
 	"\x0fRotationService\x12\xb0\x01\n" +
 	"\vGetRotation\x12,.meridian.availability.v1.GetRotationRequest\x1a\".meridian.availability.v1.Rotation\"O\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x02-\x12+/v1/{name=workspaces/*/teams/*/rotations/*}\x90\x02\x01\x12\xc1\x01\n" +
 	"\rListRotations\x12..meridian.availability.v1.ListRotationsRequest\x1a/.meridian.availability.v1.ListRotationsResponse\"O\xaa\xbb\x18\x15\x10\x02\x1a\x11availability.read\x82\xd3\xe4\x93\x02-\x12+/v1/{parent=workspaces/*/teams/*}/rotations\x90\x02\x01\x12\xbe\x01\n" +

@@ -150,7 +150,9 @@ type UpdateCoreHoursRequest struct {
 	// What to change: `time_zone`, `windows`, `need`. Empty means every field that is set.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes a repeated request do nothing and return the core hours as they now stand.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing: the answer is the core hours as they would be, with `preview_gaps`.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -204,6 +206,13 @@ func (x *UpdateCoreHoursRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *UpdateCoreHoursRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Request of GetTeamOutlook.
@@ -534,14 +543,15 @@ const file_meridian_availability_v1_team_time_service_proto_rawDesc = "" +
 	"0meridian/availability/v1/team_time_service.proto\x12\x18meridian.availability.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)meridian/availability/v1/core_hours.proto\x1a+meridian/availability/v1/team_outlook.proto\x1a meridian/options/v1/access.proto\"\x84\x01\n" +
 	"\x13GetCoreHoursRequest\x12m\n" +
 	"\x04name\x18\x01 \x01(\tBY\xe0A\x02\xfaA\x14\n" +
-	"\x12meridian/CoreHours\xbaH<r:28^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/coreHours$R\x04name\"\xe0\x01\n" +
+	"\x12meridian/CoreHours\xbaH<r:28^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/coreHours$R\x04name\"\x8a\x02\n" +
 	"\x16UpdateCoreHoursRequest\x12M\n" +
 	"\n" +
 	"core_hours\x18\x01 \x01(\v2#.meridian.availability.v1.CoreHoursB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tcoreHours\x12@\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x03\xe0A\x01R\n" +
 	"updateMask\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x91\x02\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly\"\x91\x02\n" +
 	"\x15GetTeamOutlookRequest\x12m\n" +
 	"\x04name\x18\x01 \x01(\tBY\xe0A\x02\xfaA\x16\n" +
 	"\x14meridian/TeamOutlook\xbaH:r826^workspaces/[0-9a-f-]{36}/teams/[0-9a-f-]{36}/outlook$R\x04name\x12>\n" +

@@ -148,6 +148,9 @@ func (TimeOff_State) EnumDescriptor() ([]byte, []int) {
 }
 
 // TimeOff takes a member's working time away for a while.
+//
+// Readers other than the member, their manager and administrators see those that are APPROVED alone, and of them nothing that
+// lets the kind be guessed: not even whether an approval was needed.
 type TimeOff struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name: `workspaces/{workspace}/members/{member}/timeOffs/{time_off}`.
@@ -168,15 +171,17 @@ type TimeOff struct {
 	Note string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
 	// Whether it counts.
 	State TimeOff_State `protobuf:"varint,9,opt,name=state,proto3,enum=meridian.availability.v1.TimeOff_State" json:"state,omitempty"`
-	// Changes with every change.
+	// Changes with every change. Empty for readers other than the member, their manager and administrators.
 	Etag string `protobuf:"bytes,10,opt,name=etag,proto3" json:"etag,omitempty"`
 	// When it was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it last changed.
+	// When it last changed. Unset for readers other than the member, their manager and administrators.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// Who approved or declined it, where it waited for that.
+	// Who approved or declined it, where it waited for that. Empty for readers other than the member, their manager and
+	// administrators.
 	DecidedBy string `protobuf:"bytes,13,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
-	// When that was. An approved one counts from then on.
+	// When that was. An approved one counts from then on. Unset for readers other than the member, their manager and
+	// administrators.
 	DecideTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
 	// Why it was declined. Empty for readers other than the member and who decides on it.
 	DeclineReason string `protobuf:"bytes,15,opt,name=decline_reason,json=declineReason,proto3" json:"decline_reason,omitempty"`

@@ -666,7 +666,9 @@ type UpdateTimeOffPolicyRequest struct {
 	// What to change: `approval_kinds`. Empty means every field that is set.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes a repeated request do nothing and return the policy as it now stands.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and writes nothing: the answer is the policy as it would be.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -720,6 +722,13 @@ func (x *UpdateTimeOffPolicyRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *UpdateTimeOffPolicyRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 var File_meridian_availability_v1_time_off_service_proto protoreflect.FileDescriptor
@@ -782,13 +791,14 @@ const file_meridian_availability_v1_time_off_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tB\x03\xe0A\x03R\rnextPageToken\"|\n" +
 	"\x17GetTimeOffPolicyRequest\x12a\n" +
 	"\x04name\x18\x01 \x01(\tBM\xe0A\x02\xfaA\x18\n" +
-	"\x16meridian/TimeOffPolicy\xbaH,r*2(^workspaces/[0-9a-f-]{36}/timeOffPolicy$R\x04name\"\xf1\x01\n" +
+	"\x16meridian/TimeOffPolicy\xbaH,r*2(^workspaces/[0-9a-f-]{36}/timeOffPolicy$R\x04name\"\x9b\x02\n" +
 	"\x1aUpdateTimeOffPolicyRequest\x12Z\n" +
 	"\x0ftime_off_policy\x18\x01 \x01(\v2'.meridian.availability.v1.TimeOffPolicyB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\rtimeOffPolicy\x12@\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x03\xe0A\x01R\n" +
 	"updateMask\x125\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId2\xfe\r\n" +
+	"request_id\x18\x03 \x01(\tB\x16\xe0A\x01\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12(\n" +
+	"\rvalidate_only\x18\x04 \x01(\bB\x03\xe0A\x01R\fvalidateOnly2\xfe\r\n" +
 	"\x0eTimeOffService\x12\xb0\x01\n" +
 	"\n" +
 	"GetTimeOff\x12+.meridian.availability.v1.GetTimeOffRequest\x1a!.meridian.availability.v1.TimeOff\"R\xaa\xbb\x18\x17\x10\x02\x1a\x11availability.read(\x01\x82\xd3\xe4\x93\x02.\x12,/v1/{name=workspaces/*/members/*/timeOffs/*}\x90\x02\x01\x12\xc1\x01\n" +

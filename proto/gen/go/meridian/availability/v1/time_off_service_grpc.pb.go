@@ -42,12 +42,12 @@ const (
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
 type TimeOffServiceClient interface {
-	// Gets one time off. Its kind and note are for the member and who decides on it alone.
+	// Gets one time off. All of it is for the member and who decides on it alone; others see when it is.
 	//
-	// Errors: NOT_FOUND.
+	// Errors: NOT_FOUND, for others also where it is not APPROVED.
 	GetTimeOff(ctx context.Context, in *GetTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
-	// Lists a member's times off, the newest first, cancelled and declined ones too. Kinds and notes are for the member
-	// and who decides on them alone.
+	// Lists a member's times off, the newest first: for the member and who decides on them all of them, cancelled and declined ones
+	// too; for others when those are that are APPROVED.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a page token of another query.
 	ListTimeOffs(ctx context.Context, in *ListTimeOffsRequest, opts ...grpc.CallOption) (*ListTimeOffsResponse, error)
@@ -202,12 +202,12 @@ func (c *timeOffServiceClient) UpdateTimeOffPolicy(ctx context.Context, in *Upda
 // Every method answers UNAUTHENTICATED without a valid caller, PERMISSION_DENIED when the caller's role or scope is too
 // small, and NOT_FOUND for what is not in the workspace.
 type TimeOffServiceServer interface {
-	// Gets one time off. Its kind and note are for the member and who decides on it alone.
+	// Gets one time off. All of it is for the member and who decides on it alone; others see when it is.
 	//
-	// Errors: NOT_FOUND.
+	// Errors: NOT_FOUND, for others also where it is not APPROVED.
 	GetTimeOff(context.Context, *GetTimeOffRequest) (*TimeOff, error)
-	// Lists a member's times off, the newest first, cancelled and declined ones too. Kinds and notes are for the member
-	// and who decides on them alone.
+	// Lists a member's times off, the newest first: for the member and who decides on them all of them, cancelled and declined ones
+	// too; for others when those are that are APPROVED.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a page token of another query.
 	ListTimeOffs(context.Context, *ListTimeOffsRequest) (*ListTimeOffsResponse, error)
