@@ -203,18 +203,44 @@ func (c *Client) Suggest(ctx context.Context, ws uuid.UUID, h Handover) ([]uuid.
 
 // HandoffDelegate returns who acts for a member in handoffs at an instant; uuid.Nil for nobody who could.
 func (c *Client) HandoffDelegate(ctx context.Context, ws, of uuid.UUID, at time.Time) (uuid.UUID, error) {
-	answer, err := call(ctx, c.delegations.ResolveDelegates, &availabilityv1.ResolveDelegatesRequest{
-		Parent: workspace(ws), Queries: []*availabilityv1.DelegateQuery{{
-			Member: member(ws, of), Kind: availabilityv1.Delegation_HANDOFFS, AtTime: timestamppb.New(at),
-		}},
-	})
+	found, err := c.delegates(ctx, ws, []uuid.UUID{of}, availabilityv1.Delegation_HANDOFFS, at)
 	if err != nil {
 		return uuid.Nil, err
 	}
-	if n := len(answer.GetResolutions()); n != 1 {
-		return uuid.Nil, fmt.Errorf("workingtime: asked for one delegate, got %d", n)
+	return found[0], nil
+}
+
+// ApprovalDelegates returns who acts for members in approvals at an instant, in the order of the members; uuid.Nil for nobody who
+// could.
+func (c *Client) ApprovalDelegates(ctx context.Context, ws uuid.UUID, of []uuid.UUID, at time.Time) ([]uuid.UUID, error) {
+	return c.delegates(ctx, ws, of, availabilityv1.Delegation_APPROVALS, at)
+}
+
+func (c *Client) delegates(
+	ctx context.Context, ws uuid.UUID, of []uuid.UUID, kind availabilityv1.Delegation_Kind, at time.Time,
+) ([]uuid.UUID, error) {
+	found := make([]uuid.UUID, 0, len(of))
+	for part := range slices.Chunk(of, most) {
+		req := &availabilityv1.ResolveDelegatesRequest{Parent: workspace(ws)}
+		for _, m := range part {
+			req.Queries = append(req.Queries, &availabilityv1.DelegateQuery{Member: member(ws, m), Kind: kind, AtTime: timestamppb.New(at)})
+		}
+		answer, err := call(ctx, c.delegations.ResolveDelegates, req)
+		if err != nil {
+			return nil, err
+		}
+		if len(answer.GetResolutions()) != len(part) {
+			return nil, fmt.Errorf("workingtime: asked who acts for %d members, got %d", len(part), len(answer.GetResolutions()))
+		}
+		for _, r := range answer.GetResolutions() {
+			delegate, err := idOf(r.GetDelegate())
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, delegate)
+		}
 	}
-	return idOf(answer.GetResolutions()[0].GetDelegate())
+	return found, nil
 }
 
 // call asks once, as the service itself.

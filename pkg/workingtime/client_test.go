@@ -38,7 +38,8 @@ type availability struct {
 	held   func() // runs where it is set, and no answer comes
 	forget bool   // leaves the last answer out
 	gone   map[string]availabilityv1.Deadline_Reason
-	acting map[string]string // who acts for whom
+	acting map[string]string // who acts for whom, in a kind
+	kind   availabilityv1.Delegation_Kind
 }
 
 func (a *availability) asked(ctx context.Context, size int) error {
@@ -136,13 +137,17 @@ func (s *delegations) ResolveDelegates(
 	if err := s.asked(ctx, len(req.GetQueries())); err != nil {
 		return nil, err
 	}
-	q := req.GetQueries()[0]
-	if q.GetKind() != availabilityv1.Delegation_HANDOFFS || !q.GetAtTime().AsTime().Equal(noon) {
-		return nil, errors.New("asked for something else")
+	resp := &availabilityv1.ResolveDelegatesResponse{}
+	for _, q := range req.GetQueries() {
+		if q.GetKind() != s.kind || !q.GetAtTime().AsTime().Equal(noon) {
+			return nil, errors.New("asked for something else")
+		}
+		resp.Resolutions = append(resp.Resolutions, &availabilityv1.DelegateResolution{Member: q.GetMember(), Delegate: s.acting[q.GetMember()]})
 	}
-	return &availabilityv1.ResolveDelegatesResponse{Resolutions: []*availabilityv1.DelegateResolution{{
-		Member: q.GetMember(), Delegate: s.acting[q.GetMember()],
-	}}}, nil
+	if s.forget {
+		resp.Resolutions = resp.Resolutions[1:]
+	}
+	return resp, nil
 }
 
 // serve serves the calendar, and returns a client that calls as threads.
@@ -239,7 +244,7 @@ func TestCandidatesComeInTheOrderOfTheSuggestion(t *testing.T) {
 func TestWhoActsInHandoffs(t *testing.T) {
 	t.Parallel()
 	ws, members := uuid.Must(uuid.NewV7()), someMembers(2)
-	a := &availability{acting: map[string]string{nameOf(ws, members[0]): nameOf(ws, members[1])}}
+	a := &availability{acting: map[string]string{nameOf(ws, members[0]): nameOf(ws, members[1])}, kind: availabilityv1.Delegation_HANDOFFS}
 	client := serveTo(t, a, "tasks")
 	delegate, err := client.HandoffDelegate(t.Context(), ws, members[0], noon)
 	require.NoError(t, err)
@@ -249,6 +254,25 @@ func TestWhoActsInHandoffs(t *testing.T) {
 	require.Equal(t, uuid.Nil, delegate)
 	a.err = errors.New("down")
 	_, err = client.HandoffDelegate(t.Context(), ws, members[0], noon)
+	require.True(t, fault.Is(err, fault.Unavailable))
+}
+
+func TestWhoActsInApprovals(t *testing.T) {
+	t.Parallel()
+	ws, members := uuid.Must(uuid.NewV7()), someMembers(1001)
+	a := &availability{acting: map[string]string{nameOf(ws, members[1000]): nameOf(ws, members[1])}, kind: availabilityv1.Delegation_APPROVALS}
+	client := serveTo(t, a, "notifications")
+	delegates, err := client.ApprovalDelegates(t.Context(), ws, members, noon)
+	require.NoError(t, err)
+	require.Len(t, delegates, 1001)
+	require.Equal(t, uuid.Nil, delegates[0])
+	require.Equal(t, members[1], delegates[1000])
+	require.Equal(t, []int{1000, 1}, a.sizes)
+	a.forget = true
+	_, err = client.ApprovalDelegates(t.Context(), ws, members[:2], noon)
+	require.ErrorContains(t, err, "asked who acts for 2 members, got 1")
+	a.err = errors.New("down")
+	_, err = client.ApprovalDelegates(t.Context(), ws, members[:2], noon)
 	require.True(t, fault.Is(err, fault.Unavailable))
 }
 

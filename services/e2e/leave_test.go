@@ -94,3 +94,66 @@ func TestLeaveIsAskedForInTheManagersNight(t *testing.T) {
 	n.undisturbed(n.ana, office(9, 17))
 	n.undisturbed(n.ben, office(9, 17))
 }
+
+// TestWhoActsForTheManagerHearsOfLeave: Ben is away, and Chitra acts for him until he is back. Then Dai becomes Ana's manager while
+// her request still waits.
+func TestWhoActsForTheManagerHearsOfLeave(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.approvals()
+	n.manages(n.ben, n.ana)
+	n.move(tuesday)
+	delegations := availabilityv1.NewDelegationServiceClient(n.conn)
+	acts, err := delegations.CreateDelegation(as(t.Context(), n.ben.token), &availabilityv1.CreateDelegationRequest{
+		Parent: n.ben.member, Delegation: &availabilityv1.Delegation{
+			Delegate: n.chitra.member, Kinds: []availabilityv1.Delegation_Kind{availabilityv1.Delegation_APPROVALS},
+		},
+	})
+	require.NoError(t, err)
+	offs := availabilityv1.NewTimeOffServiceClient(n.conn)
+	ask := func(day int32) *availabilityv1.TimeOff {
+		t.Helper()
+		asked, err := offs.CreateTimeOff(as(t.Context(), n.ana.token), &availabilityv1.CreateTimeOffRequest{
+			Parent: n.ana.member, TimeOff: &availabilityv1.TimeOff{
+				Kind: availabilityv1.TimeOff_VACATION, Note: "to the sea",
+				StartDate: &date.Date{Year: 2026, Month: 12, Day: day}, EndDate: &date.Date{Year: 2026, Month: 12, Day: day},
+			},
+		})
+		require.NoError(t, err)
+		n.settle()
+		return asked
+	}
+	asked := ask(14)
+	got := n.notified(n.chitra, notificationsv1.Notification_APPROVING)
+	require.Equal(t, "You act for Ben: Ana asks you to approve or decline their time off", got.GetSummary())
+	require.Equal(t, "to the sea", got.GetExcerpt())
+	require.True(t, n.notified(n.ben, notificationsv1.Notification_APPROVING).GetWaiting())
+	_, err = offs.ApproveTimeOff(as(t.Context(), n.chitra.token), &availabilityv1.ApproveTimeOffRequest{Name: asked.GetName()})
+	require.NoError(t, err)
+	n.settle()
+	for _, p := range []teammate{n.ben, n.chitra} {
+		require.Equal(t, "approved", n.notified(p, notificationsv1.Notification_APPROVING).GetSettledReason())
+	}
+	require.Equal(t, "Chitra approved your time off", n.notified(n.ana, notificationsv1.Notification_DECIDED).GetSummary())
+
+	second := ask(15)
+	require.Len(t, n.inbox(n.chitra), 2)
+	_, err = delegations.DeleteDelegation(as(t.Context(), n.ben.token), &availabilityv1.DeleteDelegationRequest{Name: acts.GetName()})
+	require.NoError(t, err)
+	require.Empty(t, n.inbox(n.chitra), "she acts for him no more")
+	require.Len(t, n.inbox(n.ben), 2)
+
+	n.manages(n.dai, n.ana)
+	n.settle() // availability hears of it, and then notifications
+	moved := n.notified(n.dai, notificationsv1.Notification_APPROVING)
+	require.Equal(t, second.GetName(), moved.GetSource())
+	require.Equal(t, "Ana asks you to approve or decline their time off", moved.GetSummary())
+	require.Empty(t, n.inbox(n.ben), "it is no longer his to decide")
+	_, err = offs.DeclineTimeOff(as(t.Context(), n.dai.token), &availabilityv1.DeclineTimeOffRequest{Name: second.GetName(), Reason: "release week"})
+	require.NoError(t, err)
+	n.settle()
+	require.Equal(t, "declined", n.notified(n.dai, notificationsv1.Notification_APPROVING).GetSettledReason())
+	n.move(tuesday.Add(48 * time.Hour))
+	require.Empty(t, n.mails.to(n.chitra.email))
+	require.Empty(t, n.mails.to(n.dai.email), "it was decided before his morning")
+}

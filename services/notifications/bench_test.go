@@ -31,6 +31,11 @@ func (asleep) Reaches(_ context.Context, _ uuid.UUID, members []uuid.UUID, at ti
 	return found, nil
 }
 
+// ApprovalDelegates implements app.WorkingTime: nobody acts for anybody.
+func (asleep) ApprovalDelegates(_ context.Context, _ uuid.UUID, of []uuid.UUID, _ time.Time) ([]uuid.UUID, error) {
+	return make([]uuid.UUID, len(of)), nil
+}
+
 // crowd is a workspace with a space and a team of many who may read it.
 type crowd struct {
 	tb         testing.TB

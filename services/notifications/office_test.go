@@ -45,6 +45,8 @@ type office struct {
 	rosters map[uuid.UUID]*roster
 	down    bool
 	asked   int
+	// acting are those who act for others in approvals, by whom they act for.
+	acting map[uuid.UUID]uuid.UUID
 	// said are the answers that somebody works, for an auditor: what was true when it was asked.
 	said map[uuid.UUID]map[int64]bool
 	// asking is called each time somebody asks.
@@ -52,7 +54,7 @@ type office struct {
 }
 
 func newOffice() *office {
-	return &office{rosters: map[uuid.UUID]*roster{}, said: map[uuid.UUID]map[int64]bool{}}
+	return &office{rosters: map[uuid.UUID]*roster{}, said: map[uuid.UUID]map[int64]bool{}, acting: map[uuid.UUID]uuid.UUID{}}
 }
 
 func (o *office) set(member uuid.UUID, zone string, h hours) {
@@ -89,6 +91,27 @@ func (o *office) switchOff(down bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.down = down
+}
+
+// acts has somebody act for a member in approvals; nobody for the zero person.
+func (o *office) acts(delegate, member person) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.acting[member.Member] = delegate.Member
+}
+
+// ApprovalDelegates implements app.WorkingTime.
+func (o *office) ApprovalDelegates(_ context.Context, _ uuid.UUID, of []uuid.UUID, _ time.Time) ([]uuid.UUID, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.down {
+		return nil, fault.New(fault.Unavailable, fault.ReasonUnavailable, "the office is closed")
+	}
+	found := make([]uuid.UUID, 0, len(of))
+	for _, m := range of {
+		found = append(found, o.acting[m])
+	}
+	return found, nil
 }
 
 // worked says whether the office ever said that a member works at an instant.

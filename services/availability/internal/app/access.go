@@ -52,7 +52,8 @@ func (a *App) approves(ctx context.Context, caller auth.Caller, ws, member uuid.
 	if decides(caller, member, uuid.Nil) {
 		return true, nil
 	}
-	manager, err := a.store.Manager(ctx, ws, member)
+	reporting, err := a.store.Reporting(ctx, ws, member)
+	manager := reporting.Manager
 	if err != nil || decides(caller, member, manager) {
 		return err == nil, err
 	}

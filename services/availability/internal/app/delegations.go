@@ -172,6 +172,24 @@ func (a *App) actsFor(ctx context.Context, ws, delegate uuid.UUID, kind domain.D
 	return members, nil
 }
 
+// delegate is who acts for a member now; uuid.Nil for nobody who could.
+func (c *change) delegate(ctx context.Context, member uuid.UUID, kind domain.DelegationKind) (uuid.UUID, error) {
+	if member == uuid.Nil {
+		return uuid.Nil, nil
+	}
+	read := func(members []uuid.UUID) (domain.People, error) {
+		return layAll(c.Records(ctx, members, c.now.Add(-margin), c.now.Add(margin)))
+	}
+	people, err := read([]uuid.UUID{member})
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if err := follow(people, read); err != nil {
+		return uuid.Nil, err
+	}
+	return people.Resolve(member, kind, c.now).Delegate(), nil
+}
+
 // delegates adds to people all who act for them in turn between two instants: nothing is read where nobody does.
 func (a *App) delegates(ctx context.Context, ws uuid.UUID, people domain.People, from, until time.Time) error {
 	return follow(people, func(members []uuid.UUID) (domain.People, error) {

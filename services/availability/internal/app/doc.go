@@ -4,7 +4,8 @@
 // It promises the order of refusals: a member who is not there is not found, then the replay of a request, then a stale
 // etag, then the state. Every change of a member's working time locks one row of that member and tells the range that it
 // changed, in its own transaction. A question costs a fixed number of statements, however many members it is about. The
-// directory is asked, outside any transaction, only before a member is said not to be there.
+// directory is asked, outside any transaction, only before a member is said not to be there, and before what waits for a manager
+// waits for another.
 package app
 
 import "github.com/meridianhq/meridian/pkg/clock"

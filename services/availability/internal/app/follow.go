@@ -71,6 +71,62 @@ func (c *change) zoned(ctx context.Context, p ProfileZone) error {
 	return c.conclude(ctx, []domain.Event{c.told(until)})
 }
 
+// Reporting is whom a member reports to at a version of the member; uuid.Nil for nobody.
+type Reporting struct {
+	Workspace, Member, Manager uuid.UUID
+	Version                    int64
+}
+
+// OnManager has what a member asked for wait for the manager that they have got. Twice it has its effect once, and the projection's
+// newer news count.
+func (a *App) OnManager(ctx context.Context, r Reporting) error {
+	requests, err := a.store.RequestsForAnother(ctx, r)
+	if err != nil || len(requests) == 0 {
+		return err
+	}
+	if err := a.access.Confirm(ctx, r.Workspace, r.Member, uuid.Nil); err != nil {
+		return err
+	}
+	return a.store.InTx(ctx, r.Workspace, func(ctx context.Context, tx Tx) error {
+		m, err := tx.LockTime(ctx, r.Member)
+		if err != nil {
+			return err
+		}
+		return (&change{Tx: tx, MemberTime: m, now: a.now()}).reroute(ctx, r)
+	})
+}
+
+// reroute has requests wait for the member's manager, and who acts for that one now.
+func (c *change) reroute(ctx context.Context, r Reporting) error {
+	projected, err := c.Reporting(ctx, c.Member)
+	if err != nil {
+		return err
+	}
+	if projected.Version > r.Version {
+		r = projected
+	}
+	requests, err := c.RequestsForAnother(ctx, r)
+	if err != nil || len(requests) == 0 {
+		return err
+	}
+	delegate, err := c.delegate(ctx, r.Manager, domain.Approvals)
+	if err != nil {
+		return err
+	}
+	var events []domain.Event
+	for _, t := range requests {
+		p, err := c.person(ctx, t)
+		if err != nil {
+			return err
+		}
+		events = append(events, t.Route(r.Manager, delegate, p.Calendar, &c.MemberTime))
+		if err := c.SaveTimeOff(ctx, t); err != nil {
+			return err
+		}
+	}
+	return c.conclude(ctx, events)
+}
+
 // told is the event of working time that is another from now until an instant; zero for all that follows.
 func (c *change) told(until time.Time) domain.Event {
 	return domain.WorkingTimeChanged{Workspace: c.Workspace, Member: c.Member, Start: c.now, End: until, Version: c.Next()}

@@ -11,9 +11,8 @@ import (
 
 // SourceReader reads what stands behind notifications.
 type SourceReader interface {
-	// TimeOffSources returns the times off that are there and whose whole the members of the checks may read, by the place of
-	// the check.
-	TimeOffSources(ctx context.Context, ws uuid.UUID, checks []TimeOffCheck) (map[int]domain.TimeOff, error)
+	// TimeOffSources returns the times off that are there, by the place of the check, for members who may decide on such.
+	TimeOffSources(ctx context.Context, ws uuid.UUID, checks []TimeOffCheck) (map[int]TimeOffSource, error)
 	// SwapSources returns the swaps, likewise.
 	SwapSources(ctx context.Context, ws uuid.UUID, checks []SwapCheck) (map[int]domain.Swap, error)
 }
@@ -23,6 +22,15 @@ type TimeOffCheck struct {
 	// Place is where it stands among the checks.
 	Place             int
 	Owner, ID, Member uuid.UUID
+}
+
+// TimeOffSource is a time off with how a member stands to it.
+type TimeOffSource struct {
+	TimeOff domain.TimeOff
+	// Manager is that of the one whose it is; uuid.Nil for nobody.
+	Manager uuid.UUID
+	// Reads says that the member may read the whole of it, whoever they act for.
+	Reads bool
 }
 
 // SwapCheck asks how a swap stands for a member.
@@ -51,7 +59,7 @@ func (a *App) CheckSources(ctx context.Context, ws uuid.UUID, timeOffs []TimeOff
 	for i := range states {
 		states[i].Gone = true
 	}
-	off, err := a.store.TimeOffSources(ctx, ws, timeOffs)
+	off, err := a.timeOffSources(ctx, ws, timeOffs)
 	if err != nil {
 		return nil, err
 	}
@@ -72,4 +80,44 @@ func (a *App) CheckSources(ctx context.Context, ws uuid.UUID, timeOffs []TimeOff
 		}
 	}
 	return states, nil
+}
+
+// timeOffSources are the times off that the members of the checks may read whole, by the place of the check: by themselves, or as
+// who acts for the manager now.
+func (a *App) timeOffSources(ctx context.Context, ws uuid.UUID, checks []TimeOffCheck) (map[int]domain.TimeOff, error) {
+	found, err := a.store.TimeOffSources(ctx, ws, checks)
+	if err != nil {
+		return nil, err
+	}
+	readable := make(map[int]domain.TimeOff, len(found))
+	var queries []DelegateQuery
+	asked := map[uuid.UUID][]TimeOffCheck{}
+	for _, c := range checks {
+		s, ok := found[c.Place]
+		switch {
+		case !ok:
+		case s.Reads:
+			readable[c.Place] = s.TimeOff
+		case s.Manager != uuid.Nil:
+			if len(asked[s.Manager]) == 0 {
+				queries = append(queries, DelegateQuery{Member: s.Manager, Kind: domain.Approvals})
+			}
+			asked[s.Manager] = append(asked[s.Manager], c)
+		}
+	}
+	if len(queries) == 0 {
+		return readable, nil
+	}
+	acting, err := a.resolve(ctx, ws, queries)
+	if err != nil {
+		return nil, err
+	}
+	for i, q := range queries {
+		for _, c := range asked[q.Member] {
+			if c.Member == acting[i].Delegate() {
+				readable[c.Place] = found[c.Place].TimeOff
+			}
+		}
+	}
+	return readable, nil
 }

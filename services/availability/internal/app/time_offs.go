@@ -92,7 +92,13 @@ func (a *App) CreateTimeOff(ctx context.Context, ws, member uuid.UUID, in NewTim
 				return wanted, nil, err
 			}
 			wanted.Asked = policy.Asks(wanted.Kind) && !decides(caller, member, before.Manager)
-			t, events, err := domain.NewTimeOff(wanted, before, &c.MemberTime, c.now)
+			var delegate uuid.UUID
+			if wanted.Asked {
+				if delegate, err = c.delegate(ctx, before.Manager, domain.Approvals); err != nil {
+					return wanted, nil, err
+				}
+			}
+			t, events, err := domain.NewTimeOff(wanted, before, delegate, &c.MemberTime, c.now)
 			if err != nil {
 				return wanted, nil, err
 			}

@@ -52,13 +52,13 @@ type LayerDeleted struct {
 	Version int64
 }
 
-// TimeOffRequested says that a time off, which would begin at Start, waits for an approval, of Manager among others. Its
-// aggregate is the member's working time.
+// TimeOffRequested says that a time off, which would begin at Start, waits for an approval, of its manager and of Delegate, who
+// acts for them, among others. Its aggregate is the member's working time.
 type TimeOffRequested struct {
-	TimeOff TimeOff
-	Start   time.Time
-	Manager uuid.UUID
-	Version int64
+	TimeOff  TimeOff
+	Start    time.Time
+	Delegate uuid.UUID
+	Version  int64
 }
 
 // TimeOffDeclined says that a request for time off was refused. Its aggregate is the member's working time.

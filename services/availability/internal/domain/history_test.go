@@ -173,7 +173,7 @@ func (k *kept) change(t *rapid.T, kinds int) (told worktime.Interval) {
 		off.Last = off.First + 4
 		off.Start = k.now.Add(time.Duration(rapid.IntRange(-50, 50).Draw(t, "hours")) * time.Hour)
 		off.End = off.Start.Add(60 * time.Hour)
-		off, events, err = NewTimeOff(off, Person{Calendar: calendar}, &k.time, k.now)
+		off, events, err = NewTimeOff(off, Person{Calendar: calendar}, uuid.Nil, &k.time, k.now)
 		k.TimeOffs = append(k.TimeOffs, off)
 	case 5:
 		if len(k.TimeOffs) == 0 {

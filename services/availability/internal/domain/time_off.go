@@ -61,6 +61,8 @@ type TimeOff struct {
 	DecidedBy     uuid.UUID
 	DecideTime    time.Time
 	DeclineReason string
+	// Manager is whom a request waits for beside administrators, as it was last routed; uuid.Nil for nobody.
+	Manager uuid.UUID
 	// Revision counts its changes, from 1: its etag.
 	Revision int64
 	// CancelTime is when it was taken back; what had passed by then stays time off.
@@ -104,24 +106,34 @@ func (t *TimeOff) Reaches() (lower, upper time.Time) {
 	return lower, upper
 }
 
-// NewTimeOff takes time off in the member's calendar, or asks for it where it is Asked. Of a time off that has begun, what
-// has passed does not change.
-func NewTimeOff(t TimeOff, p Person, m *MemberTime, now time.Time) (TimeOff, []Event, error) {
+// NewTimeOff takes time off in the member's calendar, or asks for it where it is Asked: their manager, and delegate, who acts for
+// that one. Of a time off that has begun, what has passed does not change.
+func NewTimeOff(t TimeOff, p Person, delegate uuid.UUID, m *MemberTime, now time.Time) (TimeOff, []Event, error) {
 	calendar := p.Calendar
 	if err := t.check(calendar.ZoneAt(now), now); err != nil {
 		return TimeOff{}, nil, err
 	}
 	t.State, t.Revision, t.CreateTime, t.UpdateTime = Approved, 1, now, now
-	span, ok := calendar.Span(t.absence())
 	if t.Asked {
 		t.State = Requested
-		return t, []Event{TimeOffRequested{TimeOff: t, Start: span.Start, Manager: p.Manager, Version: m.Next()}}, nil
+		return t, []Event{t.Route(p.Manager, delegate, calendar, m)}, nil
 	}
+	span, ok := calendar.Span(t.absence())
 	events := []Event{TimeOffApproved{TimeOff: t, Version: m.Next()}}
 	if ok {
 		events = append(events, m.changed(span.Start, span.End))
 	}
 	return t, events, nil
+}
+
+// Route has a request wait for a manager, and for delegate, who acts for them; uuid.Nil for nobody. Nobody acts in what they ask
+// for themselves.
+func (t *TimeOff) Route(manager, delegate uuid.UUID, calendar *worktime.Calendar, m *MemberTime) Event {
+	if t.Manager = manager; delegate == t.Member {
+		delegate = uuid.Nil
+	}
+	span, _ := calendar.Span(t.absence())
+	return TimeOffRequested{TimeOff: *t, Start: span.Start, Delegate: delegate, Version: m.Next()}
 }
 
 // check refuses what is no time off from now on.

@@ -64,7 +64,7 @@ func timeOffOf(row db.TimeOff) domain.TimeOff {
 		Start: value(row.StartTime).UTC(), End: value(row.EndTime).UTC(), State: domain.TimeOffState(row.State),
 		Revision: row.Revision, CreateTime: row.CreateTime.UTC(), UpdateTime: row.UpdateTime.UTC(),
 		CancelTime: value(row.CancelTime).UTC(), Asked: row.Requested, DecidedBy: value(row.DecidedByID),
-		DecideTime: value(row.DecideTime).UTC(), DeclineReason: row.DeclineReason,
+		DecideTime: value(row.DecideTime).UTC(), DeclineReason: row.DeclineReason, Manager: row.ManagerID,
 	}
 	if row.FirstDate != nil && row.LastDate != nil {
 		t.AllDay, t.First, t.Last = true, dateOf(*row.FirstDate), dateOf(*row.LastDate)

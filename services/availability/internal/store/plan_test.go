@@ -210,7 +210,9 @@ func TestIndexPlans(t *testing.T) {
 			require.NoError(t, err)
 			require.NotEmpty(t, borne)
 		}
-		_, err = s.store.Manager(ctx, s.ws, member)
+		reporting, err := s.store.Reporting(ctx, s.ws, member)
+		require.NoError(t, err)
+		_, err = s.store.RequestsForAnother(ctx, reporting)
 		require.NoError(t, err)
 		_, err = s.store.TimeOffPolicy(ctx, s.ws)
 		require.NoError(t, err)

@@ -12,8 +12,8 @@ import (
 )
 
 // TimeOffSources implements app.SourceReader.
-func (s *Store) TimeOffSources(ctx context.Context, ws uuid.UUID, checks []app.TimeOffCheck) (map[int]domain.TimeOff, error) {
-	found := make(map[int]domain.TimeOff, len(checks))
+func (s *Store) TimeOffSources(ctx context.Context, ws uuid.UUID, checks []app.TimeOffCheck) (map[int]app.TimeOffSource, error) {
+	found := make(map[int]app.TimeOffSource, len(checks))
 	if len(checks) == 0 {
 		return found, nil
 	}
@@ -27,7 +27,7 @@ func (s *Store) TimeOffSources(ctx context.Context, ws uuid.UUID, checks []app.T
 		return nil, fmt.Errorf("check times off: %w", err)
 	}
 	for _, row := range rows {
-		found[int(row.Place)] = timeOffOf(row.TimeOff)
+		found[int(row.Place)] = app.TimeOffSource{TimeOff: timeOffOf(row.TimeOff), Manager: row.ManagerID, Reads: row.Reads}
 	}
 	return found, nil
 }

@@ -56,7 +56,7 @@ func (t *tx) AddTimeOff(ctx context.Context, d domain.TimeOff) error {
 	row := db.InsertTimeOffParams{
 		WorkspaceID: t.ws, MemberID: d.Member, TimeOffID: d.ID, Kind: string(d.Kind), Note: d.Note, State: string(d.State),
 		Revision: d.Revision, CreateTime: d.CreateTime, UpdateTime: d.UpdateTime, LowerTime: lower, UpperTime: upper,
-		Requested: d.Asked,
+		Requested: d.Asked, ManagerID: d.Manager,
 	}
 	if d.AllDay {
 		first, last := dayOf(d.First), dayOf(d.Last)
@@ -74,6 +74,7 @@ func (t *tx) SaveTimeOff(ctx context.Context, d domain.TimeOff) error {
 		WorkspaceID: t.ws, MemberID: d.Member, TimeOffID: d.ID, State: string(d.State), Revision: d.Revision,
 		UpdateTime: d.UpdateTime, CancelTime: nullable(d.CancelTime), UpperTime: upper,
 		DecidedByID: nullable(d.DecidedBy), DecideTime: nullable(d.DecideTime), DeclineReason: d.DeclineReason,
+		ManagerID: d.Manager,
 	})
 }
 
@@ -113,16 +114,51 @@ func cutTimeOffs(items []domain.TimeOff, p app.Page) page.Result[domain.TimeOff,
 	return page.Cut(items, p.Size, func(t domain.TimeOff) app.Cursor { return app.Cursor{ID: t.ID} })
 }
 
-// Manager implements app.Store.
-func (s *Store) Manager(ctx context.Context, ws, member uuid.UUID) (uuid.UUID, error) {
-	manager, err := s.queries(ws).Manager(ctx, db.ManagerParams{WorkspaceID: ws, MemberID: member})
+// RequestsForAnother implements app.Store.
+func (s *Store) RequestsForAnother(ctx context.Context, r app.Reporting) ([]domain.TimeOff, error) {
+	return requestsForAnother(ctx, s.queries(r.Workspace), r)
+}
+
+// RequestsForAnother implements app.Tx.
+func (t *tx) RequestsForAnother(ctx context.Context, r app.Reporting) ([]domain.TimeOff, error) {
+	return requestsForAnother(ctx, t.now, r)
+}
+
+func requestsForAnother(ctx context.Context, q *db.Queries, r app.Reporting) ([]domain.TimeOff, error) {
+	found, err := q.RequestsForAnother(ctx, db.RequestsForAnotherParams{
+		WorkspaceID: r.Workspace, MemberID: r.Member, ManagerID: r.Manager,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list requests for time off that wait for another: %w", err)
+	}
+	items := make([]domain.TimeOff, len(found))
+	for i, row := range found {
+		items[i] = timeOffOf(row.TimeOff)
+	}
+	return items, nil
+}
+
+// Reporting implements app.Store.
+func (s *Store) Reporting(ctx context.Context, ws, member uuid.UUID) (app.Reporting, error) {
+	return reporting(ctx, s.queries(ws), ws, member)
+}
+
+// Reporting implements app.Tx.
+func (t *tx) Reporting(ctx context.Context, member uuid.UUID) (app.Reporting, error) {
+	return reporting(ctx, t.now, t.ws, member)
+}
+
+func reporting(ctx context.Context, q *db.Queries, ws, member uuid.UUID) (app.Reporting, error) {
+	r := app.Reporting{Workspace: ws, Member: member}
+	row, err := q.Manager(ctx, db.ManagerParams{WorkspaceID: ws, MemberID: member})
 	if postgres.IsNoRows(err) {
-		return uuid.Nil, nil
+		return r, nil
 	}
 	if err != nil {
-		return uuid.Nil, fmt.Errorf("read a member's manager: %w", err)
+		return r, fmt.Errorf("read a member's manager: %w", err)
 	}
-	return manager, nil
+	r.Manager, r.Version = row.ManagerID, row.Version
+	return r, nil
 }
 
 // TimeOffPolicy implements app.Store.

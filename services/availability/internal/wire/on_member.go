@@ -13,8 +13,8 @@ import (
 
 var memberPattern = resname.MustPattern("workspaces/{workspace}/members/{member}")
 
-// React has the router hand what the directory tells of members to the use cases that follow their zones and whether they are
-// there, and has the rotations of deleted teams end.
+// React has the router hand what the directory tells of members to the use cases that follow their zones, their managers and
+// whether they are there, and has the rotations of deleted teams end.
 func React(r *eventbus.Router, a *app.App) {
 	eventbus.On(r, onMember[*directoryv1.MemberInvited](a))
 	eventbus.On(r, onMember[*directoryv1.MemberActivated](a))
@@ -41,8 +41,19 @@ func onMember[T aboutMember](a *app.App) func(context.Context, eventbus.Event[T]
 		}); err != nil {
 			return err
 		}
-		return a.OnProfile(ctx, app.ProfileZone{
+		if err := a.OnProfile(ctx, app.ProfileZone{
 			Workspace: e.Workspace, Member: ids[1], Zone: m.GetTimeZone(), Version: m.GetVersion(),
-		})
+		}); err != nil {
+			return err
+		}
+		reporting := app.Reporting{Workspace: e.Workspace, Member: ids[1], Version: m.GetVersion()}
+		if name := m.GetManager(); name != "" {
+			manager, err := memberPattern.ParseUUIDs("member.manager", name)
+			if err != nil {
+				return err
+			}
+			reporting.Manager = manager[1]
+		}
+		return a.OnManager(ctx, reporting)
 	}
 }

@@ -63,8 +63,11 @@ func payloadOf(event domain.Event, at time.Time) (proto.Message, error) {
 			TimeOff: resource.TimeOff(e.TimeOff), Member: domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Member), Version: e.Version,
 			StartTime: resource.Timestamp(e.Start),
 		}
-		if e.Manager != uuid.Nil {
-			out.Manager = domain.MemberName(e.TimeOff.Workspace, e.Manager)
+		if e.TimeOff.Manager != uuid.Nil {
+			out.Manager = domain.MemberName(e.TimeOff.Workspace, e.TimeOff.Manager)
+		}
+		if e.Delegate != uuid.Nil {
+			out.Delegate = domain.MemberName(e.TimeOff.Workspace, e.Delegate)
 		}
 		return out, nil
 	case domain.TimeOffDeclined:

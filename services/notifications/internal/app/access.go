@@ -27,6 +27,48 @@ func (a *App) caller(ctx context.Context) (auth.Caller, error) {
 	return caller, a.access.Current(ctx)
 }
 
+// Reader is a member who reads their inbox.
+type Reader struct {
+	auth.Caller
+	// ActsFor are those for whom they act in approvals now, as far as they were notified in their place.
+	ActsFor []uuid.UUID
+}
+
+// reader is the calling member. While availability cannot be asked they act for nobody.
+func (a *App) reader(ctx context.Context) (Reader, error) {
+	caller, err := a.caller(ctx)
+	if err != nil {
+		return Reader{}, err
+	}
+	r := Reader{Caller: caller}
+	of, err := a.store.ActedFor(ctx, caller.Workspace, caller.Member)
+	if err != nil {
+		return r, err
+	}
+	if r.ActsFor, err = a.acting(ctx, caller.Workspace, caller.Member, of); unavailable(err) {
+		return r, nil
+	}
+	return r, err
+}
+
+// acting are those of some for whom a member acts in approvals now.
+func (a *App) acting(ctx context.Context, ws, member uuid.UUID, of []uuid.UUID) ([]uuid.UUID, error) {
+	if len(of) == 0 {
+		return nil, nil
+	}
+	delegates, err := a.working.ApprovalDelegates(ctx, ws, of, a.now())
+	if err != nil {
+		return nil, err
+	}
+	var all []uuid.UUID
+	for i, delegate := range delegates {
+		if delegate == member {
+			all = append(all, of[i])
+		}
+	}
+	return all, nil
+}
+
 // current is nil while the projection of a workspace is known to follow the directory, where nobody calls.
 func (a *App) current(ctx context.Context, ws uuid.UUID) error {
 	return a.access.Current(auth.NewContext(ctx, auth.Caller{Workspace: ws, Service: "notifications"}))

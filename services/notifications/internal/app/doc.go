@@ -67,6 +67,9 @@ type WorkingTime interface {
 	// Reaches says when members can be reached below URGENT from an instant on. It fails Unavailable when the service cannot
 	// be asked.
 	Reaches(ctx context.Context, ws uuid.UUID, members []uuid.UUID, at time.Time) (map[uuid.UUID]domain.Reach, error)
+	// ApprovalDelegates says who acts for members in approvals at an instant, in their order; uuid.Nil for nobody. It fails
+	// likewise.
+	ApprovalDelegates(ctx context.Context, ws uuid.UUID, of []uuid.UUID, at time.Time) ([]uuid.UUID, error)
 }
 
 // SourceCheck is a source and for whom it is looked at.

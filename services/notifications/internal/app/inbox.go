@@ -47,22 +47,22 @@ type ReasonCount struct {
 
 // Notification gets one of the caller's notifications.
 func (a *App) Notification(ctx context.Context, id uuid.UUID) (domain.Notification, error) {
-	caller, err := a.caller(ctx)
+	r, err := a.reader(ctx)
 	if err != nil {
 		return domain.Notification{}, err
 	}
-	n, err := a.store.Notification(ctx, caller.Workspace, caller.Member, id)
+	n, err := a.store.Notification(ctx, r, id)
 	return n.At(a.now()), err
 }
 
 // Notifications lists the caller's inbox.
 func (a *App) Notifications(ctx context.Context, q InboxQuery) (page.Result[domain.Notification, InboxCursor], error) {
-	caller, err := a.caller(ctx)
+	r, err := a.reader(ctx)
 	if err != nil {
 		return page.Result[domain.Notification, InboxCursor]{}, err
 	}
 	q.Now = a.now()
-	found, err := a.store.Notifications(ctx, caller.Workspace, caller.Member, q)
+	found, err := a.store.Notifications(ctx, r, q)
 	for i := range found.Items {
 		found.Items[i] = found.Items[i].At(q.Now)
 	}
@@ -71,11 +71,11 @@ func (a *App) Notifications(ctx context.Context, q InboxQuery) (page.Result[doma
 
 // Counts counts the caller's inbox.
 func (a *App) Counts(ctx context.Context) (Counts, error) {
-	caller, err := a.caller(ctx)
+	r, err := a.reader(ctx)
 	if err != nil {
 		return Counts{}, err
 	}
-	return a.store.Counts(ctx, caller.Workspace, caller.Member, a.now())
+	return a.store.Counts(ctx, r, a.now())
 }
 
 // Explanation is why a notification did or did not interrupt.
@@ -174,19 +174,19 @@ func (a *App) changeChecked(
 	ctx context.Context, ids []uuid.UUID, check func(now time.Time) error,
 	rule func(n *domain.Notification, now time.Time) []domain.Event,
 ) ([]domain.Notification, error) {
-	caller, err := a.caller(ctx)
+	caller, err := a.reader(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer a.woken()
 	var found []domain.Notification
 	err = a.store.InTx(ctx, caller.Workspace, func(ctx context.Context, tx Tx) error {
-		locked, err := tx.LockOwn(ctx, caller.Member, ids)
+		locked, err := tx.LockOwn(ctx, caller, ids)
 		if err != nil {
 			return err
 		}
 		now := a.now()
-		if found, err = inOrder(caller, ids, locked, now); err != nil {
+		if found, err = inOrder(caller.Caller, ids, locked, now); err != nil {
 			return err
 		}
 		if replayed, err := tx.Replay(ctx, domain.NotificationName(caller.Workspace, ids[0])); err != nil || replayed {

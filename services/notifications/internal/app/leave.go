@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -11,23 +12,33 @@ import (
 // mostAdmins is how many administrators are told of a time off that no manager decides on.
 const mostAdmins = 100
 
-// OnLeaveRequested notifies who decides on a time off: the member's manager, and without one that may, the administrators.
-func (a *App) OnLeaveRequested(ctx context.Context, l domain.Leave, manager uuid.UUID) error {
-	deciders, err := a.deciders(ctx, l, manager)
+// OnLeaveRequested notifies who decides on a time off: the member's manager, and without one that may, the administrators; and who
+// acts for the manager, if they still do.
+func (a *App) OnLeaveRequested(ctx context.Context, l domain.Leave) error {
+	deciders, err := a.deciders(ctx, l)
 	if err != nil {
 		return err
+	}
+	if l.Delegate != uuid.Nil {
+		acts, err := a.acting(ctx, l.Workspace, l.Delegate, []uuid.UUID{l.Manager})
+		if err != nil {
+			return err
+		}
+		if len(acts) == 0 || slices.Contains(deciders, l.Delegate) {
+			l.Delegate = uuid.Nil
+		}
 	}
 	return a.onLeave(ctx, l, deciders, func(names domain.Names) []domain.Notification { return l.Requested(deciders, names) })
 }
 
-func (a *App) deciders(ctx context.Context, l domain.Leave, manager uuid.UUID) ([]uuid.UUID, error) {
-	if manager != uuid.Nil {
-		may, err := a.readers(ctx, news{Happening: l.Happening, follows: true, drafts: []domain.Notification{{Recipient: manager}}})
+func (a *App) deciders(ctx context.Context, l domain.Leave) ([]uuid.UUID, error) {
+	if l.Manager != uuid.Nil {
+		may, err := a.readers(ctx, news{Happening: l.Happening, follows: true, drafts: []domain.Notification{{Recipient: l.Manager}}})
 		if err != nil {
 			return nil, err
 		}
-		if _, decides := may[manager]; decides {
-			return []uuid.UUID{manager}, nil
+		if _, decides := may[l.Manager]; decides {
+			return []uuid.UUID{l.Manager}, nil
 		}
 	}
 	return a.store.Admins(ctx, l.Workspace, mostAdmins)
@@ -47,7 +58,7 @@ func (a *App) OnLeaveCancelled(ctx context.Context, l domain.Leave) error {
 func (a *App) onLeave(
 	ctx context.Context, l domain.Leave, deciders []uuid.UUID, drafts func(names domain.Names) []domain.Notification,
 ) error {
-	names, err := a.names(ctx, l.Workspace, l.Subject, l.DecidedBy)
+	names, err := a.names(ctx, l.Workspace, l.Subject, l.DecidedBy, l.Manager)
 	if err != nil {
 		return err
 	}

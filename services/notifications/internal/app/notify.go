@@ -108,7 +108,7 @@ func (a *App) readers(ctx context.Context, n news) (map[uuid.UUID]time.Time, err
 	if len(members) == 0 {
 		return nil, nil //nolint:nilnil // nobody is asked about, so nobody may read
 	}
-	readers, err := a.store.Readers(ctx, n.Happening, members)
+	readers, err := a.store.Readers(ctx, n.Happening, n.drafts)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (a *App) readers(ctx context.Context, n news) (map[uuid.UUID]time.Time, err
 			return nil, err
 		}
 	}
-	return a.store.Readers(ctx, n.Happening, members)
+	return a.store.Readers(ctx, n.Happening, n.drafts)
 }
 
 // reaches asks when members can be reached. Where that cannot be asked for now, none of them is Known.

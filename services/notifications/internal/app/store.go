@@ -25,12 +25,14 @@ type Store interface {
 
 // InboxReader reads the inbox of one member: what they may still read.
 type InboxReader interface {
+	// ActedFor are those in whose place a member was ever notified.
+	ActedFor(ctx context.Context, ws, member uuid.UUID) ([]uuid.UUID, error)
 	// Notification returns one. None is NotFound.
-	Notification(ctx context.Context, ws, member, id uuid.UUID) (domain.Notification, error)
+	Notification(ctx context.Context, r Reader, id uuid.UUID) (domain.Notification, error)
 	// Notifications lists them, the newest first; what waits is told as of the query's Now.
-	Notifications(ctx context.Context, ws, member uuid.UUID, q InboxQuery) (page.Result[domain.Notification, InboxCursor], error)
+	Notifications(ctx context.Context, r Reader, q InboxQuery) (page.Result[domain.Notification, InboxCursor], error)
 	// Counts counts them as they stand at an instant.
-	Counts(ctx context.Context, ws, member uuid.UUID, now time.Time) (Counts, error)
+	Counts(ctx context.Context, r Reader, now time.Time) (Counts, error)
 	// Sentences are the decisions of one, the oldest first.
 	Sentences(ctx context.Context, ws, id uuid.UUID) ([]string, error)
 }
@@ -39,9 +41,9 @@ type InboxReader interface {
 type PeopleReader interface {
 	// People returns members with their preferences, those that are there.
 	People(ctx context.Context, ws uuid.UUID, members []uuid.UUID) (map[uuid.UUID]domain.Recipient, error)
-	// Readers returns those of the members who may read what happened, by its space or subject, with when its context last
-	// signalled to them.
-	Readers(ctx context.Context, h domain.Happening, members []uuid.UUID) (map[uuid.UUID]time.Time, error)
+	// Readers returns those of the drafts' recipients who may read what happened, by its space or subject, with when its context
+	// last signalled to them.
+	Readers(ctx context.Context, h domain.Happening, drafts []domain.Notification) (map[uuid.UUID]time.Time, error)
 	// Admins are the people who administer a workspace, at most so many.
 	Admins(ctx context.Context, ws uuid.UUID, most int) ([]uuid.UUID, error)
 	// TeamMembers returns the members of teams.
@@ -87,7 +89,7 @@ type NotificationTx interface {
 	// it added.
 	AddNotifications(ctx context.Context, all []domain.Notification) (map[uuid.UUID]bool, error)
 	// LockOwn locks notifications of a member that they may still read, in the order of their ids.
-	LockOwn(ctx context.Context, member uuid.UUID, ids []uuid.UUID) ([]domain.Notification, error)
+	LockOwn(ctx context.Context, r Reader, ids []uuid.UUID) ([]domain.Notification, error)
 	// Lock locks notifications with their deliveries, in the order of their ids, with how their recipients stand to them.
 	Lock(ctx context.Context, ids []uuid.UUID) ([]Standing, error)
 	// LockUnsettled locks the notifications about a source that do not show how it stands, with how it does.

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,6 +13,8 @@ type Leave struct {
 	Span Span
 	// Note is the member's, and private.
 	Note string
+	// Manager is the member's, Delegate who acted for them when it was asked for; nil for nobody.
+	Manager, Delegate uuid.UUID
 	// Due is when it starts, where it waits.
 	Due time.Time
 	// Ended says in a word why it waits no longer; empty while it does.
@@ -21,10 +24,13 @@ type Leave struct {
 	DeclineReason string
 }
 
-// Waits is how it stands with those who decide on it.
+// Waits is how it stands with those who decide on it, and with the delegate.
 func (l Leave) Waits(deciders []uuid.UUID) []Wait {
 	if l.Ended != "" {
 		return nil
+	}
+	if l.Delegate != uuid.Nil {
+		deciders = append(slices.Clone(deciders), l.Delegate)
 	}
 	return waitsOf(deciders, l.Due, Reminder(l.Time, l.Due))
 }
@@ -37,13 +43,20 @@ func (l Leave) Rest() string {
 	return l.Ended
 }
 
-// Requested notifies those who decide on it.
+// Requested notifies those who decide on it, and the delegate.
 func (l Leave) Requested(deciders []uuid.UUID, names Names) []Notification {
-	all := make([]Notification, 0, len(deciders))
+	all := make([]Notification, 0, len(deciders)+1)
+	wanted := names.of(l.Subject) + " asks you to approve or decline their time off"
 	for _, to := range deciders {
-		n := l.told(to, Approving, names.of(l.Subject)+" asks you to approve or decline their time off")
-		n.Excerpt = l.Note
+		all = append(all, l.told(to, Approving, wanted))
+	}
+	if l.Delegate != uuid.Nil {
+		n := l.told(l.Delegate, Approving, "You act for "+names.of(l.Manager)+": "+wanted)
+		n.ActsFor, n.Occasion = l.Manager, l.Manager.String()
 		all = append(all, n)
+	}
+	for i := range all {
+		all[i].Excerpt, all[i].Actor = l.Note, l.Subject
 	}
 	return all
 }

@@ -29,7 +29,10 @@ type Notification struct {
 	// Space is that which holds the source; nil for none. Then Subject is whose own matter it is, for them and for who decides
 	// about their time off alone; nil for what every MEMBER may read.
 	Space, Subject uuid.UUID
-	Reason         Reason
+	// ActsFor is the manager in whose place the recipient decides about the Subject's time off, while they act for that one; nil
+	// for nobody.
+	ActsFor uuid.UUID
+	Reason  Reason
 	// Occasion tells apart what may happen more than once to a recipient, a source and a reason: each occasion notifies once.
 	Occasion string
 	Urgency  Urgency

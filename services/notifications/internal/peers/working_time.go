@@ -40,6 +40,11 @@ func (w *WorkingTime) Reaches(ctx context.Context, ws uuid.UUID, members []uuid.
 	return found, nil
 }
 
+// ApprovalDelegates implements app.WorkingTime.
+func (w *WorkingTime) ApprovalDelegates(ctx context.Context, ws uuid.UUID, of []uuid.UUID, at time.Time) ([]uuid.UUID, error) {
+	return w.client.ApprovalDelegates(ctx, ws, of, at)
+}
+
 func reachOf(r workingtime.Reach) domain.Reach {
 	out := domain.Reach{
 		Known: true, Working: r.Working, At: r.At, Until: r.Until, Work: r.Work, DayStart: r.DayStart, DayDate: r.DayDate, Version: r.Version,

@@ -41,8 +41,8 @@ func zoneOf(local *time.Location) string {
 func notificationOf(row db.Notification, z zones) domain.Notification {
 	return domain.Notification{
 		Workspace: row.WorkspaceID, ID: row.NotificationID, Recipient: row.RecipientID, Source: row.Source, Context: row.Context,
-		Message: row.Message, Space: row.SpaceID, Subject: row.SubjectID, Reason: domain.Reason(row.Reason), Occasion: row.Occasion,
-		Urgency: domain.Urgency(row.Urgency), Title: row.Title, Excerpt: row.Excerpt, Summary: row.Summary,
+		Message: row.Message, Space: row.SpaceID, Subject: row.SubjectID, ActsFor: row.ActsForID,
+		Reason: domain.Reason(row.Reason), Occasion: row.Occasion, Urgency: domain.Urgency(row.Urgency), Title: row.Title, Excerpt: row.Excerpt, Summary: row.Summary,
 		UrgentReason: row.UrgentReason, Actor: value(row.ActorID), DueTime: value(row.DueTime).UTC(), State: domain.State(row.State),
 		SnoozeTime: value(row.SnoozeTime).UTC(), Waiting: row.Waiting, SettledReason: row.SettledReason, Local: z.find(row.TimeZone),
 		Version: row.Version, CreateTime: row.CreateTime.UTC(), UpdateTime: row.UpdateTime.UTC(),

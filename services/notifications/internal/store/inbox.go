@@ -19,9 +19,12 @@ import (
 )
 
 // Notification implements app.InboxReader.
-func (s *Store) Notification(ctx context.Context, ws, member, id uuid.UUID) (domain.Notification, error) {
+func (s *Store) Notification(ctx context.Context, r app.Reader, id uuid.UUID) (domain.Notification, error) {
+	ws := r.Workspace
 	q := s.queries(ws)
-	row, err := q.NotificationFor(ctx, db.NotificationForParams{WorkspaceID: ws, NotificationID: id, RecipientID: member})
+	row, err := q.NotificationFor(ctx, db.NotificationForParams{
+		WorkspaceID: ws, NotificationID: id, RecipientID: r.Member, ActsForIds: r.ActsFor,
+	})
 	if postgres.IsNoRows(err) {
 		return domain.Notification{}, fault.NotFoundName(domain.NotificationName(ws, id))
 	}
@@ -35,23 +38,33 @@ func (s *Store) Notification(ctx context.Context, ws, member, id uuid.UUID) (dom
 	return all[0], nil
 }
 
+// ActedFor implements app.InboxReader.
+func (s *Store) ActedFor(ctx context.Context, ws, member uuid.UUID) ([]uuid.UUID, error) {
+	found, err := s.queries(ws).ActedFor(ctx, db.ActedForParams{WorkspaceID: ws, RecipientID: member})
+	if err != nil {
+		return nil, fmt.Errorf("read in whose place a member was notified: %w", err)
+	}
+	return found, nil
+}
+
 // Sentences implements app.InboxReader.
 func (s *Store) Sentences(ctx context.Context, ws, id uuid.UUID) ([]string, error) {
 	return s.queries(ws).Sentences(ctx, db.SentencesParams{WorkspaceID: ws, NotificationID: id})
 }
 
 // Counts implements app.InboxReader.
-func (s *Store) Counts(ctx context.Context, ws, member uuid.UUID, now time.Time) (app.Counts, error) {
+func (s *Store) Counts(ctx context.Context, r app.Reader, now time.Time) (app.Counts, error) {
+	ws, member := r.Workspace, r.Member
 	q := s.queries(ws)
-	unread, err := q.CountUnread(ctx, db.CountUnreadParams{WorkspaceID: ws, RecipientID: member})
+	unread, err := q.CountUnread(ctx, db.CountUnreadParams{WorkspaceID: ws, RecipientID: member, ActsForIds: r.ActsFor})
 	if err != nil {
 		return app.Counts{}, fmt.Errorf("count unread notifications: %w", err)
 	}
-	waiting, err := q.CountWaiting(ctx, db.CountWaitingParams{WorkspaceID: ws, RecipientID: member, Now: now})
+	waiting, err := q.CountWaiting(ctx, db.CountWaitingParams{WorkspaceID: ws, RecipientID: member, ActsForIds: r.ActsFor, Now: now})
 	if err != nil {
 		return app.Counts{}, fmt.Errorf("count what waits: %w", err)
 	}
-	snoozed, err := q.CountSnoozed(ctx, db.CountSnoozedParams{WorkspaceID: ws, RecipientID: member})
+	snoozed, err := q.CountSnoozed(ctx, db.CountSnoozedParams{WorkspaceID: ws, RecipientID: member, ActsForIds: r.ActsFor})
 	if err != nil {
 		return app.Counts{}, fmt.Errorf("count snoozed notifications: %w", err)
 	}
@@ -89,13 +102,14 @@ func waiting(now string) string {
 }
 
 // inboxSQL makes the list's statement.
-func inboxSQL(ws, member uuid.UUID, q app.InboxQuery) (string, []any, error) {
+func inboxSQL(r app.Reader, q app.InboxQuery) (string, []any, error) {
 	s := &statement{}
-	w, m := s.arg(ws), s.arg(member)
+	w, m := s.arg(r.Workspace), s.arg(r.Member)
 	where := []string{
 		"n.workspace_id = " + w, "n.recipient_id = " + m,
 		"(n.space_id IN (SELECT r.space_id FROM readable_spaces(" + w + ", " + m + ") AS r(space_id))" +
-			" OR n.space_id = '" + uuid.Nil.String() + "' AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id))",
+			" OR n.space_id = '" + uuid.Nil.String() + "' AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, " +
+			s.arg(r.ActsFor) + "::uuid[]))",
 	}
 	columns, named := inboxColumns(), map[string]bool{}
 	for _, c := range q.Conditions {
@@ -128,16 +142,17 @@ func inboxSQL(ws, member uuid.UUID, q app.InboxQuery) (string, []any, error) {
 	text := `SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion,
        n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting,
        n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until,
-       n.subject_id
+       n.subject_id, n.acts_for_id
 FROM notifications n WHERE ` + strings.Join(where, " AND ") + `
 ORDER BY n.create_time DESC, n.notification_id DESC LIMIT ` + s.arg(q.Page.Size+1)
 	return text, s.args, nil
 }
 
 // Notifications implements app.InboxReader.
-func (s *Store) Notifications(ctx context.Context, ws, member uuid.UUID, q app.InboxQuery) (page.Result[domain.Notification, app.InboxCursor], error) {
+func (s *Store) Notifications(ctx context.Context, r app.Reader, q app.InboxQuery) (page.Result[domain.Notification, app.InboxCursor], error) {
 	none := page.Result[domain.Notification, app.InboxCursor]{}
-	text, args, err := inboxSQL(ws, member, q)
+	ws := r.Workspace
+	text, args, err := inboxSQL(r, q)
 	if err != nil {
 		return none, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/page"
 	"github.com/meridianhq/meridian/services/notifications/internal/app"
@@ -17,17 +18,18 @@ func TestQueriesOfAnotherWorkspaceFindNothing(t *testing.T) {
 	t.Parallel()
 	s := seed(t)
 	ctx, other := t.Context(), uuid.New()
-	_, err := s.store.Notification(ctx, s.ws, s.member, s.ids[0])
+	elsewhere := app.Reader{Caller: auth.Caller{Workspace: other, Member: s.member}}
+	_, err := s.store.Notification(ctx, s.reader(), s.ids[0])
 	require.NoError(t, err)
-	_, err = s.store.Notification(ctx, other, s.member, s.ids[0])
+	_, err = s.store.Notification(ctx, elsewhere, s.ids[0])
 	require.True(t, fault.Is(err, fault.NotFound))
 	loaded, err := s.store.Load(ctx, other, s.ids)
 	require.NoError(t, err)
 	require.Empty(t, loaded)
-	list, err := s.store.Notifications(ctx, other, s.member, app.InboxQuery{Page: page.Request[app.InboxCursor]{Size: 10}})
+	list, err := s.store.Notifications(ctx, elsewhere, app.InboxQuery{Page: page.Request[app.InboxCursor]{Size: 10}})
 	require.NoError(t, err)
 	require.Empty(t, list.Items)
-	counts, err := s.store.Counts(ctx, other, s.member, now)
+	counts, err := s.store.Counts(ctx, elsewhere, now)
 	require.NoError(t, err)
 	require.Zero(t, counts.Unread+counts.Waiting+counts.Snoozed)
 	digests, err := s.store.Digests(ctx, other, s.member, page.Request[app.DigestCursor]{Size: 10})

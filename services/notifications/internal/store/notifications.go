@@ -50,9 +50,9 @@ func (t *tx) fill(ctx context.Context, rows []db.Notification) ([]domain.Notific
 }
 
 // LockOwn implements app.NotificationTx.
-func (t *tx) LockOwn(ctx context.Context, member uuid.UUID, ids []uuid.UUID) ([]domain.Notification, error) {
+func (t *tx) LockOwn(ctx context.Context, r app.Reader, ids []uuid.UUID) ([]domain.Notification, error) {
 	rows, err := t.now.LockNotificationsFor(ctx, db.LockNotificationsForParams{
-		WorkspaceID: t.ws, NotificationIds: ids, RecipientID: member,
+		WorkspaceID: t.ws, NotificationIds: ids, RecipientID: r.Member, ActsForIds: r.ActsFor,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("lock a member's notifications: %w", err)
@@ -133,6 +133,7 @@ func (t *tx) AddNotifications(ctx context.Context, all []domain.Notification) (m
 		p.DueTimes, p.Waitings = append(p.DueTimes, n.DueTime), append(p.Waitings, n.Waiting)
 		p.SettledReasons, p.TimeZones = append(p.SettledReasons, n.SettledReason), append(p.TimeZones, zoneOf(n.Local))
 		p.Versions, p.SubjectIds = append(p.Versions, n.Version), append(p.SubjectIds, n.Subject)
+		p.ActsForIds = append(p.ActsForIds, n.ActsFor)
 		p.CreateTimes, p.UpdateTimes = append(p.CreateTimes, n.CreateTime), append(p.UpdateTimes, n.UpdateTime)
 	}
 	ids, err := t.now.InsertNotifications(ctx, p)

@@ -38,11 +38,13 @@ func people(ctx context.Context, q *db.Queries, ws uuid.UUID, members []uuid.UUI
 }
 
 // Readers implements app.PeopleReader.
-func (s *Store) Readers(ctx context.Context, h domain.Happening, members []uuid.UUID) (map[uuid.UUID]time.Time, error) {
-	found := make(map[uuid.UUID]time.Time, len(members))
+func (s *Store) Readers(ctx context.Context, h domain.Happening, drafts []domain.Notification) (map[uuid.UUID]time.Time, error) {
+	found := make(map[uuid.UUID]time.Time, len(drafts))
+	members := each(drafts, func(n domain.Notification) uuid.UUID { return n.Recipient })
 	if h.Space == uuid.Nil {
 		rows, err := s.queries(h.Workspace).ReadersWithoutSpace(ctx, db.ReadersWithoutSpaceParams{
 			WorkspaceID: h.Workspace, SubjectID: h.Subject, Context: h.Context, MemberIds: members,
+			ActsForIds: each(drafts, func(n domain.Notification) uuid.UUID { return n.ActsFor }),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("read who may read what is in no space: %w", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/inbox"
 	"github.com/meridianhq/meridian/pkg/outbox"
@@ -29,6 +30,11 @@ type seeded struct {
 	traced            *pgtest.Statements
 	ws, member, space uuid.UUID
 	ids               []uuid.UUID
+}
+
+// reader is the member who reads.
+func (s *seeded) reader() app.Reader {
+	return app.Reader{Caller: auth.Caller{Workspace: s.ws, Member: s.member}}
 }
 
 func sets() []postgres.Set {
@@ -126,11 +132,14 @@ func TestIndexPlans(t *testing.T) {
 func (s *seeded) reads(t *testing.T) {
 	t.Helper()
 	ctx := t.Context()
-	_, err := s.store.Notification(ctx, s.ws, s.member, s.ids[0])
+	_, err := s.store.Notification(ctx, s.reader(), s.ids[0])
 	require.NoError(t, err)
+	acted, err := s.store.ActedFor(ctx, s.ws, s.member)
+	require.NoError(t, err)
+	require.Empty(t, acted)
 	_, err = s.store.Sentences(ctx, s.ws, s.ids[0])
 	require.NoError(t, err)
-	counts, err := s.store.Counts(ctx, s.ws, s.member, now)
+	counts, err := s.store.Counts(ctx, s.reader(), now)
 	require.NoError(t, err)
 	require.Positive(t, counts.Unread)
 	loaded, err := s.store.Load(ctx, s.ws, s.ids)
@@ -144,7 +153,7 @@ func (s *seeded) reads(t *testing.T) {
 		{Workspace: s.ws, Subject: s.member, Context: "threads/1"},
 		{Workspace: s.ws, Context: "threads/1"},
 	} {
-		readers, err := s.store.Readers(ctx, h, []uuid.UUID{s.member})
+		readers, err := s.store.Readers(ctx, h, []domain.Notification{{Recipient: s.member}})
 		require.NoError(t, err)
 		require.Len(t, readers, 1)
 		require.False(t, readers[s.member].IsZero(), "when it last signalled")
@@ -187,14 +196,14 @@ func (s *seeded) lists(t *testing.T) {
 		{{Field: "state", Op: "!=", Value: "READ"}},
 	} {
 		q := app.InboxQuery{Conditions: conditions, Page: page.Request[app.InboxCursor]{Size: 20}}
-		first, err := s.store.Notifications(t.Context(), s.ws, s.member, q)
+		first, err := s.store.Notifications(t.Context(), s.reader(), q)
 		require.NoError(t, err)
 		require.NotEmpty(t, first.Items, conditions)
 		q.Page.After = &app.InboxCursor{Time: first.Items[0].CreateTime, ID: first.Items[0].ID}
-		_, err = s.store.Notifications(t.Context(), s.ws, s.member, q)
+		_, err = s.store.Notifications(t.Context(), s.reader(), q)
 		require.NoError(t, err)
 	}
-	_, err := s.store.Notifications(t.Context(), s.ws, s.member, app.InboxQuery{Conditions: []app.InboxCondition{equal("title; DROP", "x")}})
+	_, err := s.store.Notifications(t.Context(), s.reader(), app.InboxQuery{Conditions: []app.InboxCondition{equal("title; DROP", "x")}})
 	require.Error(t, err)
 	digests, err := s.store.Digests(t.Context(), s.ws, s.member, page.Request[app.DigestCursor]{Size: 20, After: &app.DigestCursor{Date: "2026-05-01"}})
 	require.NoError(t, err)
@@ -258,7 +267,7 @@ func (s *seeded) writes(t *testing.T) {
 		locked, err := tx.Lock(ctx, s.ids)
 		require.NoError(t, err)
 		require.True(t, locked[0].MayRead)
-		own, err := tx.LockOwn(ctx, s.member, s.ids)
+		own, err := tx.LockOwn(ctx, s.reader(), s.ids)
 		require.NoError(t, err)
 		require.Len(t, own, len(s.ids))
 		_, err = tx.LockUnsettled(ctx, "asks/1")

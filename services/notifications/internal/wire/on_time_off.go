@@ -25,11 +25,13 @@ func onTimeOffRequested(a *app.App) func(context.Context, eventbus.Event[*availa
 		if l.Due = instant(e.Payload.GetStartTime()); l.Due.IsZero() {
 			l.Due = l.Span.Start
 		}
-		manager, err := optionalID("manager", e.Payload.GetManager())
-		if err != nil {
+		if l.Manager, err = optionalID("manager", e.Payload.GetManager()); err != nil {
 			return err
 		}
-		return a.OnLeaveRequested(ctx, l, manager)
+		if l.Delegate, err = optionalID("delegate", e.Payload.GetDelegate()); err != nil {
+			return err
+		}
+		return a.OnLeaveRequested(ctx, l)
 	}
 }
 

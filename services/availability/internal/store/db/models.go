@@ -323,6 +323,7 @@ type TimeOff struct {
 	DecidedByID   *uuid.UUID
 	DecideTime    *time.Time
 	DeclineReason string
+	ManagerID     uuid.UUID
 }
 
 type TimeOffPolicy struct {

@@ -81,7 +81,8 @@ func (q *Queries) SwapSources(ctx context.Context, arg SwapSourcesParams) ([]Swa
 }
 
 const timeOffSources = `-- name: TimeOffSources :many
-SELECT c.place::int AS place, t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason
+SELECT c.place::int AS place, t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason, t.manager_id, o.manager_id,
+       (c.member_id = c.owner_id OR m.role >= 3 OR o.manager_id = c.member_id)::boolean AS reads
 FROM (SELECT unnest($1::int[]) AS place, unnest($2::uuid[]) AS owner_id, unnest($3::uuid[]) AS id,
              unnest($4::uuid[]) AS member_id) c
 JOIN time_offs t ON t.workspace_id = $5 AND t.member_id = c.owner_id AND t.time_off_id = c.id
@@ -91,7 +92,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT x.manager_id FROM members x WHERE x.workspace_id = $5 AND x.member_id = c.owner_id LIMIT 1
 ) o
-WHERE m.state = 2 AND (c.member_id = c.owner_id OR m.role >= 3 OR m.role >= 2 AND o.manager_id = c.member_id)
+WHERE m.state = 2 AND (c.member_id = c.owner_id OR m.role >= 2)
 `
 
 type TimeOffSourcesParams struct {
@@ -103,12 +104,15 @@ type TimeOffSourcesParams struct {
 }
 
 type TimeOffSourcesRow struct {
-	Place   int32
-	TimeOff TimeOff
+	Place     int32
+	TimeOff   TimeOff
+	ManagerID uuid.UUID
+	Reads     bool
 }
 
-// The times off that are there and that members may read with why, by the place of the check: their own, and those that they
-// may decide on. Rows are looked up one by one, as in People.
+// The times off that are there, by the place of the check, for members who may decide on such: with the manager, and whether they
+// may read this one with why themselves, as their own, as that manager or as an administrator. Rows are looked up one by one, as in
+// People.
 func (q *Queries) TimeOffSources(ctx context.Context, arg TimeOffSourcesParams) ([]TimeOffSourcesRow, error) {
 	rows, err := q.db.Query(ctx, timeOffSources,
 		arg.Places,
@@ -146,6 +150,9 @@ func (q *Queries) TimeOffSources(ctx context.Context, arg TimeOffSourcesParams) 
 			&i.TimeOff.DecidedByID,
 			&i.TimeOff.DecideTime,
 			&i.TimeOff.DeclineReason,
+			&i.TimeOff.ManagerID,
+			&i.ManagerID,
+			&i.Reads,
 		); err != nil {
 			return nil, err
 		}

@@ -14,9 +14,9 @@ import (
 
 const insertTimeOff = `-- name: InsertTimeOff :exec
 INSERT INTO time_offs (workspace_id, member_id, time_off_id, kind, note, first_date, last_date, start_time, end_time, state,
-                       revision, create_time, update_time, lower_time, upper_time, requested)
+                       revision, create_time, update_time, lower_time, upper_time, requested, manager_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-        $11, $12, $13, $14, $15, $16)
+        $11, $12, $13, $14, $15, $16, $17)
 `
 
 type InsertTimeOffParams struct {
@@ -36,6 +36,7 @@ type InsertTimeOffParams struct {
 	LowerTime   time.Time
 	UpperTime   time.Time
 	Requested   bool
+	ManagerID   uuid.UUID
 }
 
 func (q *Queries) InsertTimeOff(ctx context.Context, arg InsertTimeOffParams) error {
@@ -56,12 +57,13 @@ func (q *Queries) InsertTimeOff(ctx context.Context, arg InsertTimeOffParams) er
 		arg.LowerTime,
 		arg.UpperTime,
 		arg.Requested,
+		arg.ManagerID,
 	)
 	return err
 }
 
 const listTimeOffRequests = `-- name: ListTimeOffRequests :many
-SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason, t.manager_id FROM time_offs t
 WHERE t.workspace_id = $1 AND t.state = 'REQUESTED' AND t.time_off_id < $2
 ORDER BY t.time_off_id DESC
 LIMIT $3
@@ -108,6 +110,7 @@ func (q *Queries) ListTimeOffRequests(ctx context.Context, arg ListTimeOffReques
 			&i.TimeOff.DecidedByID,
 			&i.TimeOff.DecideTime,
 			&i.TimeOff.DeclineReason,
+			&i.TimeOff.ManagerID,
 		); err != nil {
 			return nil, err
 		}
@@ -120,7 +123,7 @@ func (q *Queries) ListTimeOffRequests(ctx context.Context, arg ListTimeOffReques
 }
 
 const listTimeOffRequestsOf = `-- name: ListTimeOffRequestsOf :many
-SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason, t.manager_id FROM time_offs t
 CROSS JOIN LATERAL (
     SELECT x.manager_id FROM members x WHERE x.workspace_id = t.workspace_id AND x.member_id = t.member_id LIMIT 1
 ) m
@@ -179,6 +182,7 @@ func (q *Queries) ListTimeOffRequestsOf(ctx context.Context, arg ListTimeOffRequ
 			&i.TimeOff.DecidedByID,
 			&i.TimeOff.DecideTime,
 			&i.TimeOff.DeclineReason,
+			&i.TimeOff.ManagerID,
 		); err != nil {
 			return nil, err
 		}
@@ -191,7 +195,7 @@ func (q *Queries) ListTimeOffRequestsOf(ctx context.Context, arg ListTimeOffRequ
 }
 
 const listTimeOffs = `-- name: ListTimeOffs :many
-SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason, t.manager_id FROM time_offs t
 WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.time_off_id < $3
   AND (t.state = 'APPROVED' OR NOT $4::boolean)
 ORDER BY t.time_off_id DESC
@@ -246,6 +250,7 @@ func (q *Queries) ListTimeOffs(ctx context.Context, arg ListTimeOffsParams) ([]L
 			&i.TimeOff.DecidedByID,
 			&i.TimeOff.DecideTime,
 			&i.TimeOff.DeclineReason,
+			&i.TimeOff.ManagerID,
 		); err != nil {
 			return nil, err
 		}
@@ -258,7 +263,7 @@ func (q *Queries) ListTimeOffs(ctx context.Context, arg ListTimeOffsParams) ([]L
 }
 
 const manager = `-- name: Manager :one
-SELECT m.manager_id FROM members m WHERE m.workspace_id = $1 AND m.member_id = $2
+SELECT m.manager_id, m.version FROM members m WHERE m.workspace_id = $1 AND m.member_id = $2
 `
 
 type ManagerParams struct {
@@ -266,18 +271,83 @@ type ManagerParams struct {
 	MemberID    uuid.UUID
 }
 
-func (q *Queries) Manager(ctx context.Context, arg ManagerParams) (uuid.UUID, error) {
+type ManagerRow struct {
+	ManagerID uuid.UUID
+	Version   int64
+}
+
+// Whom a member reports to, at which version of the member.
+func (q *Queries) Manager(ctx context.Context, arg ManagerParams) (ManagerRow, error) {
 	row := q.db.QueryRow(ctx, manager, arg.WorkspaceID, arg.MemberID)
-	var manager_id uuid.UUID
-	err := row.Scan(&manager_id)
-	return manager_id, err
+	var i ManagerRow
+	err := row.Scan(&i.ManagerID, &i.Version)
+	return i, err
+}
+
+const requestsForAnother = `-- name: RequestsForAnother :many
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason, t.manager_id FROM time_offs t
+WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.state = 'REQUESTED' AND t.manager_id <> $3
+ORDER BY t.time_off_id
+`
+
+type RequestsForAnotherParams struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	ManagerID   uuid.UUID
+}
+
+type RequestsForAnotherRow struct {
+	TimeOff TimeOff
+}
+
+// What a member asked for that waits for another manager than one.
+func (q *Queries) RequestsForAnother(ctx context.Context, arg RequestsForAnotherParams) ([]RequestsForAnotherRow, error) {
+	rows, err := q.db.Query(ctx, requestsForAnother, arg.WorkspaceID, arg.MemberID, arg.ManagerID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RequestsForAnotherRow
+	for rows.Next() {
+		var i RequestsForAnotherRow
+		if err := rows.Scan(
+			&i.TimeOff.WorkspaceID,
+			&i.TimeOff.MemberID,
+			&i.TimeOff.TimeOffID,
+			&i.TimeOff.Kind,
+			&i.TimeOff.Note,
+			&i.TimeOff.FirstDate,
+			&i.TimeOff.LastDate,
+			&i.TimeOff.StartTime,
+			&i.TimeOff.EndTime,
+			&i.TimeOff.State,
+			&i.TimeOff.Revision,
+			&i.TimeOff.CreateTime,
+			&i.TimeOff.UpdateTime,
+			&i.TimeOff.CancelTime,
+			&i.TimeOff.LowerTime,
+			&i.TimeOff.UpperTime,
+			&i.TimeOff.Requested,
+			&i.TimeOff.DecidedByID,
+			&i.TimeOff.DecideTime,
+			&i.TimeOff.DeclineReason,
+			&i.TimeOff.ManagerID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const saveTimeOff = `-- name: SaveTimeOff :exec
 UPDATE time_offs
 SET state = $1, revision = $2, update_time = $3, cancel_time = $4, upper_time = $5,
-    decided_by_id = $6, decide_time = $7, decline_reason = $8
-WHERE workspace_id = $9 AND member_id = $10 AND time_off_id = $11
+    decided_by_id = $6, decide_time = $7, decline_reason = $8, manager_id = $9
+WHERE workspace_id = $10 AND member_id = $11 AND time_off_id = $12
 `
 
 type SaveTimeOffParams struct {
@@ -289,6 +359,7 @@ type SaveTimeOffParams struct {
 	DecidedByID   *uuid.UUID
 	DecideTime    *time.Time
 	DeclineReason string
+	ManagerID     uuid.UUID
 	WorkspaceID   uuid.UUID
 	MemberID      uuid.UUID
 	TimeOffID     uuid.UUID
@@ -304,6 +375,7 @@ func (q *Queries) SaveTimeOff(ctx context.Context, arg SaveTimeOffParams) error 
 		arg.DecidedByID,
 		arg.DecideTime,
 		arg.DeclineReason,
+		arg.ManagerID,
 		arg.WorkspaceID,
 		arg.MemberID,
 		arg.TimeOffID,
@@ -336,7 +408,7 @@ func (q *Queries) SaveTimeOffPolicy(ctx context.Context, arg SaveTimeOffPolicyPa
 }
 
 const timeOff = `-- name: TimeOff :one
-SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason, t.manager_id FROM time_offs t
 WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.time_off_id = $3
 `
 
@@ -374,6 +446,7 @@ func (q *Queries) TimeOff(ctx context.Context, arg TimeOffParams) (TimeOffRow, e
 		&i.TimeOff.DecidedByID,
 		&i.TimeOff.DecideTime,
 		&i.TimeOff.DeclineReason,
+		&i.TimeOff.ManagerID,
 	)
 	return i, err
 }
@@ -399,7 +472,7 @@ func (q *Queries) TimeOffPolicy(ctx context.Context, workspaceID uuid.UUID) (Tim
 }
 
 const timeOffsBetween = `-- name: TimeOffsBetween :many
-SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason FROM time_offs t
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason, t.manager_id FROM time_offs t
 WHERE t.workspace_id = $1 AND t.member_id = ANY ($2::uuid[])
   AND t.upper_time > $3 AND t.lower_time < $4
 `
@@ -451,6 +524,7 @@ func (q *Queries) TimeOffsBetween(ctx context.Context, arg TimeOffsBetweenParams
 			&i.TimeOff.DecidedByID,
 			&i.TimeOff.DecideTime,
 			&i.TimeOff.DeclineReason,
+			&i.TimeOff.ManagerID,
 		); err != nil {
 			return nil, err
 		}

@@ -33,19 +33,26 @@ WHERE t.workspace_id = @workspace_id AND t.state = 'REQUESTED' AND t.time_off_id
 ORDER BY t.time_off_id DESC
 LIMIT @max_rows;
 
+-- name: RequestsForAnother :many
+-- What a member asked for that waits for another manager than one.
+SELECT sqlc.embed(t) FROM time_offs t
+WHERE t.workspace_id = @workspace_id AND t.member_id = @member_id AND t.state = 'REQUESTED' AND t.manager_id <> @manager_id
+ORDER BY t.time_off_id;
+
 -- name: Manager :one
-SELECT m.manager_id FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id;
+-- Whom a member reports to, at which version of the member.
+SELECT m.manager_id, m.version FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id;
 
 -- name: InsertTimeOff :exec
 INSERT INTO time_offs (workspace_id, member_id, time_off_id, kind, note, first_date, last_date, start_time, end_time, state,
-                       revision, create_time, update_time, lower_time, upper_time, requested)
+                       revision, create_time, update_time, lower_time, upper_time, requested, manager_id)
 VALUES (@workspace_id, @member_id, @time_off_id, @kind, @note, @first_date, @last_date, @start_time, @end_time, @state,
-        @revision, @create_time, @update_time, @lower_time, @upper_time, @requested);
+        @revision, @create_time, @update_time, @lower_time, @upper_time, @requested, @manager_id);
 
 -- name: SaveTimeOff :exec
 UPDATE time_offs
 SET state = @state, revision = @revision, update_time = @update_time, cancel_time = @cancel_time, upper_time = @upper_time,
-    decided_by_id = @decided_by_id, decide_time = @decide_time, decline_reason = @decline_reason
+    decided_by_id = @decided_by_id, decide_time = @decide_time, decline_reason = @decline_reason, manager_id = @manager_id
 WHERE workspace_id = @workspace_id AND member_id = @member_id AND time_off_id = @time_off_id;
 
 -- name: TimeOffPolicy :one

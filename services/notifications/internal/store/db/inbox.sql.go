@@ -12,22 +12,54 @@ import (
 	"github.com/google/uuid"
 )
 
+const actedFor = `-- name: ActedFor :many
+SELECT DISTINCT n.acts_for_id FROM notifications n
+WHERE n.workspace_id = $1 AND n.recipient_id = $2 AND n.acts_for_id <> '00000000-0000-0000-0000-000000000000'
+`
+
+type ActedForParams struct {
+	WorkspaceID uuid.UUID
+	RecipientID uuid.UUID
+}
+
+// In whose place a member was ever notified.
+func (q *Queries) ActedFor(ctx context.Context, arg ActedForParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, actedFor, arg.WorkspaceID, arg.RecipientID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var acts_for_id uuid.UUID
+		if err := rows.Scan(&acts_for_id); err != nil {
+			return nil, err
+		}
+		items = append(items, acts_for_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countSnoozed = `-- name: CountSnoozed :one
 SELECT count(*) AS number
 FROM notifications n
 WHERE n.workspace_id = $1 AND n.recipient_id = $2 AND n.snooze_time IS NOT NULL
   AND (n.space_id IN (SELECT r.space_id FROM readable_spaces($1, $2) AS r(space_id))
        OR n.space_id = '00000000-0000-0000-0000-000000000000'
-          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id))
+          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, $3::uuid[]))
 `
 
 type CountSnoozedParams struct {
 	WorkspaceID uuid.UUID
 	RecipientID uuid.UUID
+	ActsForIds  []uuid.UUID
 }
 
 func (q *Queries) CountSnoozed(ctx context.Context, arg CountSnoozedParams) (int64, error) {
-	row := q.db.QueryRow(ctx, countSnoozed, arg.WorkspaceID, arg.RecipientID)
+	row := q.db.QueryRow(ctx, countSnoozed, arg.WorkspaceID, arg.RecipientID, arg.ActsForIds)
 	var number int64
 	err := row.Scan(&number)
 	return number, err
@@ -39,7 +71,7 @@ FROM notifications n
 WHERE n.workspace_id = $1 AND n.recipient_id = $2 AND n.state = 'UNREAD' AND n.snooze_time IS NULL
   AND (n.space_id IN (SELECT r.space_id FROM readable_spaces($1, $2) AS r(space_id))
        OR n.space_id = '00000000-0000-0000-0000-000000000000'
-          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id))
+          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, $3::uuid[]))
 GROUP BY n.reason
 ORDER BY n.reason
 `
@@ -47,6 +79,7 @@ ORDER BY n.reason
 type CountUnreadParams struct {
 	WorkspaceID uuid.UUID
 	RecipientID uuid.UUID
+	ActsForIds  []uuid.UUID
 }
 
 type CountUnreadRow struct {
@@ -55,7 +88,7 @@ type CountUnreadRow struct {
 }
 
 func (q *Queries) CountUnread(ctx context.Context, arg CountUnreadParams) ([]CountUnreadRow, error) {
-	rows, err := q.db.Query(ctx, countUnread, arg.WorkspaceID, arg.RecipientID)
+	rows, err := q.db.Query(ctx, countUnread, arg.WorkspaceID, arg.RecipientID, arg.ActsForIds)
 	if err != nil {
 		return nil, err
 	}
@@ -81,28 +114,34 @@ WHERE n.workspace_id = $1 AND n.recipient_id = $2 AND n.waiting
   AND (n.due_time IS NULL OR n.due_time > $3::timestamptz OR n.source NOT LIKE '%/swaps/%')
   AND (n.space_id IN (SELECT r.space_id FROM readable_spaces($1, $2) AS r(space_id))
        OR n.space_id = '00000000-0000-0000-0000-000000000000'
-          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id))
+          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, $4::uuid[]))
 `
 
 type CountWaitingParams struct {
 	WorkspaceID uuid.UUID
 	RecipientID uuid.UUID
 	Now         time.Time
+	ActsForIds  []uuid.UUID
 }
 
 // A swap whose time has begun waits for nobody.
 func (q *Queries) CountWaiting(ctx context.Context, arg CountWaitingParams) (int64, error) {
-	row := q.db.QueryRow(ctx, countWaiting, arg.WorkspaceID, arg.RecipientID, arg.Now)
+	row := q.db.QueryRow(ctx, countWaiting,
+		arg.WorkspaceID,
+		arg.RecipientID,
+		arg.Now,
+		arg.ActsForIds,
+	)
 	var number int64
 	err := row.Scan(&number)
 	return number, err
 }
 
 const lockNotificationsFor = `-- name: LockNotificationsFor :many
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id, n.acts_for_id
 FROM notifications n
 WHERE n.workspace_id = $1 AND n.notification_id = ANY ($2::uuid[]) AND n.recipient_id = $3
-  AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id)
+  AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, $4::uuid[])
 ORDER BY n.notification_id
 FOR UPDATE
 `
@@ -111,11 +150,17 @@ type LockNotificationsForParams struct {
 	WorkspaceID     uuid.UUID
 	NotificationIds []uuid.UUID
 	RecipientID     uuid.UUID
+	ActsForIds      []uuid.UUID
 }
 
 // The same for several, under the locks that put the events of notifications in order.
 func (q *Queries) LockNotificationsFor(ctx context.Context, arg LockNotificationsForParams) ([]Notification, error) {
-	rows, err := q.db.Query(ctx, lockNotificationsFor, arg.WorkspaceID, arg.NotificationIds, arg.RecipientID)
+	rows, err := q.db.Query(ctx, lockNotificationsFor,
+		arg.WorkspaceID,
+		arg.NotificationIds,
+		arg.RecipientID,
+		arg.ActsForIds,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +195,7 @@ func (q *Queries) LockNotificationsFor(ctx context.Context, arg LockNotification
 			&i.UpdateTime,
 			&i.LeaseUntil,
 			&i.SubjectID,
+			&i.ActsForID,
 		); err != nil {
 			return nil, err
 		}
@@ -162,21 +208,27 @@ func (q *Queries) LockNotificationsFor(ctx context.Context, arg LockNotification
 }
 
 const notificationFor = `-- name: NotificationFor :one
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id, n.acts_for_id
 FROM notifications n
 WHERE n.workspace_id = $1 AND n.notification_id = $2 AND n.recipient_id = $3
-  AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id)
+  AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, $4::uuid[])
 `
 
 type NotificationForParams struct {
 	WorkspaceID    uuid.UUID
 	NotificationID uuid.UUID
 	RecipientID    uuid.UUID
+	ActsForIds     []uuid.UUID
 }
 
 // A notification of a member, if they may still read what it is about.
 func (q *Queries) NotificationFor(ctx context.Context, arg NotificationForParams) (Notification, error) {
-	row := q.db.QueryRow(ctx, notificationFor, arg.WorkspaceID, arg.NotificationID, arg.RecipientID)
+	row := q.db.QueryRow(ctx, notificationFor,
+		arg.WorkspaceID,
+		arg.NotificationID,
+		arg.RecipientID,
+		arg.ActsForIds,
+	)
 	var i Notification
 	err := row.Scan(
 		&i.WorkspaceID,
@@ -205,6 +257,7 @@ func (q *Queries) NotificationFor(ctx context.Context, arg NotificationForParams
 		&i.UpdateTime,
 		&i.LeaseUntil,
 		&i.SubjectID,
+		&i.ActsForID,
 	)
 	return i, err
 }

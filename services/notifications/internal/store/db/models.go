@@ -125,6 +125,7 @@ type Notification struct {
 	UpdateTime     time.Time
 	LeaseUntil     *time.Time
 	SubjectID      uuid.UUID
+	ActsForID      uuid.UUID
 }
 
 type Preference struct {

@@ -63,7 +63,7 @@ func (q *Queries) Deliveries(ctx context.Context, arg DeliveriesParams) ([]Deliv
 }
 
 const firstNotifications = `-- name: FirstNotifications :many
-SELECT DISTINCT ON (n.recipient_id) n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id FROM notifications n
+SELECT DISTINCT ON (n.recipient_id) n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id, n.acts_for_id FROM notifications n
 WHERE n.workspace_id = $1 AND n.source = $2 AND n.reason IN ('ASKED', 'OFFERED', 'APPROVING')
   AND n.recipient_id = ANY ($3::uuid[])
 ORDER BY n.recipient_id, n.create_time DESC
@@ -112,6 +112,7 @@ func (q *Queries) FirstNotifications(ctx context.Context, arg FirstNotifications
 			&i.UpdateTime,
 			&i.LeaseUntil,
 			&i.SubjectID,
+			&i.ActsForID,
 		); err != nil {
 			return nil, err
 		}
@@ -156,11 +157,11 @@ func (q *Queries) InsertDecisions(ctx context.Context, arg InsertDecisionsParams
 const insertNotifications = `-- name: InsertNotifications :many
 INSERT INTO notifications (workspace_id, notification_id, recipient_id, source, context, message, space_id, reason, occasion,
                            urgency, title, excerpt, summary, urgent_reason, actor_id, due_time, state, waiting, settled_reason,
-                           time_zone, version, create_time, update_time, subject_id)
+                           time_zone, version, create_time, update_time, subject_id, acts_for_id)
 SELECT $1, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion,
        n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason,
        nullif(n.actor_id, '00000000-0000-0000-0000-000000000000'), nullif(n.due_time, '0001-01-01 00:00:00+00'), 'UNREAD',
-       n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.subject_id
+       n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.subject_id, n.acts_for_id
 FROM (SELECT unnest($2::uuid[]) AS notification_id, unnest($3::uuid[]) AS recipient_id,
              unnest($4::text[]) AS source, unnest($5::text[]) AS context, unnest($6::text[]) AS message,
              unnest($7::uuid[]) AS space_id, unnest($8::text[]) AS reason,
@@ -170,7 +171,7 @@ FROM (SELECT unnest($2::uuid[]) AS notification_id, unnest($3::uuid[]) AS recipi
              unnest($16::timestamptz[]) AS due_time, unnest($17::boolean[]) AS waiting,
              unnest($18::text[]) AS settled_reason, unnest($19::text[]) AS time_zone,
              unnest($20::bigint[]) AS version, unnest($21::timestamptz[]) AS create_time,
-             unnest($22::timestamptz[]) AS update_time, unnest($23::uuid[]) AS subject_id) n
+             unnest($22::timestamptz[]) AS update_time, unnest($23::uuid[]) AS subject_id, unnest($24::uuid[]) AS acts_for_id) n
 ORDER BY n.recipient_id
 ON CONFLICT DO NOTHING
 RETURNING notification_id
@@ -200,6 +201,7 @@ type InsertNotificationsParams struct {
 	CreateTimes     []time.Time
 	UpdateTimes     []time.Time
 	SubjectIds      []uuid.UUID
+	ActsForIds      []uuid.UUID
 }
 
 // Adds notifications, but for those whose occasion has been told to their recipient before.
@@ -228,6 +230,7 @@ func (q *Queries) InsertNotifications(ctx context.Context, arg InsertNotificatio
 		arg.CreateTimes,
 		arg.UpdateTimes,
 		arg.SubjectIds,
+		arg.ActsForIds,
 	)
 	if err != nil {
 		return nil, err
@@ -299,7 +302,7 @@ func (q *Queries) LockDeliveries(ctx context.Context, arg LockDeliveriesParams) 
 }
 
 const lockNotifications = `-- name: LockNotifications :many
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id FROM notifications n
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id, n.acts_for_id FROM notifications n
 WHERE n.workspace_id = $1 AND n.notification_id = ANY ($2::uuid[])
 ORDER BY n.notification_id
 FOR UPDATE
@@ -346,6 +349,7 @@ func (q *Queries) LockNotifications(ctx context.Context, arg LockNotificationsPa
 			&i.UpdateTime,
 			&i.LeaseUntil,
 			&i.SubjectID,
+			&i.ActsForID,
 		); err != nil {
 			return nil, err
 		}
@@ -358,7 +362,7 @@ func (q *Queries) LockNotifications(ctx context.Context, arg LockNotificationsPa
 }
 
 const lockOfMessage = `-- name: LockOfMessage :many
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id FROM notifications n
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id, n.acts_for_id FROM notifications n
 WHERE n.workspace_id = $1 AND n.message = $2::text AND n.message <> ''
 ORDER BY n.notification_id
 FOR UPDATE
@@ -405,6 +409,7 @@ func (q *Queries) LockOfMessage(ctx context.Context, arg LockOfMessageParams) ([
 			&i.UpdateTime,
 			&i.LeaseUntil,
 			&i.SubjectID,
+			&i.ActsForID,
 		); err != nil {
 			return nil, err
 		}
@@ -417,7 +422,7 @@ func (q *Queries) LockOfMessage(ctx context.Context, arg LockOfMessageParams) ([
 }
 
 const lockUnsettled = `-- name: LockUnsettled :many
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id, w.waiting AS now_waiting, w.settled_reason AS now_settled, w.due_time AS now_due
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id, n.acts_for_id, w.waiting AS now_waiting, w.settled_reason AS now_settled, w.due_time AS now_due
 FROM notifications n
 CROSS JOIN LATERAL (
     SELECT x.waiting, x.settled_reason, x.due_time
@@ -481,6 +486,7 @@ func (q *Queries) LockUnsettled(ctx context.Context, arg LockUnsettledParams) ([
 			&i.Notification.UpdateTime,
 			&i.Notification.LeaseUntil,
 			&i.Notification.SubjectID,
+			&i.Notification.ActsForID,
 			&i.NowWaiting,
 			&i.NowSettled,
 			&i.NowDue,
@@ -496,7 +502,7 @@ func (q *Queries) LockUnsettled(ctx context.Context, arg LockUnsettledParams) ([
 }
 
 const notifications = `-- name: Notifications :many
-SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id FROM notifications n
+SELECT n.workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion, n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason, n.actor_id, n.due_time, n.state, n.snooze_time, n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.lease_until, n.subject_id, n.acts_for_id FROM notifications n
 WHERE n.workspace_id = $1 AND n.notification_id = ANY ($2::uuid[])
 ORDER BY n.notification_id
 `
@@ -542,6 +548,7 @@ func (q *Queries) Notifications(ctx context.Context, arg NotificationsParams) ([
 			&i.UpdateTime,
 			&i.LeaseUntil,
 			&i.SubjectID,
+			&i.ActsForID,
 		); err != nil {
 			return nil, err
 		}

@@ -284,13 +284,14 @@ func (q *Queries) Readers(ctx context.Context, arg ReadersParams) ([]ReadersRow,
 
 const readersWithoutSpace = `-- name: ReadersWithoutSpace :many
 SELECT n.member_id::uuid AS member_id, s.signal_time
-FROM (SELECT unnest($1::uuid[]) AS member_id) n
-LEFT JOIN signals s ON s.workspace_id = $2 AND s.recipient_id = n.member_id AND s.context = $3
-WHERE readable($2, n.member_id, '00000000-0000-0000-0000-000000000000', $4)
+FROM (SELECT unnest($1::uuid[]) AS member_id, unnest($2::uuid[]) AS acts_for_id) n
+LEFT JOIN signals s ON s.workspace_id = $3 AND s.recipient_id = n.member_id AND s.context = $4
+WHERE readable($3, n.member_id, '00000000-0000-0000-0000-000000000000', $5, ARRAY[n.acts_for_id])
 `
 
 type ReadersWithoutSpaceParams struct {
 	MemberIds   []uuid.UUID
+	ActsForIds  []uuid.UUID
 	WorkspaceID uuid.UUID
 	Context     string
 	SubjectID   uuid.UUID
@@ -301,10 +302,11 @@ type ReadersWithoutSpaceRow struct {
 	SignalTime *time.Time
 }
 
-// The same of what is in no space.
+// The same of what is in no space, also in the place of whom they act for.
 func (q *Queries) ReadersWithoutSpace(ctx context.Context, arg ReadersWithoutSpaceParams) ([]ReadersWithoutSpaceRow, error) {
 	rows, err := q.db.Query(ctx, readersWithoutSpace,
 		arg.MemberIds,
+		arg.ActsForIds,
 		arg.WorkspaceID,
 		arg.Context,
 		arg.SubjectID,
@@ -382,7 +384,7 @@ func (q *Queries) SetSignals(ctx context.Context, arg SetSignalsParams) error {
 }
 
 const standings = `-- name: Standings :many
-SELECT n.notification_id, readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id)::boolean AS may_read,
+SELECT n.notification_id, readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, ARRAY[n.acts_for_id])::boolean AS may_read,
        coalesce(s.signal_time, '1970-01-01 00:00:00+00')::timestamptz AS signal_time
 FROM notifications n
 LEFT JOIN LATERAL (
@@ -404,8 +406,8 @@ type StandingsRow struct {
 	SignalTime     time.Time
 }
 
-// Whether the recipients of notifications may read what those are about, and when that last signalled to them. OFFSET 0 has each
-// signal looked up by its whole key, also by a plan of when there were few.
+// Whether the recipients of notifications may read what those are about, if they still act for whom they did then, and when that
+// last signalled to them. OFFSET 0 has each signal looked up by its whole key, also by a plan of when there were few.
 func (q *Queries) Standings(ctx context.Context, arg StandingsParams) ([]StandingsRow, error) {
 	rows, err := q.db.Query(ctx, standings, arg.WorkspaceID, arg.NotificationIds)
 	if err != nil {

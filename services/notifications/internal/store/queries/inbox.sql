@@ -3,14 +3,14 @@
 SELECT n.*
 FROM notifications n
 WHERE n.workspace_id = @workspace_id AND n.notification_id = @notification_id AND n.recipient_id = @recipient_id
-  AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id);
+  AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, @acts_for_ids::uuid[]);
 
 -- name: LockNotificationsFor :many
 -- The same for several, under the locks that put the events of notifications in order.
 SELECT n.*
 FROM notifications n
 WHERE n.workspace_id = @workspace_id AND n.notification_id = ANY (@notification_ids::uuid[]) AND n.recipient_id = @recipient_id
-  AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id)
+  AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, @acts_for_ids::uuid[])
 ORDER BY n.notification_id
 FOR UPDATE;
 
@@ -20,7 +20,7 @@ FROM notifications n
 WHERE n.workspace_id = @workspace_id AND n.recipient_id = @recipient_id AND n.state = 'UNREAD' AND n.snooze_time IS NULL
   AND (n.space_id IN (SELECT r.space_id FROM readable_spaces(@workspace_id, @recipient_id) AS r(space_id))
        OR n.space_id = '00000000-0000-0000-0000-000000000000'
-          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id))
+          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, @acts_for_ids::uuid[]))
 GROUP BY n.reason
 ORDER BY n.reason;
 
@@ -32,7 +32,7 @@ WHERE n.workspace_id = @workspace_id AND n.recipient_id = @recipient_id AND n.wa
   AND (n.due_time IS NULL OR n.due_time > @now::timestamptz OR n.source NOT LIKE '%/swaps/%')
   AND (n.space_id IN (SELECT r.space_id FROM readable_spaces(@workspace_id, @recipient_id) AS r(space_id))
        OR n.space_id = '00000000-0000-0000-0000-000000000000'
-          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id));
+          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, @acts_for_ids::uuid[]));
 
 -- name: CountSnoozed :one
 SELECT count(*) AS number
@@ -40,7 +40,12 @@ FROM notifications n
 WHERE n.workspace_id = @workspace_id AND n.recipient_id = @recipient_id AND n.snooze_time IS NOT NULL
   AND (n.space_id IN (SELECT r.space_id FROM readable_spaces(@workspace_id, @recipient_id) AS r(space_id))
        OR n.space_id = '00000000-0000-0000-0000-000000000000'
-          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id));
+          AND readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, @acts_for_ids::uuid[]));
+
+-- name: ActedFor :many
+-- In whose place a member was ever notified.
+SELECT DISTINCT n.acts_for_id FROM notifications n
+WHERE n.workspace_id = @workspace_id AND n.recipient_id = @recipient_id AND n.acts_for_id <> '00000000-0000-0000-0000-000000000000';
 
 -- name: Sentences :many
 -- What was decided for a notification, the oldest first.

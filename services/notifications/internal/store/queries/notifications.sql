@@ -46,11 +46,11 @@ FOR UPDATE;
 -- Adds notifications, but for those whose occasion has been told to their recipient before.
 INSERT INTO notifications (workspace_id, notification_id, recipient_id, source, context, message, space_id, reason, occasion,
                            urgency, title, excerpt, summary, urgent_reason, actor_id, due_time, state, waiting, settled_reason,
-                           time_zone, version, create_time, update_time, subject_id)
+                           time_zone, version, create_time, update_time, subject_id, acts_for_id)
 SELECT @workspace_id, n.notification_id, n.recipient_id, n.source, n.context, n.message, n.space_id, n.reason, n.occasion,
        n.urgency, n.title, n.excerpt, n.summary, n.urgent_reason,
        nullif(n.actor_id, '00000000-0000-0000-0000-000000000000'), nullif(n.due_time, '0001-01-01 00:00:00+00'), 'UNREAD',
-       n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.subject_id
+       n.waiting, n.settled_reason, n.time_zone, n.version, n.create_time, n.update_time, n.subject_id, n.acts_for_id
 FROM (SELECT unnest(@notification_ids::uuid[]) AS notification_id, unnest(@recipient_ids::uuid[]) AS recipient_id,
              unnest(@sources::text[]) AS source, unnest(@contexts::text[]) AS context, unnest(@messages::text[]) AS message,
              unnest(@space_ids::uuid[]) AS space_id, unnest(@reasons::text[]) AS reason,
@@ -60,7 +60,7 @@ FROM (SELECT unnest(@notification_ids::uuid[]) AS notification_id, unnest(@recip
              unnest(@due_times::timestamptz[]) AS due_time, unnest(@waitings::boolean[]) AS waiting,
              unnest(@settled_reasons::text[]) AS settled_reason, unnest(@time_zones::text[]) AS time_zone,
              unnest(@versions::bigint[]) AS version, unnest(@create_times::timestamptz[]) AS create_time,
-             unnest(@update_times::timestamptz[]) AS update_time, unnest(@subject_ids::uuid[]) AS subject_id) n
+             unnest(@update_times::timestamptz[]) AS update_time, unnest(@subject_ids::uuid[]) AS subject_id, unnest(@acts_for_ids::uuid[]) AS acts_for_id) n
 ORDER BY n.recipient_id
 ON CONFLICT DO NOTHING
 RETURNING notification_id;

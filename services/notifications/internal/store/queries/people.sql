@@ -13,11 +13,11 @@ FROM space_readers(@workspace_id, @space_id, @member_ids::uuid[]) AS r(member_id
 LEFT JOIN signals s ON s.workspace_id = @workspace_id AND s.recipient_id = r.member_id AND s.context = @context;
 
 -- name: ReadersWithoutSpace :many
--- The same of what is in no space.
+-- The same of what is in no space, also in the place of whom they act for.
 SELECT n.member_id::uuid AS member_id, s.signal_time
-FROM (SELECT unnest(@member_ids::uuid[]) AS member_id) n
+FROM (SELECT unnest(@member_ids::uuid[]) AS member_id, unnest(@acts_for_ids::uuid[]) AS acts_for_id) n
 LEFT JOIN signals s ON s.workspace_id = @workspace_id AND s.recipient_id = n.member_id AND s.context = @context
-WHERE readable(@workspace_id, n.member_id, '00000000-0000-0000-0000-000000000000', @subject_id);
+WHERE readable(@workspace_id, n.member_id, '00000000-0000-0000-0000-000000000000', @subject_id, ARRAY[n.acts_for_id]);
 
 -- name: Admins :many
 -- The people who administer a workspace.
@@ -27,9 +27,9 @@ ORDER BY m.member_id
 LIMIT @max_rows;
 
 -- name: Standings :many
--- Whether the recipients of notifications may read what those are about, and when that last signalled to them. OFFSET 0 has each
--- signal looked up by its whole key, also by a plan of when there were few.
-SELECT n.notification_id, readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id)::boolean AS may_read,
+-- Whether the recipients of notifications may read what those are about, if they still act for whom they did then, and when that
+-- last signalled to them. OFFSET 0 has each signal looked up by its whole key, also by a plan of when there were few.
+SELECT n.notification_id, readable(n.workspace_id, n.recipient_id, n.space_id, n.subject_id, ARRAY[n.acts_for_id])::boolean AS may_read,
        coalesce(s.signal_time, '1970-01-01 00:00:00+00')::timestamptz AS signal_time
 FROM notifications n
 LEFT JOIN LATERAL (

@@ -417,7 +417,8 @@ func (x *DelegationChanged) GetVersion() int64 {
 	return 0
 }
 
-// Time off was asked for, and waits for an approval.
+// Time off was asked for, and waits for an approval. It comes again when the member gets another manager while it waits: from
+// then on it waits for that one.
 type TimeOffRequested struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The time off, with its kind and note.
@@ -429,7 +430,10 @@ type TimeOffRequested struct {
 	// The member's manager, who may approve it as administrators may. Empty for nobody.
 	Manager string `protobuf:"bytes,4,opt,name=manager,proto3" json:"manager,omitempty"`
 	// The first instant that would be time off: for whole days the start of the first, in the member's zone.
-	StartTime     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Who acts for the manager in approvals (meridian.availability.v1.Delegation) at this time, and decides as well as long as they
+	// do. Empty for nobody, and for the member themselves.
+	Delegate      string `protobuf:"bytes,6,opt,name=delegate,proto3" json:"delegate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -497,6 +501,13 @@ func (x *TimeOffRequested) GetStartTime() *timestamppb.Timestamp {
 		return x.StartTime
 	}
 	return nil
+}
+
+func (x *TimeOffRequested) GetDelegate() string {
+	if x != nil {
+		return x.Delegate
+	}
+	return ""
 }
 
 // A request for time off was declined.
@@ -1701,14 +1712,15 @@ const file_meridian_availability_v1_availability_events_proto_rawDesc = "" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion:B\xb2\xbb\x18>\n" +
 	"\n" +
-	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3\"\xa1\x02\n" +
+	"delegation\x12\achanged\x18\x01\"\x0fdelegation.name*\x06member2\aversionJ\x030.3\"\xbd\x02\n" +
 	"\x10TimeOffRequested\x12<\n" +
 	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x03R\aversion\x12\x18\n" +
 	"\amanager\x18\x04 \x01(\tR\amanager\x129\n" +
 	"\n" +
-	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime:H\xb2\xbb\x18D\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12\x1a\n" +
+	"\bdelegate\x18\x06 \x01(\tR\bdelegate:H\xb2\xbb\x18D\n" +
 	"\btime_off\x12\trequested\x18\x03\"\rtime_off.name*\x06member2\aversionB\x06memberJ\x030.3\"\xca\x01\n" +
 	"\x0fTimeOffDeclined\x12<\n" +
 	"\btime_off\x18\x01 \x01(\v2!.meridian.availability.v1.TimeOffR\atimeOff\x12\x16\n" +
