@@ -21,6 +21,9 @@ const (
 	Duty      DelegationKind = "DUTY"
 )
 
+// takesMember says whether a GUEST cannot act in it: they see neither requests for time off nor rotations.
+func (k DelegationKind) takesMember() bool { return k == Approvals || k == Duty }
+
 const (
 	// MaxChain is how many delegates a chain may have.
 	MaxChain = 5
@@ -141,7 +144,7 @@ func (all People) Resolve(member uuid.UUID, kind DelegationKind, at time.Time) R
 		switch {
 		case !ok && on == member:
 			return r
-		case !ok && all[on].away(at):
+		case !ok && (all[on].away(at) || all[on].Guest && kind.takesMember()):
 			r.Outcome = Absent
 			return r
 		case !ok:
@@ -186,6 +189,8 @@ func NewDelegation(d Delegation, all People, m *MemberTime, now time.Time) (Dele
 		return d, nil, fault.InvalidField(field+"delegate", "must not be the member themselves")
 	case !delegate.Active:
 		return d, nil, fault.InvalidField(field+"delegate", "must be an ACTIVE member of the workspace")
+	case delegate.Guest && slices.ContainsFunc(d.Kinds, DelegationKind.takesMember):
+		return d, nil, fault.InvalidField(field+"delegate", "must not be a GUEST in APPROVALS and DUTY")
 	case d.TimeOff != uuid.Nil && (!d.Start.IsZero() || !d.End.IsZero()):
 		return d, nil, fault.InvalidField(field+"time_off", "must not be given together with start_time or end_time")
 	case d.TimeOff != uuid.Nil:
@@ -201,7 +206,16 @@ func NewDelegation(d Delegation, all People, m *MemberTime, now time.Time) (Dele
 		return d, nil, fault.InvalidField(field+"delegate", "must not lead back to the member: who acts for "+
 			all[d.Delegate].Name+" then is, in the end, "+member.Name)
 	}
+	if d.TimeOff != uuid.Nil && member.waiting(d.TimeOff) {
+		return d, nil, nil
+	}
 	return d, []Event{DelegationChanged{Delegation: d, Version: m.Next()}}, nil
+}
+
+// waiting says whether a time off of the person waits for an approval. What stands on it is told of with that: nobody learns of a
+// request by who is to act meanwhile.
+func (p Person) waiting(timeOff uuid.UUID) bool {
+	return slices.ContainsFunc(p.TimeOffs, func(t TimeOff) bool { return t.ID == timeOff && !t.counts() })
 }
 
 func (d *Delegation) checkTimes(field string, now time.Time) error {
@@ -277,8 +291,12 @@ func meet(a, b worktime.Interval) (worktime.Interval, bool) {
 	return a, a.End.IsZero() || a.End.After(a.Start)
 }
 
-// Delete ends the delegation from now on.
-func (d *Delegation) Delete(m *MemberTime, now time.Time) []Event {
+// Delete ends the delegation from now on. on is the time off that it stands on, if it does: where that never counted, nobody was
+// told of the delegation, and there is no event.
+func (d *Delegation) Delete(on TimeOff, m *MemberTime, now time.Time) []Event {
 	d.DeleteTime = now
+	if d.TimeOff != uuid.Nil && !on.counts() {
+		return nil
+	}
 	return []Event{DelegationChanged{Delegation: *d, Version: m.Next()}}
 }
