@@ -254,28 +254,57 @@ func (p Person) checkTimeOff(field string, timeOff uuid.UUID, now time.Time) err
 	return nil
 }
 
-// circle says whether a new delegation closes a circle while all of it hold at once.
+// circle says whether a new delegation closes a circle while all of it hold at once, which begins where the last of them does:
+// only the starts are looked at. It takes about the square of how many delegations there are, whatever leads where.
 func (all People) circle(d Delegation, span worktime.Interval) bool {
-	type step struct {
-		on    uuid.UUID
-		span  worktime.Interval
-		kinds []DelegationKind
-		deep  int
-	}
-	for steps := []step{{on: d.Delegate, span: span, kinds: d.Kinds}}; len(steps) > 0; steps = steps[1:] {
-		s := steps[0]
-		for _, next := range all[s.on].Delegations {
-			held, ok := all[s.on].span(next)
-			both, meet := meet(s.span, held)
-			kinds := slices.DeleteFunc(slices.Clone(s.kinds), func(k DelegationKind) bool { return !slices.Contains(next.Kinds, k) })
-			switch {
-			case !ok || !meet || len(kinds) == 0:
-			case next.Delegate == d.Member:
-				return true
-			case s.deep < MaxChain:
-				steps = append(steps, step{next.Delegate, both, kinds, s.deep + 1})
+	held, starts := make(holding, len(all)), []time.Time{span.Start}
+	for on, p := range all {
+		for _, next := range p.Delegations {
+			its, ok := p.span(next)
+			if !ok {
+				continue
+			}
+			if both, meet := meet(span, its); meet {
+				held[on] = append(held[on], hold{next.Delegate, next.Kinds, both})
+				starts = append(starts, both.Start)
 			}
 		}
+	}
+	slices.SortFunc(starts, time.Time.Compare)
+	starts = slices.CompactFunc(starts, time.Time.Equal)
+	return slices.ContainsFunc(d.Kinds, func(kind DelegationKind) bool {
+		return slices.ContainsFunc(starts, func(at time.Time) bool { return held.leads(d.Delegate, d.Member, kind, at) })
+	})
+}
+
+// holding are the delegations of members, with when they hold.
+type holding map[uuid.UUID][]hold
+
+type hold struct {
+	delegate uuid.UUID
+	kinds    []DelegationKind
+	span     worktime.Interval
+}
+
+// leads says whether a chain from one member leads to another at an instant.
+func (h holding) leads(from, to uuid.UUID, kind DelegationKind, at time.Time) bool {
+	seen, steps := map[uuid.UUID]bool{from: true}, []uuid.UUID{from}
+	for deep := 0; deep <= MaxChain && len(steps) > 0; deep++ {
+		var further []uuid.UUID
+		for _, on := range steps {
+			for _, next := range h[on] {
+				holds := !at.Before(next.span.Start) && (next.span.End.IsZero() || at.Before(next.span.End))
+				switch {
+				case seen[next.delegate] || !holds || !slices.Contains(next.kinds, kind):
+				case next.delegate == to:
+					return true
+				default:
+					seen[next.delegate] = true
+					further = append(further, next.delegate)
+				}
+			}
+		}
+		steps = further
 	}
 	return false
 }
