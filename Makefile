@@ -1,5 +1,5 @@
 # One line a target; what each does stands in scripts/.
-.PHONY: build run test check gen bench chaos fuzz images clean
+.PHONY: build run test check gen bench chaos fuzz images test-kubernetes local-cluster clean
 
 build: ## builds every binary into bin/
 	scripts/build
@@ -19,5 +19,9 @@ fuzz: ## fuzzes every fuzz test, each for a minute
 	scripts/fuzz
 images: ## builds the container images
 	scripts/images
+test-kubernetes: ## applies the Helm chart to a real kube-apiserver, built from its module
+	scripts/test-kubernetes
+local-cluster: ## runs what the chart renders as processes of this machine
+	scripts/local-cluster
 clean: ## removes what the targets above made
 	rm -rf bin scripts/tools/bin

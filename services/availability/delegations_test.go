@@ -138,6 +138,34 @@ func TestADelegationStandsOnATimeOff(t *testing.T) {
 	rpctest.FailedField(t, err, fault.ReasonFieldInvalid, "delegation.time_off")
 }
 
+// A GUEST sees neither requests for time off nor rotations, and so acts for nobody there: not when they become one either.
+func TestAGuestActsForNobodyInApprovalsAndDuty(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, ana, ben := w.team()
+	guest, cleo := w.member(ws, auth.Guest, "Gil", "UTC"), w.member(ws, auth.Member, "Cleo", "UTC")
+	taken := []availabilityv1.Delegation_Kind{availabilityv1.Delegation_APPROVALS, availabilityv1.Delegation_DUTY}
+	open := []availabilityv1.Delegation_Kind{availabilityv1.Delegation_ASKS, availabilityv1.Delegation_HANDOFFS}
+	for _, kind := range taken {
+		_, err := w.delegate(ben, ben.name(), &availabilityv1.Delegation{
+			Delegate: guest.name(), Kinds: []availabilityv1.Delegation_Kind{availabilityv1.Delegation_ASKS, kind},
+		})
+		rpctest.FailedField(t, err, fault.ReasonFieldInvalid, "delegation.delegate")
+	}
+	_, err := w.delegate(ana, ana.name(), &availabilityv1.Delegation{Delegate: guest.name(), Kinds: open})
+	require.NoError(t, err)
+	_, err = w.delegate(ben, ben.name(), &availabilityv1.Delegation{Delegate: cleo.name(), Kinds: append(taken, open...)})
+	require.NoError(t, err)
+	w.exec(`UPDATE members SET role = 1 WHERE member_id = $1`, cleo.Member)
+	for _, kind := range taken {
+		require.Equal(t, "ABSENT", w.actsIn(ana, ben.name(), "", kind), kind)
+	}
+	for _, kind := range open {
+		require.Equal(t, guest.name(), w.actsIn(ana, ana.name(), "", kind), kind)
+		require.Equal(t, cleo.name(), w.actsIn(ana, ben.name(), "", kind), kind)
+	}
+}
+
 func TestChainsAreFollowedFiveDeep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -185,3 +185,39 @@ func TestASwapNeedsItsMemberOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, tried.GetName()+tried.GetUid(), "it would get another name")
 }
+
+// What was asked before is answered as then, though one who was put on has left.
+func TestTheSameRequestIsAnsweredThoughSomebodyLeft(t *testing.T) {
+	t.Parallel()
+	r := newRota(t)
+	first, second := &availabilityv1.CreateRotationRequest{
+		Parent: r.teamName(), Rotation: &availabilityv1.Rotation{DisplayName: "On call", Turns: r.daily(r.amy, r.ben)}, RequestId: uuid.NewString(),
+	}, &availabilityv1.UpdateRotationRequest{RequestId: uuid.NewString()}
+	rotation := func() string {
+		t.Helper()
+		made, err := r.rotations.CreateRotation(r.lead.ctx, first)
+		require.NoError(t, err)
+		return made.GetName()
+	}
+	name := rotation()
+	second.Rotation = &availabilityv1.Rotation{Name: name, Turns: r.daily(r.ben, r.cleo)}
+	override := &availabilityv1.CreateRotationOverrideRequest{Parent: name, RequestId: uuid.NewString(), RotationOverride: &availabilityv1.RotationOverride{
+		InMember: r.cleo.name(), StartTime: stamp("2026-12-20T00:00:00Z"), EndTime: stamp("2026-12-21T00:00:00Z"),
+	}}
+	swap := &availabilityv1.CreateRotationSwapRequest{Parent: name, RequestId: uuid.NewString(), RotationSwap: &availabilityv1.RotationSwap{
+		ToMember: r.cleo.name(), StartTime: stamp("2026-12-03T10:00:00Z"), EndTime: stamp("2026-12-03T12:00:00Z"),
+	}}
+	all := func() []string {
+		t.Helper()
+		updated, err := r.rotations.UpdateRotation(r.lead.ctx, second)
+		require.NoError(t, err)
+		in, err := r.rotations.CreateRotationOverride(r.lead.ctx, override)
+		require.NoError(t, err)
+		offered, err := r.rotations.CreateRotationSwap(r.ben.ctx, swap)
+		require.NoError(t, err)
+		return []string{rotation(), updated.GetName(), in.GetName(), offered.GetName()}
+	}
+	before := all()
+	r.exec(`UPDATE members SET state = 3 WHERE member_id = ANY ($1)`, []uuid.UUID{r.amy.Member, r.cleo.Member})
+	require.Equal(t, before, all())
+}

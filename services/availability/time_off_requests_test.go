@@ -1,6 +1,7 @@
 package availability
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +165,66 @@ func TestOthersCannotGuessTheKind(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page.GetTimeOffs(), 1)
 	require.Empty(t, page.GetNextPageToken())
+}
+
+// Who is to act while somebody is off tells others no more than the time off does: they hear of it when that is approved.
+func TestOthersDoNotNoticeARequestByWhoIsToAct(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, ana, ben := w.team()
+	cleo := w.member(ws, auth.Member, "Cleo", "UTC")
+	w.approvals(ana, availabilityv1.TimeOff_VACATION)
+	standing := func() (*availabilityv1.TimeOff, *availabilityv1.Delegation) {
+		t.Helper()
+		off := w.off(ben, "2026-12-03", "2026-12-04")
+		d, err := w.delegate(ben, ben.name(), &availabilityv1.Delegation{Delegate: cleo.name(), TimeOff: off.GetName()})
+		require.NoError(t, err)
+		return off, d
+	}
+	sees := func(by person, d *availabilityv1.Delegation) bool {
+		t.Helper()
+		found, err := w.delegations.ListDelegations(by.ctx, &availabilityv1.ListDelegationsRequest{Parent: ben.name()})
+		require.NoError(t, err)
+		listed := slices.ContainsFunc(found.GetDelegations(), func(o *availabilityv1.Delegation) bool { return proto.Equal(d, o) })
+		got, err := w.delegations.GetDelegation(by.ctx, &availabilityv1.GetDelegationRequest{Name: d.GetName()})
+		if err != nil {
+			rpctest.Failed(t, err, codes.NotFound, fault.ReasonResourceNotFound)
+		} else {
+			require.True(t, proto.Equal(d, got))
+		}
+		require.Equal(t, listed, err == nil)
+		return listed
+	}
+	told := func() (names []string) {
+		for _, e := range w.unpublished() {
+			if changed, ok := e.payload.(*availabilityv1.DelegationChanged); ok {
+				names = append(names, changed.GetDelegation().GetName())
+			}
+		}
+		return names
+	}
+	approved, shown := standing()
+	declined, never := standing()
+	_, ended := standing()
+	for _, d := range []*availabilityv1.Delegation{shown, never, ended} {
+		require.True(t, sees(ben, d))
+		require.True(t, sees(ana, d), "who decides")
+		require.False(t, sees(cleo, d), "not even who is to act")
+	}
+	_, err := w.delegations.DeleteDelegation(ben.ctx, &availabilityv1.DeleteDelegationRequest{Name: ended.GetName()})
+	require.NoError(t, err)
+	_, err = w.timeOffs.DeclineTimeOff(ana.ctx, &availabilityv1.DeclineTimeOffRequest{Name: declined.GetName(), Reason: "release week"})
+	require.NoError(t, err)
+	require.False(t, sees(cleo, never))
+	require.Empty(t, told())
+
+	_, err = w.timeOffs.ApproveTimeOff(ana.ctx, &availabilityv1.ApproveTimeOffRequest{Name: approved.GetName()})
+	require.NoError(t, err)
+	require.True(t, sees(cleo, shown))
+	require.Equal(t, []string{shown.GetName()}, told())
+	_, err = w.delegations.DeleteDelegation(ben.ctx, &availabilityv1.DeleteDelegationRequest{Name: shown.GetName()})
+	require.NoError(t, err)
+	require.Equal(t, []string{shown.GetName(), shown.GetName()}, told())
 }
 
 func TestADeclinedRequestNeverCounts(t *testing.T) {

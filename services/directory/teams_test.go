@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,8 +74,8 @@ func TestATeamIsMadeChangedAndDeleted(t *testing.T) {
 	listed, err := h.teams.ListTeams(mia.ctx, &directoryv1.ListTeamsRequest{Parent: w.GetName(), Filter: `display_name : "op"`, OrderBy: "handle desc"})
 	require.NoError(t, err)
 	require.Len(t, listed.GetTeams(), 1)
-	names := types(w.events(t))
-	require.Equal(t, []string{"TeamCreated", "TeamUpdated", "TeamDeleted", "TeamCreated"}, names[len(names)-4:])
+	its := slices.DeleteFunc(w.events(t), func(e event) bool { return e.Subject != made.GetName() })
+	require.Equal(t, []string{"TeamCreated", "TeamUpdated", "TeamDeleted"}, types(its))
 }
 
 func TestTeamMembersComeAndGo(t *testing.T) {

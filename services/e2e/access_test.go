@@ -316,7 +316,7 @@ func expected(a *optionsv1.Access, m protoreflect.MethodDescriptor, p principal)
 // TestAccessWalk calls every method as everyone and compares with what the method's option says.
 func TestAccessWalk(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := reach(t)
 	w := newWorld(t, s.grpc(t), s.ownerToken(), s.newWorkspace(t))
 	builders := requests()
 	for _, m := range methods() {

@@ -8,27 +8,43 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/page"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
 )
 
-// Delegation returns a delegation.
+// Delegation returns a delegation: one on a time off only to whoever sees that.
 func (a *App) Delegation(ctx context.Context, ws, member, delegation uuid.UUID) (domain.Delegation, error) {
 	if _, err := a.caller(ctx, ws); err != nil {
 		return domain.Delegation{}, err
 	}
-	return a.store.Delegation(ctx, ws, member, delegation)
+	d, err := a.store.Delegation(ctx, ws, member, delegation)
+	if err != nil || d.TimeOff == uuid.Nil {
+		return d, err
+	}
+	if _, err := a.TimeOff(ctx, ws, member, d.TimeOff); fault.Is(err, fault.NotFound) {
+		return domain.Delegation{}, fault.NotFoundName(domain.DelegationName(ws, member, delegation))
+	} else if err != nil {
+		return domain.Delegation{}, err
+	}
+	return d, nil
 }
 
-// Delegations lists who acts for a member, the newest first.
+// Delegations lists who acts for a member, the newest first: those on a time off only to whoever sees that.
 func (a *App) Delegations(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.Delegation, Cursor], error) {
-	if _, err := a.caller(ctx, ws); err != nil {
-		return page.Result[domain.Delegation, Cursor]{}, err
+	none := page.Result[domain.Delegation, Cursor]{}
+	caller, err := a.caller(ctx, ws)
+	if err != nil {
+		return none, err
 	}
 	if err := a.there(ctx, ws, member); err != nil {
-		return page.Result[domain.Delegation, Cursor]{}, err
+		return none, err
 	}
-	return a.store.Delegations(ctx, ws, member, p)
+	sees, err := a.seesReasons(ctx, caller, ws, member)
+	if err != nil {
+		return none, err
+	}
+	return a.store.Delegations(ctx, ws, member, !sees, p)
 }
 
 // CreateDelegation has somebody act for a member, or with dry says whether they could. The id of it is given here.
@@ -86,7 +102,13 @@ func (a *App) DeleteDelegation(ctx context.Context, ws, member, delegation uuid.
 			if err := fresh.check(d.Revision()); err != nil {
 				return d, nil, err
 			}
-			events := d.Delete(&c.MemberTime, c.now)
+			var on domain.TimeOff
+			if d.TimeOff != uuid.Nil {
+				if on, err = c.TimeOff(ctx, member, d.TimeOff); err != nil {
+					return d, nil, err
+				}
+			}
+			events := d.Delete(on, &c.MemberTime, c.now)
 			return d, events, c.EndDelegation(ctx, d)
 		})
 	return err

@@ -72,21 +72,22 @@ func (a *App) ChooseOverlap(
 		return none, err
 	}
 	start, end = start.Truncate(time.Microsecond), end.Truncate(time.Microsecond)
-	if err := domain.CheckMeeting(start, end, a.now()); err != nil {
-		return none, err
-	}
-	people, err := a.meeting(ctx, ws, members, start, end)
-	if err != nil {
-		return none, err
+	var people []domain.Person
+	refusal := domain.CheckMeeting(start, end, a.now())
+	if refusal == nil {
+		people, refusal = a.meeting(ctx, ws, members, start, end)
 	}
 	id, err := newID()
 	if err != nil {
 		return none, err
 	}
 	wanted := domain.OverlapChoice{Workspace: ws, ID: id, Start: start, End: end, Chooser: caller.Member}
-	if dry {
+	if dry && refusal == nil {
 		choice, _ := domain.Choose(wanted, people, a.now())
 		return choice, nil
+	}
+	if dry {
+		return none, refusal
 	}
 	var prior string
 	made := none
@@ -94,6 +95,9 @@ func (a *App) ChooseOverlap(
 		var replayed bool
 		if prior, replayed, err = tx.Replay(ctx, domain.OverlapChoiceName(ws, id)); err != nil || replayed {
 			return err
+		}
+		if refusal != nil {
+			return refusal
 		}
 		now := a.now()
 		choice, events := domain.Choose(wanted, people, now)

@@ -54,13 +54,14 @@ func (a *App) CreateOverride(ctx context.Context, ref RotationRef, o domain.Over
 		return ShownOverride{}, err
 	}
 	o.Start, o.End = o.Start.Truncate(time.Microsecond), o.End.Truncate(time.Microsecond)
-	if err := a.overriding(ctx, ref.Workspace, o); err != nil {
-		return ShownOverride{}, err
-	}
+	refusal := a.overriding(ctx, ref.Workspace, o)
 	made := o
 	done, err := a.changeRotation(ctx, rotationChange{
 		ref: ref, name: domain.OverrideName(ref.Workspace, ref.Team, ref.Rotation, o.ID), dry: dry,
 		rule: func(ctx context.Context, tx Tx, r *domain.Rotation, now time.Time) ([]domain.Event, error) {
+			if refusal != nil {
+				return nil, refusal
+			}
 			added, events, err := r.AddOverride(o, now)
 			if err != nil {
 				return nil, err

@@ -136,7 +136,8 @@ func lay(ctx context.Context, tx Tx, r *domain.Rotation, from, until time.Time) 
 	return r.Lay(people)
 }
 
-// active refuses members who are not ACTIVE or are GUESTs, each by the field that names them: a GUEST sees no rotation.
+// active refuses members who are not ACTIVE or are GUESTs, each by the field that names them: a GUEST sees no rotation. The directory
+// is asked outside of the transaction; the refusal is for a request that was not done before.
 func (a *App) active(ctx context.Context, ws uuid.UUID, members []uuid.UUID, field func(i int) string) error {
 	now := a.now()
 	people, err := a.people(ctx, ws, unique(members), now, now)

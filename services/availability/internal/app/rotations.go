@@ -77,9 +77,7 @@ func (a *App) CreateRotation(ctx context.Context, ws, team uuid.UUID, name strin
 	if turns.ID, err = newID(); err != nil {
 		return ShownRotation{}, err
 	}
-	if err := a.activeInTurns(ctx, ws, turns); err != nil {
-		return ShownRotation{}, err
-	}
+	refusal := a.activeInTurns(ctx, ws, turns)
 	ref := RotationRef{ws, team, id}
 	var done rotationChanged
 	err = a.onTeam(ctx, ws, func(ctx context.Context, tx Tx, caller auth.Caller) error {
@@ -94,6 +92,9 @@ func (a *App) CreateRotation(ctx context.Context, ws, team uuid.UUID, name strin
 			if done.prior, replayed, err = tx.Replay(ctx, domain.RotationName(ws, team, id)); err != nil || replayed {
 				return err
 			}
+		}
+		if refusal != nil {
+			return refusal
 		}
 		now := a.now()
 		r, events, err := newRotation(ctx, tx, domain.Rotation{Workspace: ws, Team: team, ID: id, Name: name}, turns, now)
@@ -150,19 +151,21 @@ func (a *App) shown(ctx context.Context, ref RotationRef, done rotationChanged, 
 
 // UpdateRotation changes a rotation.
 func (a *App) UpdateRotation(ctx context.Context, ref RotationRef, fresh Fresh, c domain.RotationChange, dry bool) (ShownRotation, error) {
+	var refusal error
 	if c.Turns != nil {
 		id, err := newID()
 		if err != nil {
 			return ShownRotation{}, err
 		}
 		c.Turns.ID = id
-		if err := a.activeInTurns(ctx, ref.Workspace, *c.Turns); err != nil {
-			return ShownRotation{}, err
-		}
+		refusal = a.activeInTurns(ctx, ref.Workspace, *c.Turns)
 	}
 	done, err := a.changeRotation(ctx, rotationChange{
 		ref: ref, name: domain.RotationName(ref.Workspace, ref.Team, ref.Rotation), dry: dry,
 		rule: func(ctx context.Context, tx Tx, r *domain.Rotation, now time.Time) ([]domain.Event, error) {
+			if refusal != nil {
+				return nil, refusal
+			}
 			if err := fresh.check(r.Revision); err != nil {
 				return nil, err
 			}

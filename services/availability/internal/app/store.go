@@ -56,9 +56,10 @@ type Store interface {
 	// Layer returns a layer of a member, deleted or not; Layers all of a kind that are not deleted, the newest first.
 	Layer(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, layer uuid.UUID) (domain.Layer, error)
 	Layers(ctx context.Context, ws, member uuid.UUID, kind domain.LayerKind, p Page) (page.Result[domain.Layer, Cursor], error)
-	// Delegation returns a delegation of a member that was not deleted, Delegations them all, the newest first.
+	// Delegation returns a delegation of a member that was not deleted, Delegations them all, the newest first: with public
+	// without those on a time off that is not APPROVED.
 	Delegation(ctx context.Context, ws, member, delegation uuid.UUID) (domain.Delegation, error)
-	Delegations(ctx context.Context, ws, member uuid.UUID, p Page) (page.Result[domain.Delegation, Cursor], error)
+	Delegations(ctx context.Context, ws, member uuid.UUID, public bool, p Page) (page.Result[domain.Delegation, Cursor], error)
 	// ActedFor are those for whom some act by themselves in a kind at an instant; a delegation on a time off may not hold.
 	ActedFor(ctx context.Context, ws uuid.UUID, delegates []uuid.UUID, kind domain.DelegationKind, at time.Time) ([]uuid.UUID, error)
 

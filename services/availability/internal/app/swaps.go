@@ -62,14 +62,16 @@ func (a *App) CreateSwap(ctx context.Context, ref RotationRef, s domain.Swap, dr
 		s.Member = caller.Member
 	}
 	s.Start, s.End = s.Start.Truncate(time.Microsecond), s.End.Truncate(time.Microsecond)
+	var refusal error
 	if s.To != uuid.Nil {
-		if err := a.active(ctx, ref.Workspace, []uuid.UUID{s.To}, func(int) string { return "rotation_swap.to_member" }); err != nil {
-			return ShownSwap{}, err
-		}
+		refusal = a.active(ctx, ref.Workspace, []uuid.UUID{s.To}, func(int) string { return "rotation_swap.to_member" })
 	}
 	return a.changeSwap(ctx, ref, s.ID, dry, func(ctx context.Context, tx Tx, r *domain.Rotation, now time.Time) (domain.Swap, []domain.Event, error) {
 		if err := mayActFor(ctx, tx, caller, ref.Team, s.Member); err != nil {
 			return s, nil, err
+		}
+		if refusal != nil {
+			return s, nil, refusal
 		}
 		w, err := lay(ctx, tx, r, s.Start, s.End)
 		if err != nil {

@@ -147,7 +147,7 @@ func (a *App) ApproveTimeOff(
 	}
 	return a.changeTimeOff(ctx, ws, member, timeOff, fresh, dry,
 		func(t *domain.TimeOff, p domain.Person, m *domain.MemberTime, now time.Time) ([]domain.Event, error) {
-			return t.Approve(caller.Member, p.Calendar, m, now)
+			return t.Approve(caller.Member, p, m, now)
 		})
 }
 

@@ -21,6 +21,9 @@ const (
 	Duty      DelegationKind = "DUTY"
 )
 
+// takesMember says whether a GUEST cannot act in it: they see neither requests for time off nor rotations.
+func (k DelegationKind) takesMember() bool { return k == Approvals || k == Duty }
+
 const (
 	// MaxChain is how many delegates a chain may have.
 	MaxChain = 5
@@ -141,7 +144,7 @@ func (all People) Resolve(member uuid.UUID, kind DelegationKind, at time.Time) R
 		switch {
 		case !ok && on == member:
 			return r
-		case !ok && all[on].away(at):
+		case !ok && (all[on].away(at) || all[on].Guest && kind.takesMember()):
 			r.Outcome = Absent
 			return r
 		case !ok:
@@ -186,6 +189,8 @@ func NewDelegation(d Delegation, all People, m *MemberTime, now time.Time) (Dele
 		return d, nil, fault.InvalidField(field+"delegate", "must not be the member themselves")
 	case !delegate.Active:
 		return d, nil, fault.InvalidField(field+"delegate", "must be an ACTIVE member of the workspace")
+	case delegate.Guest && slices.ContainsFunc(d.Kinds, DelegationKind.takesMember):
+		return d, nil, fault.InvalidField(field+"delegate", "must not be a GUEST in APPROVALS and DUTY")
 	case d.TimeOff != uuid.Nil && (!d.Start.IsZero() || !d.End.IsZero()):
 		return d, nil, fault.InvalidField(field+"time_off", "must not be given together with start_time or end_time")
 	case d.TimeOff != uuid.Nil:
@@ -201,7 +206,16 @@ func NewDelegation(d Delegation, all People, m *MemberTime, now time.Time) (Dele
 		return d, nil, fault.InvalidField(field+"delegate", "must not lead back to the member: who acts for "+
 			all[d.Delegate].Name+" then is, in the end, "+member.Name)
 	}
+	if d.TimeOff != uuid.Nil && member.waiting(d.TimeOff) {
+		return d, nil, nil
+	}
 	return d, []Event{DelegationChanged{Delegation: d, Version: m.Next()}}, nil
+}
+
+// waiting says whether a time off of the person waits for an approval. What stands on it is told of with that: nobody learns of a
+// request by who is to act meanwhile.
+func (p Person) waiting(timeOff uuid.UUID) bool {
+	return slices.ContainsFunc(p.TimeOffs, func(t TimeOff) bool { return t.ID == timeOff && !t.counts() })
 }
 
 func (d *Delegation) checkTimes(field string, now time.Time) error {
@@ -240,28 +254,57 @@ func (p Person) checkTimeOff(field string, timeOff uuid.UUID, now time.Time) err
 	return nil
 }
 
-// circle says whether a new delegation closes a circle while all of it hold at once.
+// circle says whether a new delegation closes a circle while all of it hold at once, which begins where the last of them does:
+// only the starts are looked at. It takes about the square of how many delegations there are, whatever leads where.
 func (all People) circle(d Delegation, span worktime.Interval) bool {
-	type step struct {
-		on    uuid.UUID
-		span  worktime.Interval
-		kinds []DelegationKind
-		deep  int
-	}
-	for steps := []step{{on: d.Delegate, span: span, kinds: d.Kinds}}; len(steps) > 0; steps = steps[1:] {
-		s := steps[0]
-		for _, next := range all[s.on].Delegations {
-			held, ok := all[s.on].span(next)
-			both, meet := meet(s.span, held)
-			kinds := slices.DeleteFunc(slices.Clone(s.kinds), func(k DelegationKind) bool { return !slices.Contains(next.Kinds, k) })
-			switch {
-			case !ok || !meet || len(kinds) == 0:
-			case next.Delegate == d.Member:
-				return true
-			case s.deep < MaxChain:
-				steps = append(steps, step{next.Delegate, both, kinds, s.deep + 1})
+	held, starts := make(holding, len(all)), []time.Time{span.Start}
+	for on, p := range all {
+		for _, next := range p.Delegations {
+			its, ok := p.span(next)
+			if !ok {
+				continue
+			}
+			if both, meet := meet(span, its); meet {
+				held[on] = append(held[on], hold{next.Delegate, next.Kinds, both})
+				starts = append(starts, both.Start)
 			}
 		}
+	}
+	slices.SortFunc(starts, time.Time.Compare)
+	starts = slices.CompactFunc(starts, time.Time.Equal)
+	return slices.ContainsFunc(d.Kinds, func(kind DelegationKind) bool {
+		return slices.ContainsFunc(starts, func(at time.Time) bool { return held.leads(d.Delegate, d.Member, kind, at) })
+	})
+}
+
+// holding are the delegations of members, with when they hold.
+type holding map[uuid.UUID][]hold
+
+type hold struct {
+	delegate uuid.UUID
+	kinds    []DelegationKind
+	span     worktime.Interval
+}
+
+// leads says whether a chain from one member leads to another at an instant.
+func (h holding) leads(from, to uuid.UUID, kind DelegationKind, at time.Time) bool {
+	seen, steps := map[uuid.UUID]bool{from: true}, []uuid.UUID{from}
+	for deep := 0; deep <= MaxChain && len(steps) > 0; deep++ {
+		var further []uuid.UUID
+		for _, on := range steps {
+			for _, next := range h[on] {
+				holds := !at.Before(next.span.Start) && (next.span.End.IsZero() || at.Before(next.span.End))
+				switch {
+				case seen[next.delegate] || !holds || !slices.Contains(next.kinds, kind):
+				case next.delegate == to:
+					return true
+				default:
+					seen[next.delegate] = true
+					further = append(further, next.delegate)
+				}
+			}
+		}
+		steps = further
 	}
 	return false
 }
@@ -277,8 +320,12 @@ func meet(a, b worktime.Interval) (worktime.Interval, bool) {
 	return a, a.End.IsZero() || a.End.After(a.Start)
 }
 
-// Delete ends the delegation from now on.
-func (d *Delegation) Delete(m *MemberTime, now time.Time) []Event {
+// Delete ends the delegation from now on. on is the time off that it stands on, if it does: where that never counted, nobody was
+// told of the delegation, and there is no event.
+func (d *Delegation) Delete(on TimeOff, m *MemberTime, now time.Time) []Event {
 	d.DeleteTime = now
+	if d.TimeOff != uuid.Nil && !on.counts() {
+		return nil
+	}
 	return []Event{DelegationChanged{Delegation: *d, Version: m.Next()}}
 }

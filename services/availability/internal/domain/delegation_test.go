@@ -60,3 +60,34 @@ func TestDelegationsMadeInOrderCloseNoCircle(t *testing.T) {
 		}
 	})
 }
+
+// Many delegations, each from a member to the next: the ways through them are more than could be walked.
+func TestManyDelegationsAreLookedThroughForACircle(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	ids, all := make([]uuid.UUID, MaxChain+2), People{}
+	for i := range ids {
+		ids[i] = uuid.UUID{15: byte(i + 1)}
+	}
+	for i, id := range ids {
+		p, err := Record{Member: id, Active: true, Zone: "UTC"}.Lay()
+		require.NoError(t, err)
+		for n := range 200 {
+			if i > 0 && i < len(ids)-1 {
+				start := now.Add(-time.Duration(n) * time.Minute)
+				p.Delegations = append(p.Delegations, Delegation{
+					Member: id, Delegate: ids[i+1], Kinds: []DelegationKind{Asks}, Start: start, CreateTime: start,
+				})
+			}
+		}
+		all[id] = p
+	}
+	add := func(from, to int) error {
+		d := Delegation{Member: ids[from], Delegate: ids[to], Kinds: []DelegationKind{Asks, Duty}, Start: now}
+		_, _, err := NewDelegation(d, all, &MemberTime{Member: ids[from]}, now)
+		return err
+	}
+	require.NoError(t, add(0, 1))
+	require.NoError(t, add(len(ids)-1, 0))
+	require.Error(t, add(len(ids)-1, 1))
+}

@@ -185,7 +185,7 @@ func (k *kept) change(t *rapid.T, kinds int) (told worktime.Interval) {
 		case 0:
 			events, err = k.TimeOffs[i].Cancel(calendar, &k.time, k.now)
 		case 1:
-			events, err = k.TimeOffs[i].Approve(uuid.New(), calendar, &k.time, k.now)
+			events, err = k.TimeOffs[i].Approve(uuid.New(), Person{Calendar: calendar}, &k.time, k.now)
 		default:
 			events, err = k.TimeOffs[i].Decline(uuid.New(), "not then", &k.time, k.now)
 		}

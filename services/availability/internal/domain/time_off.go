@@ -218,8 +218,9 @@ func (t *TimeOff) decided(told string) error {
 		WithPrecondition("TIME_OFF_STATE", TimeOffName(t.Workspace, t.Member, t.ID), "the time off must be REQUESTED")
 }
 
-// Approve has a request count from now on. An approved one stays as it is, without an event.
-func (t *TimeOff) Approve(by uuid.UUID, calendar *worktime.Calendar, m *MemberTime, now time.Time) ([]Event, error) {
+// Approve has a request of a person count from now on, and tells who is to act for them while it does. An approved one stays as
+// it is, without an event.
+func (t *TimeOff) Approve(by uuid.UUID, p Person, m *MemberTime, now time.Time) ([]Event, error) {
 	switch t.State {
 	case Approved:
 		return nil, nil
@@ -230,12 +231,18 @@ func (t *TimeOff) Approve(by uuid.UUID, calendar *worktime.Calendar, m *MemberTi
 	approved := *t
 	approved.State = Approved
 	approved.decide(by, now)
-	span, ok := calendar.Span(approved.absence())
+	span, ok := p.Calendar.Span(approved.absence())
 	if !ok {
 		return nil, t.past()
 	}
 	*t = approved
-	return []Event{TimeOffApproved{TimeOff: *t, Version: m.Next()}, m.changed(span.Start, span.End)}, nil
+	events := []Event{TimeOffApproved{TimeOff: *t, Version: m.Next()}, m.changed(span.Start, span.End)}
+	for _, d := range p.Delegations {
+		if d.TimeOff == t.ID && d.DeleteTime.IsZero() {
+			events = append(events, DelegationChanged{Delegation: d, Version: m.Next()})
+		}
+	}
+	return events, nil
 }
 
 // Decline refuses a request, for a reason. A declined one stays as it is, without an event.

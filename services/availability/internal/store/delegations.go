@@ -65,9 +65,11 @@ func delegationBy(ctx context.Context, q *db.Queries, ws, member, delegation uui
 }
 
 // Delegations implements app.Store.
-func (s *Store) Delegations(ctx context.Context, ws, member uuid.UUID, p app.Page) (page.Result[domain.Delegation, app.Cursor], error) {
+func (s *Store) Delegations(
+	ctx context.Context, ws, member uuid.UUID, public bool, p app.Page,
+) (page.Result[domain.Delegation, app.Cursor], error) {
 	found, err := s.queries(ws).ListDelegations(ctx, db.ListDelegationsParams{
-		WorkspaceID: ws, MemberID: member, Before: before(p), MaxRows: rows(p),
+		WorkspaceID: ws, MemberID: member, Before: before(p), Public: public, MaxRows: rows(p),
 	})
 	if err != nil {
 		return page.Result[domain.Delegation, app.Cursor]{}, fmt.Errorf("list who acts for a member: %w", err)

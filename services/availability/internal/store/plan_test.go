@@ -216,7 +216,7 @@ func TestIndexPlans(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.store.TimeOffPolicy(ctx, s.ws)
 		require.NoError(t, err)
-		acting, err := s.store.Delegations(ctx, s.ws, member, app.Page{Size: 5, After: after})
+		acting, err := s.store.Delegations(ctx, s.ws, member, true, app.Page{Size: 5, After: after})
 		require.NoError(t, err)
 		require.Len(t, acting.Items, 5)
 		_, err = s.store.Delegation(ctx, s.ws, member, acting.Items[0].ID)

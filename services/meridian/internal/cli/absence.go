@@ -80,12 +80,15 @@ func (c *AvailabilityRequestsCmd) Run(ctx context.Context, client *Client, strea
 	if err != nil {
 		return err
 	}
-	waiting, err := s.timeOffs.ListTimeOffRequests(ctx, &availabilityv1.ListTimeOffRequestsRequest{Parent: s.workspace, PageSize: 200})
+	waiting, err := pages(0, func(token string, size int32) ([]*availabilityv1.TimeOff, string, error) {
+		page, err := s.timeOffs.ListTimeOffRequests(ctx, &availabilityv1.ListTimeOffRequestsRequest{Parent: s.workspace, PageSize: size, PageToken: token})
+		return page.GetTimeOffs(), page.GetNextPageToken(), err
+	})
 	if err != nil {
 		return err
 	}
-	return s.print(waiting, func(w io.Writer) {
-		for _, t := range waiting.GetTimeOffs() {
+	return s.print(&availabilityv1.ListTimeOffRequestsResponse{TimeOffs: waiting}, func(w io.Writer) {
+		for _, t := range waiting {
 			member, _, _ := strings.Cut(t.GetName(), "/timeOffs/")
 			row(w, t.GetName(), safe(names[member]), t.GetKind().String(), offWords(t), safe(t.GetNote()))
 		}

@@ -29,6 +29,8 @@ type Root struct {
 	Client
 
 	Up           UpCmd           `cmd:"" help:"Run all of Meridian in this process: Postgres, the broker, every service and the gateway."`
+	Secrets      SecretsCmd      `cmd:"" help:"Make the Secrets of a first installation on Kubernetes, for kubectl create -f -."`
+	Workspace    WorkspaceCmd    `cmd:"" help:"Make workspaces, as an operator."`
 	Import       ImportCmd       `cmd:"" help:"Bring messages from elsewhere into a space."`
 	Events       EventsCmd       `cmd:"" help:"Follow what happens."`
 	Threads      ThreadsCmd      `cmd:"" help:"Read and write threads."`

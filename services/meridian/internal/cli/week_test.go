@@ -41,3 +41,14 @@ func TestATeamsNextDaysAreDrawn(t *testing.T) {
 		require.Contains(t, r.err, flag+" must be")
 	}
 }
+
+func TestAllRequestsForTimeOffAreListed(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, map[string]string{
+		"GET /v1/" + workspace + "/members": `{}`,
+		"GET /v1/" + workspace + "/timeOffRequests": `{"timeOffs":[{"name":"` + workspace + `/members/018f2b5e-0000-7000-8000-000000000002/timeOffs/x",` +
+			`"kind":"SICK"}],"nextPageToken":"more"}`,
+	})
+	require.Contains(t, g.run(t, "availability", "requests").err, "the server repeats a page")
+	require.Contains(t, g.requests, "GET /v1/"+workspace+"/timeOffRequests?pageSize=200&pageToken=more")
+}

@@ -202,14 +202,19 @@ func (q *Queries) InsertDelegation(ctx context.Context, arg InsertDelegationPara
 const listDelegations = `-- name: ListDelegations :many
 SELECT d.workspace_id, d.member_id, d.delegation_id, d.delegate_id, d.kinds, d.time_off_id, d.start_time, d.end_time, d.create_time, d.delete_time FROM delegations d
 WHERE d.workspace_id = $1 AND d.member_id = $2 AND d.delegation_id < $3 AND d.delete_time IS NULL
+  AND (NOT $4::boolean OR d.time_off_id IS NULL OR EXISTS (
+      SELECT FROM time_offs t
+      WHERE t.workspace_id = d.workspace_id AND t.member_id = d.member_id AND t.time_off_id = d.time_off_id AND t.state = 'APPROVED'
+  ))
 ORDER BY d.delegation_id DESC
-LIMIT $4
+LIMIT $5
 `
 
 type ListDelegationsParams struct {
 	WorkspaceID uuid.UUID
 	MemberID    uuid.UUID
 	Before      uuid.UUID
+	Public      bool
 	MaxRows     int32
 }
 
@@ -217,11 +222,13 @@ type ListDelegationsRow struct {
 	Delegation Delegation
 }
 
+// Public are those that stand on no time off that others do not see.
 func (q *Queries) ListDelegations(ctx context.Context, arg ListDelegationsParams) ([]ListDelegationsRow, error) {
 	rows, err := q.db.Query(ctx, listDelegations,
 		arg.WorkspaceID,
 		arg.MemberID,
 		arg.Before,
+		arg.Public,
 		arg.MaxRows,
 	)
 	if err != nil {

@@ -13,8 +13,13 @@ SELECT sqlc.embed(d) FROM delegations d
 WHERE d.workspace_id = @workspace_id AND d.member_id = @member_id AND d.delegation_id = @delegation_id AND d.delete_time IS NULL;
 
 -- name: ListDelegations :many
+-- Public are those that stand on no time off that others do not see.
 SELECT sqlc.embed(d) FROM delegations d
 WHERE d.workspace_id = @workspace_id AND d.member_id = @member_id AND d.delegation_id < @before AND d.delete_time IS NULL
+  AND (NOT @public::boolean OR d.time_off_id IS NULL OR EXISTS (
+      SELECT FROM time_offs t
+      WHERE t.workspace_id = d.workspace_id AND t.member_id = d.member_id AND t.time_off_id = d.time_off_id AND t.state = 'APPROVED'
+  ))
 ORDER BY d.delegation_id DESC
 LIMIT @max_rows;
 

@@ -353,7 +353,8 @@ func (x *TimeOffCancelled) GetVersion() int64 {
 	return 0
 }
 
-// Who acts for a member changed: a delegation was made, or ended. Whoever routes something to the member asks again.
+// Who acts for a member changed: a delegation was made, or ended; on a time off that waited for an approval, when that was given.
+// Whoever routes something to the member asks again.
 type DelegationChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The delegation as it stands. `end_time` is when it was ended, where it was.

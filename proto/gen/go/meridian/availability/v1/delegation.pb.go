@@ -93,7 +93,7 @@ type Delegation struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The id in the name, a UUIDv7.
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
-	// Who acts for them: an ACTIVE member of the workspace, not themselves.
+	// Who acts for them: an ACTIVE member of the workspace, not themselves; no GUEST in APPROVALS and DUTY.
 	Delegate string `protobuf:"bytes,3,opt,name=delegate,proto3" json:"delegate,omitempty"`
 	// What for, each once.
 	Kinds []Delegation_Kind `protobuf:"varint,4,rep,packed,name=kinds,proto3,enum=meridian.availability.v1.Delegation_Kind" json:"kinds,omitempty"`
@@ -101,7 +101,8 @@ type Delegation struct {
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// The first instant after it, at most 1096 days after the start. Without it and `time_off` it holds until it is deleted.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// A time off of the same member in the place of the times: it holds while that one counts, and not before it is approved.
+	// A time off of the same member in the place of the times: it holds while that one counts, and not before it is approved. Only
+	// who sees the time off sees the delegation.
 	TimeOff string `protobuf:"bytes,7,opt,name=time_off,json=timeOff,proto3" json:"time_off,omitempty"`
 	// Changes with every change.
 	Etag string `protobuf:"bytes,8,opt,name=etag,proto3" json:"etag,omitempty"`

@@ -40,7 +40,7 @@ const (
 	DelegateResolution_CIRCLE DelegateResolution_Outcome = 3
 	// The chain is longer than five.
 	DelegateResolution_TOO_LONG DelegateResolution_Outcome = 4
-	// The last of the chain has time off, or is no ACTIVE member.
+	// The last of the chain has time off, is no ACTIVE member, or is a GUEST in APPROVALS or DUTY.
 	DelegateResolution_ABSENT DelegateResolution_Outcome = 5
 )
 

@@ -38,22 +38,24 @@ const (
 type DelegationServiceClient interface {
 	// Gets one delegation.
 	//
-	// Errors: NOT_FOUND, for a deleted one too.
+	// Errors: NOT_FOUND, for a deleted one too, and for one on a time off that the caller does not see.
 	GetDelegation(ctx context.Context, in *GetDelegationRequest, opts ...grpc.CallOption) (*Delegation, error)
-	// Lists who acts, acted and will act for a member, the newest first, without those that were deleted.
+	// Lists who acts, acted and will act for a member, the newest first, without those that were deleted, and without those on a
+	// time off that the caller does not see.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a page token of another query.
 	ListDelegations(ctx context.Context, in *ListDelegationsRequest, opts ...grpc.CallOption) (*ListDelegationsResponse, error)
 	// Has somebody act for a member.
 	//
-	// Side effects: publishes `delegation.changed`.
+	// Side effects: publishes `delegation.changed`; on a time off that waits for an approval, when that is given.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a delegate who is the member, who is not an
-	// ACTIVE member, or who leads back to the member in a circle while both hold; for an end that is before the start or has
-	// passed; for both times and a time off; for a time off that is not the member's, or no longer counts.
+	// ACTIVE member, who is a GUEST in APPROVALS or DUTY, or who leads back to the member in a circle while both hold; for an end
+	// that is before the start or has passed; for both times and a time off; for a time off that is not the member's, or no longer
+	// counts.
 	CreateDelegation(ctx context.Context, in *CreateDelegationRequest, opts ...grpc.CallOption) (*Delegation, error)
 	// Ends a delegation from now on. What was routed by it stays where it is.
 	//
-	// Side effects: publishes `delegation.changed`.
+	// Side effects: publishes `delegation.changed`; not on a time off that never counted.
 	// Errors: NOT_FOUND; ABORTED for a stale etag.
 	DeleteDelegation(ctx context.Context, in *DeleteDelegationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// Answers who acts for members. Chains are followed to their end, at most five deep.
@@ -131,22 +133,24 @@ func (c *delegationServiceClient) ResolveDelegates(ctx context.Context, in *Reso
 type DelegationServiceServer interface {
 	// Gets one delegation.
 	//
-	// Errors: NOT_FOUND, for a deleted one too.
+	// Errors: NOT_FOUND, for a deleted one too, and for one on a time off that the caller does not see.
 	GetDelegation(context.Context, *GetDelegationRequest) (*Delegation, error)
-	// Lists who acts, acted and will act for a member, the newest first, without those that were deleted.
+	// Lists who acts, acted and will act for a member, the newest first, without those that were deleted, and without those on a
+	// time off that the caller does not see.
 	//
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a page token of another query.
 	ListDelegations(context.Context, *ListDelegationsRequest) (*ListDelegationsResponse, error)
 	// Has somebody act for a member.
 	//
-	// Side effects: publishes `delegation.changed`.
+	// Side effects: publishes `delegation.changed`; on a time off that waits for an approval, when that is given.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a delegate who is the member, who is not an
-	// ACTIVE member, or who leads back to the member in a circle while both hold; for an end that is before the start or has
-	// passed; for both times and a time off; for a time off that is not the member's, or no longer counts.
+	// ACTIVE member, who is a GUEST in APPROVALS or DUTY, or who leads back to the member in a circle while both hold; for an end
+	// that is before the start or has passed; for both times and a time off; for a time off that is not the member's, or no longer
+	// counts.
 	CreateDelegation(context.Context, *CreateDelegationRequest) (*Delegation, error)
 	// Ends a delegation from now on. What was routed by it stays where it is.
 	//
-	// Side effects: publishes `delegation.changed`.
+	// Side effects: publishes `delegation.changed`; not on a time off that never counted.
 	// Errors: NOT_FOUND; ABORTED for a stale etag.
 	DeleteDelegation(context.Context, *DeleteDelegationRequest) (*emptypb.Empty, error)
 	// Answers who acts for members. Chains are followed to their end, at most five deep.

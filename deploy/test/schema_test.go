@@ -1,0 +1,79 @@
+package test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"helm.sh/helm/v4/pkg/action"
+	"sigs.k8s.io/yaml"
+
+	"github.com/meridianhq/meridian/deploy/test/chart"
+)
+
+// TestHelmFindsNothingToSay lints the chart with every set of values.
+func TestHelmFindsNothingToSay(t *testing.T) {
+	t.Parallel()
+	for _, name := range matrix() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lint := action.NewLint()
+			lint.Strict, lint.Namespace = true, "team"
+			result := lint.Run([]string{chartFolder}, values(t, name))
+			require.Empty(t, result.Errors)
+			for _, message := range result.Messages {
+				require.Contains(t, message.Error(), "icon is recommended")
+			}
+		})
+	}
+}
+
+// TestWrongValuesAreRefusedByName: the error says which value it is.
+func TestWrongValuesAreRefusedByName(t *testing.T) {
+	t.Parallel()
+	for wrong, names := range map[string][]string{
+		`databse: {existingSecret: x}`:                                      {"databse"},
+		`database: {existingSecrets: x}`:                                    {"database", "existingSecrets"},
+		`database: {existingSecret: ""}`:                                    {"database/existingSecret"},
+		`database: {existingSecret: Not_A_Name}`:                            {"database/existingSecret"},
+		`nats: {url: "http://nats:4222"}`:                                   {"nats/url"},
+		`nats: {url: "nats://user:secret@nats:4222"}`:                       {"nats/url"},
+		`nats: {replicas: 2}`:                                               {"nats/replicas"},
+		`nats: {replicas: "three"}`:                                         {"nats/replicas"},
+		`services: {thread: {}}`:                                            {"services", "thread"},
+		`services: {threads: {replica: 3}}`:                                 {"services/threads", "replica"},
+		`services: {threads: {replicas: -1}}`:                               {"services/threads/replicas"},
+		`services: {gateway: {image: {digest: "sha256:12"}}}`:               {"services/gateway/image/digest"},
+		`defaults: {resources: {limits: {memory: 1.5Gi}}}`:                  {"defaults/resources/limits/memory"},
+		`defaults: {resources: {limits: {memory: 512}}}`:                    {"defaults/resources/limits/memory"},
+		`defaults: {logLevel: verbose}`:                                     {"defaults/logLevel"},
+		`defaults: {extraEnv: [{value: x}]}`:                                {"defaults/extraEnv/0", "name"},
+		`defaults: {topologySpread: {zone: Always}}`:                        {"defaults/topologySpread/zone"},
+		`drainDelay: 1s`:                                                    {"drainDelay"},
+		`drainDelay: 60s`:                                                   {"drainDelay"},
+		`runAsUser: 0`:                                                      {"runAsUser"},
+		`image: {pullPolicy: Sometimes}`:                                    {"image/pullPolicy"},
+		`ingress: {enabled: true}`:                                          {"ingress/host"},
+		`ingress: {enabled: true, host: a.b, grpc: {enabled: true}}`:        {"ingress/grpc/host"},
+		`gatewayAPI: {enabled: true}`:                                       {"gatewayAPI/parentRefs"},
+		`networkPolicy: {postgres: {port: 0}}`:                              {"networkPolicy/postgres/port"},
+		`networkPolicy: {postgres: {to: [{pods: {}}]}}`:                     {"networkPolicy/postgres/to/0", "pods"},
+		`telemetry: {ratio: 2}`:                                             {"telemetry/ratio"},
+		`calendars: {networks: [10.0.0.0]}`:                                 {"calendars/networks/0"},
+		`urls: {api: "https://example.com/"}`:                               {"urls/api"},
+		`tls: {duration: 90d}`:                                              {"tls/duration"},
+		`services: {threads: {extraEnv: [{name: MERIDIAN_GRPC_ADDR}]}}`:     {"services.threads.extraEnv", "MERIDIAN_GRPC_ADDR"},
+		`services: {tasks: {extraEnv: [{name: A}, {name: A}]}}`:             {"services.tasks.extraEnv", "A is set"},
+		`services: {tasks: {autoscaling: {enabled: true, minReplicas: 9}}}`: {"services.tasks.autoscaling"},
+	} {
+		t.Run(wrong, func(t *testing.T) {
+			t.Parallel()
+			values := map[string]any{}
+			require.NoError(t, yaml.Unmarshal([]byte(wrong), &values))
+			_, err := chart.Render(release("team"), values)
+			require.Error(t, err)
+			for _, name := range names {
+				require.ErrorContains(t, err, name)
+			}
+		})
+	}
+}

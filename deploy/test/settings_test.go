@@ -1,0 +1,194 @@
+package test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// setting is a variable in a struct that a service is configured by.
+type setting struct {
+	name string
+	// secret says that its value may be `@` and a file; target, that it is where another service is called.
+	secret, target bool
+}
+
+var (
+	settingLine = regexp.MustCompile("`name:\"[^`]*env:\"(MERIDIAN_[A-Z0-9_]+)\"[^`]*`")
+	serviceAddr = regexp.MustCompile(`^MERIDIAN_(DIRECTORY|AVAILABILITY|THREADS|TASKS|NOTIFICATIONS)_ADDR$`)
+)
+
+// settings reads a service's variables from the tags of its own source and of what all services share.
+func settings(t *testing.T, service string) map[string]setting {
+	t.Helper()
+	known := map[string]setting{}
+	for _, folder := range []string{"pkg/boot", "pkg/overload", "services/" + service} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, found := range settingLine.FindAllStringSubmatch(string(text), -1) {
+				known[found[1]] = setting{
+					name: found[1], secret: strings.Contains(found[0], `secret:"`), target: serviceAddr.MatchString(found[1]),
+				}
+			}
+			return err
+		}))
+	}
+	require.Greater(t, len(known), 20, "the settings of %s are not where they are looked for", service)
+	require.True(t, known["MERIDIAN_NATS_PASSWORD"].secret, "secrets are told by a tag")
+	return known
+}
+
+// workload is a container with the pod that it is in, and the service whose binary it runs.
+type workload struct {
+	service   string
+	pod       corev1.PodSpec
+	container corev1.Container
+}
+
+// workloads are all containers of a rendered chart.
+func workloads(t *testing.T, objects []*unstructured.Unstructured) []workload {
+	t.Helper()
+	var all []workload
+	for _, object := range pods(t, objects) {
+		var pod corev1.Pod
+		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &pod))
+		for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+			all = append(all, workload{service: container.Name, pod: pod.Spec, container: container})
+		}
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+// TestEveryVariableIsASetting: services refuse a variable that they do not know.
+func TestEveryVariableIsASetting(t *testing.T) {
+	t.Parallel()
+	for _, name := range matrix() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := workloads(t, render(t, name, "team").All())
+			require.Len(t, all, 11, "six services, and the set-up of five")
+			for _, it := range all {
+				known := settings(t, it.service)
+				for _, variable := range it.container.Env {
+					if !strings.HasPrefix(variable.Name, "MERIDIAN_") {
+						continue
+					}
+					require.Contains(t, known, variable.Name, "%s knows no such setting", it.service)
+				}
+				require.NotNil(t, it.pod.EnableServiceLinks)
+				require.False(t, *it.pod.EnableServiceLinks, "links to services are variables that no service knows")
+			}
+		})
+	}
+}
+
+// TestEveryServiceIsToldWhomItCalls, and no network policy is in its way.
+func TestEveryServiceIsToldWhomItCalls(t *testing.T) {
+	t.Parallel()
+	rendered := render(t, "smallest", "team")
+	edges := allowed(t, rendered.All())
+	for _, it := range workloads(t, rendered.Objects) {
+		var needs []string
+		for _, setting := range settings(t, it.service) {
+			if setting.target && !(it.service == "directory" && setting.name == "MERIDIAN_DIRECTORY_ADDR") {
+				needs = append(needs, setting.name)
+			}
+		}
+		var told, callees []string
+		for _, variable := range it.container.Env {
+			if found := serviceAddr.FindStringSubmatch(variable.Name); found != nil {
+				callee := strings.ToLower(found[1])
+				require.Equal(t, "dns:///meridian-"+callee+".team.svc:9090", variable.Value)
+				told, callees = append(told, variable.Name), append(callees, callee)
+			}
+		}
+		require.ElementsMatch(t, needs, told, it.service)
+		require.ElementsMatch(t, callees, edges.to[it.service], "egress of %s", it.service)
+		for _, callee := range callees {
+			require.Contains(t, edges.from[callee], it.service, "ingress of %s", callee)
+		}
+	}
+}
+
+// TestSecretsAreFiles: no manifest holds a secret's value, and every file that a setting names is mounted.
+func TestSecretsAreFiles(t *testing.T) {
+	t.Parallel()
+	for _, name := range matrix() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rendered := render(t, name, "team")
+			for _, object := range rendered.All() {
+				require.NotEqual(t, "Secret", object.GetKind(), "%s: the chart makes no Secret", object.GetName())
+			}
+			for _, it := range workloads(t, rendered.All()) {
+				known, files := settings(t, it.service), mounted(t, it)
+				for _, variable := range it.container.Env {
+					file, isFile := strings.CutPrefix(variable.Value, "@")
+					if known[variable.Name].secret {
+						require.True(t, isFile, "%s of %s must be a file", variable.Name, it.service)
+					}
+					if isFile {
+						require.Contains(t, files, file, "%s of %s", variable.Name, it.service)
+					}
+				}
+			}
+		})
+	}
+}
+
+// mounted are the files of Secrets that a container finds.
+func mounted(t *testing.T, it workload) []string {
+	t.Helper()
+	var files []string
+	for _, mount := range it.container.VolumeMounts {
+		require.True(t, mount.ReadOnly, "%s of %s", mount.Name, it.service)
+		at := slices.IndexFunc(it.pod.Volumes, func(volume corev1.Volume) bool { return volume.Name == mount.Name })
+		require.GreaterOrEqual(t, at, 0, "%s of %s", mount.Name, it.service)
+		if projected := it.pod.Volumes[at].Projected; projected != nil {
+			for _, source := range projected.Sources {
+				for _, item := range source.Secret.Items {
+					files = append(files, filepath.Join(mount.MountPath, item.Path))
+				}
+			}
+		}
+	}
+	return files
+}
+
+// TestTheFirstSecretsAreThoseThatAreMounted: `meridian secrets` makes every key of every Secret that the chart names by
+// default, and no Secret that nobody asks for.
+func TestTheFirstSecretsAreThoseThatAreMounted(t *testing.T) {
+	t.Parallel()
+	made := firstSecrets(t)
+	// The broker's own, and the key of who makes workspaces.
+	asked := map[string]bool{"meridian-nats-server": true, "meridian-operator": true}
+	for _, it := range workloads(t, render(t, "all-on", "team").All()) {
+		for _, volume := range it.pod.Volumes {
+			if volume.Projected == nil {
+				continue
+			}
+			for _, source := range volume.Projected.Sources {
+				asked[source.Secret.Name] = true
+				for _, item := range source.Secret.Items {
+					require.NotEmpty(t, made[source.Secret.Name][item.Key], "%s of %s", item.Key, source.Secret.Name)
+				}
+			}
+		}
+	}
+	for name := range made {
+		require.True(t, asked[name], "nobody asks for %s", name)
+	}
+}
