@@ -74,7 +74,6 @@ func TestSourcesForWhoActs(t *testing.T) {
 	w := newWorld(t)
 	ws, ana, ben := w.team()
 	mia, dan, other := w.member(ws, auth.Member, "Mia", "UTC"), w.member(ws, auth.Member, "Dan", "UTC"), w.member(ws, auth.Member, "Other", "UTC")
-	guest := w.member(ws, auth.Guest, "Guest", "UTC")
 	w.managed(ben, mia)
 	w.managed(dan, mia)
 	w.approvals(ana, availabilityv1.TimeOff_VACATION)
@@ -97,8 +96,10 @@ func TestSourcesForWhoActs(t *testing.T) {
 	_, err = w.delegations.DeleteDelegation(mia.ctx, &availabilityv1.DeleteDelegationRequest{Name: acts.GetName()})
 	require.NoError(t, err)
 	require.Equal(t, gone(), w.check(asked, dan)[0].String())
-	w.standIn(guest, mia)
-	require.Equal(t, gone(), w.check(asked, guest)[0].String(), "a guest decides on nothing")
+	w.standIn(other, mia)
+	require.Equal(t, "declined", w.check(asked, other)[0].GetSettledReason())
+	w.exec(`UPDATE members SET role = 1 WHERE member_id = $1`, other.Member)
+	require.Equal(t, gone(), w.check(asked, other)[0].String(), "a guest decides on nothing")
 }
 
 // reports has somebody report to another in the projection, and tells of it.
