@@ -97,7 +97,7 @@ func TestSourcesForWhoActs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, gone(), w.check(asked, dan)[0].String())
 	w.standIn(other, mia)
-	require.False(t, w.check(asked, other)[0].GetGone())
+	require.Equal(t, "declined", w.check(asked, other)[0].GetSettledReason())
 	w.exec(`UPDATE members SET role = 1 WHERE member_id = $1`, other.Member)
 	require.Equal(t, gone(), w.check(asked, other)[0].String(), "a guest decides on nothing")
 }
