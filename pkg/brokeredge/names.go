@@ -17,6 +17,9 @@ const consumerPrefix = "int-"
 // ConsumerName is the durable of an event subscription.
 func ConsumerName(subscription uuid.UUID) string { return consumerPrefix + subscription.String() }
 
+// IsConsumer says whether a durable is an integrator's.
+func IsConsumer(name string) bool { return strings.HasPrefix(name, consumerPrefix) }
+
 // Owner says whose connection it is: which subscription is read, by which member, with which API token.
 type Owner struct{ Subscription, Member, Token uuid.UUID }
 

@@ -16,6 +16,10 @@ import (
 	"github.com/meridianhq/meridian/pkg/postgres"
 )
 
+// SyncDelay is how long a row outlives its acknowledgement unless a relay is told otherwise: twice the broker's sync
+// interval. A backup relies on it.
+const SyncDelay = 2 * time.Second
+
 const (
 	batchRows    = 1000
 	batchBytes   = 4 << 20 // of payloads, after which a batch takes no more
@@ -43,7 +47,7 @@ type RelayConfig struct {
 	Log *slog.Logger
 	// Machine is machine time; nil is clock.Machine().
 	Machine clock.Clock
-	// SyncDelay is how long a row outlives its acknowledgement: twice the broker's sync interval. Zero is 2 s.
+	// SyncDelay is how long a row outlives its acknowledgement. Zero is the constant SyncDelay.
 	SyncDelay time.Duration
 	// Lease is how long a relay that fell silent keeps others from its work. Zero is 10 s.
 	Lease time.Duration
@@ -102,7 +106,7 @@ func NewRelay(cfg RelayConfig) *Relay {
 		cfg.Machine = clock.Machine()
 	}
 	for value, standard := range map[*time.Duration]time.Duration{
-		&cfg.SyncDelay: 2 * time.Second, &cfg.Lease: 10 * time.Second, &cfg.Poll: 500 * time.Millisecond,
+		&cfg.SyncDelay: SyncDelay, &cfg.Lease: 10 * time.Second, &cfg.Poll: 500 * time.Millisecond,
 	} {
 		if *value == 0 {
 			*value = standard

@@ -199,7 +199,7 @@ func (s *Stack) addBroker() {
 			return err
 		}
 		s.broker, err = natsd.Start(ctx, natsd.Config{
-			Addr: s.config.NATSAddr, StoreDir: filepath.Join(s.config.Data, "nats", "store"), Credentials: s.credentials, Log: s.config.Log,
+			Addr: s.config.NATSAddr, StoreDir: storeFolder(s.config.Data), Credentials: s.credentials, Log: s.config.Log,
 		})
 		return err
 	}, func(ctx context.Context) error {

@@ -11,6 +11,11 @@ type (
 		Workspace Workspace
 		Changed   []string
 	}
+	// WorkspaceRestored says that a workspace's data was put back to an earlier state.
+	WorkspaceRestored struct {
+		Workspace Workspace
+		Restore   Restore
+	}
 	// MemberInvited says that a member is INVITED.
 	MemberInvited struct{ Member Member }
 	// MemberActivated says that a member is ACTIVE.
@@ -62,6 +67,7 @@ type (
 
 func (WorkspaceCreated) fact()    {}
 func (WorkspaceUpdated) fact()    {}
+func (WorkspaceRestored) fact()   {}
 func (MemberInvited) fact()       {}
 func (MemberActivated) fact()     {}
 func (MemberUpdated) fact()       {}

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/outbox"
@@ -37,6 +38,11 @@ func payloadOf(fact domain.Event) (proto.Message, error) {
 		return &directoryv1.WorkspaceCreated{Workspace: resource.Workspace(f.Workspace)}, nil
 	case domain.WorkspaceUpdated:
 		return &directoryv1.WorkspaceUpdated{Workspace: resource.Workspace(f.Workspace), ChangedFields: mask(f.Changed)}, nil
+	case domain.WorkspaceRestored:
+		return &directoryv1.WorkspaceRestored{
+			Workspace: resource.Workspace(f.Workspace), StateTime: timestamppb.New(f.Restore.StateTime),
+			VoidTime: timestamppb.New(f.Restore.VoidTime), KeptSequence: int64(f.Restore.KeptSequence),
+		}, nil
 	case domain.MemberInvited:
 		return &directoryv1.MemberInvited{Member: resource.Member(f.Member)}, nil
 	case domain.MemberActivated:

@@ -26,6 +26,7 @@ func TestEveryFactIsPublished(t *testing.T) {
 	token := domain.Token{Workspace: ws, Member: id, ID: id, Version: 3, Hash: []byte("hash")}
 	for verb, fact := range map[string]domain.Event{
 		"evt.*.directory.workspace.created":    domain.WorkspaceCreated{Workspace: workspace},
+		"evt.*.directory.workspace.restored":   domain.WorkspaceRestored{Workspace: workspace},
 		"evt.*.directory.workspace.updated":    domain.WorkspaceUpdated{Workspace: workspace, Changed: []string{"time_zone"}},
 		"evt.*.directory.member.invited":       domain.MemberInvited{Member: member},
 		"evt.*.directory.member.activated":     domain.MemberActivated{Member: member},

@@ -43,6 +43,8 @@ type Root struct {
 	Spaces       SpacesCmd       `cmd:"" help:"List and make spaces, and say who may use them."`
 	Token        TokenCmd        `cmd:"" help:"Make, list and revoke your API tokens."`
 	Demo         DemoCmd         `cmd:"" help:"Tell and show a night on a server that runs with --dev-clock: a baton from London to Chicago."`
+	Backup       BackupCmd       `cmd:"" help:"Write a backup of a running Meridian into a folder."`
+	Restore      RestoreCmd      `cmd:"" help:"Put a backup back: the database, and the broker to what it says. Services must be stopped."`
 	Clock        ClockCmd        `cmd:"" help:"Show and move the clock of a server that runs with --dev-clock."`
 }
 

@@ -55,6 +55,8 @@ func parts() []part {
 		{"notifications", "notificationsd", &boot.Program[notifications.Config]{}, ""},
 		{"gateway", "gatewayd", &boot.Program[gateway.Config]{}, ""},
 		{"All in one process", "meridian up", &cli.Root{}, "up"},
+		{"Backups", "meridian backup", &cli.Root{}, "backup"},
+		{"Restoring", "meridian restore", &cli.Root{}, "restore"},
 		{"The command line", "meridian", &cli.Root{}, ""},
 	}
 }

@@ -87,6 +87,14 @@ type Member struct {
 	UpdateTime  time.Time
 }
 
+type Restore struct {
+	StateTime    time.Time
+	KeptSequence int64
+	LastSequence int64
+	BeginTime    time.Time
+	DoneTime     *time.Time
+}
+
 type SigningKey struct {
 	KeyID      string
 	Seed       []byte

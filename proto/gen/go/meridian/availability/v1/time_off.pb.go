@@ -149,8 +149,8 @@ func (TimeOff_State) EnumDescriptor() ([]byte, []int) {
 
 // TimeOff takes a member's working time away for a while.
 //
-// Readers other than the member, their manager and administrators see those that are APPROVED alone, and of them nothing that
-// lets the kind be guessed: not even whether an approval was needed.
+// Readers other than the member, their manager and administrators see those that are APPROVED alone, and of them neither the
+// kind nor who decided when. That one was asked for a while before it was approved they can tell by its create_time.
 type TimeOff struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name: `workspaces/{workspace}/members/{member}/timeOffs/{time_off}`.

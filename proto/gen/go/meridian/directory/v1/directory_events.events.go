@@ -42,6 +42,8 @@ const (
 	TokenRevokedType = "meridian.directory.v1.TokenRevoked"
 	// WorkspaceCreatedType is the ce-type of WorkspaceCreated.
 	WorkspaceCreatedType = "meridian.directory.v1.WorkspaceCreated"
+	// WorkspaceRestoredType is the ce-type of WorkspaceRestored.
+	WorkspaceRestoredType = "meridian.directory.v1.WorkspaceRestored"
 	// WorkspaceUpdatedType is the ce-type of WorkspaceUpdated.
 	WorkspaceUpdatedType = "meridian.directory.v1.WorkspaceUpdated"
 )
@@ -148,6 +150,12 @@ func WorkspaceCreatedSubject(workspace string) string {
 	return "evt." + workspace + ".directory.workspace.created"
 }
 
+// WorkspaceRestoredSubject is the subject of WorkspaceRestored in a workspace, given as its lower-case UUID;
+// "*" stands for every workspace.
+func WorkspaceRestoredSubject(workspace string) string {
+	return "evt." + workspace + ".directory.workspace.restored"
+}
+
 // WorkspaceUpdatedSubject is the subject of WorkspaceUpdated in a workspace, given as its lower-case UUID;
 // "*" stands for every workspace.
 func WorkspaceUpdatedSubject(workspace string) string {
@@ -174,6 +182,7 @@ func PublishedEvents() []proto.Message {
 		(*TokenCreated)(nil),
 		(*TokenRevoked)(nil),
 		(*WorkspaceCreated)(nil),
+		(*WorkspaceRestored)(nil),
 		(*WorkspaceUpdated)(nil),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -125,18 +126,105 @@ func (x *WorkspaceUpdated) GetChangedFields() *fieldmaskpb.FieldMask {
 	return nil
 }
 
+// WorkspaceRestored says that the data of the workspace was put back to an earlier state: an operator restored a backup.
+// Every workspace of the installation gets one, before any event of what happens next.
+//
+// Take it whatever its version is. Events that you have seen may be gone from the stream: what they told never happened, and
+// versions and sequences within a resource may come again with other content. So forget what you learned from earlier
+// events of void_time or later (by their own `time`), and follow again from void_time, or read the resources that you keep:
+// what stands of that time is there. An event that comes again with an id that you know is the same event.
+type WorkspaceRestored struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The workspace as it is now.
+	Workspace *Workspace `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	// The instant whose state the data is in.
+	StateTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=state_time,json=stateTime,proto3" json:"state_time,omitempty"`
+	// No event that is gone has an earlier time. It is at most state_time.
+	VoidTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=void_time,json=voidTime,proto3" json:"void_time,omitempty"`
+	// For those who read the stream itself: events above this sequence and below this event's are gone, or stand further on
+	// again. 0 where the stream was lost with all that stood there.
+	KeptSequence  int64 `protobuf:"varint,4,opt,name=kept_sequence,json=keptSequence,proto3" json:"kept_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkspaceRestored) Reset() {
+	*x = WorkspaceRestored{}
+	mi := &file_meridian_directory_v1_workspace_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkspaceRestored) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkspaceRestored) ProtoMessage() {}
+
+func (x *WorkspaceRestored) ProtoReflect() protoreflect.Message {
+	mi := &file_meridian_directory_v1_workspace_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkspaceRestored.ProtoReflect.Descriptor instead.
+func (*WorkspaceRestored) Descriptor() ([]byte, []int) {
+	return file_meridian_directory_v1_workspace_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *WorkspaceRestored) GetWorkspace() *Workspace {
+	if x != nil {
+		return x.Workspace
+	}
+	return nil
+}
+
+func (x *WorkspaceRestored) GetStateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StateTime
+	}
+	return nil
+}
+
+func (x *WorkspaceRestored) GetVoidTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.VoidTime
+	}
+	return nil
+}
+
+func (x *WorkspaceRestored) GetKeptSequence() int64 {
+	if x != nil {
+		return x.KeptSequence
+	}
+	return 0
+}
+
 var File_meridian_directory_v1_workspace_events_proto protoreflect.FileDescriptor
 
 const file_meridian_directory_v1_workspace_events_proto_rawDesc = "" +
 	"\n" +
-	",meridian/directory/v1/workspace_events.proto\x12\x15meridian.directory.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a%meridian/directory/v1/workspace.proto\x1a\x1fmeridian/options/v1/event.proto\"\xab\x01\n" +
+	",meridian/directory/v1/workspace_events.proto\x12\x15meridian.directory.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%meridian/directory/v1/workspace.proto\x1a\x1fmeridian/options/v1/event.proto\"\xab\x01\n" +
 	"\x10WorkspaceCreated\x12C\n" +
 	"\tworkspace\x18\x01 \x01(\v2 .meridian.directory.v1.WorkspaceB\x03\xe0A\x03R\tworkspace:R\xb2\xbb\x18N\n" +
 	"\tworkspace\x12\acreated\x18\x01\"\x0eworkspace.name*\x0eworkspace.name2\x11workspace.versionJ\x030.1\"\xf3\x01\n" +
 	"\x10WorkspaceUpdated\x12C\n" +
 	"\tworkspace\x18\x01 \x01(\v2 .meridian.directory.v1.WorkspaceB\x03\xe0A\x03R\tworkspace\x12F\n" +
 	"\x0echanged_fields\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskB\x03\xe0A\x03R\rchangedFields:R\xb2\xbb\x18N\n" +
-	"\tworkspace\x12\aupdated\x18\x01\"\x0eworkspace.name*\x0eworkspace.name2\x11workspace.versionJ\x030.1B\xf8\x01\n" +
+	"\tworkspace\x12\aupdated\x18\x01\"\x0eworkspace.name*\x0eworkspace.name2\x11workspace.versionJ\x030.1\"\xd5\x02\n" +
+	"\x11WorkspaceRestored\x12C\n" +
+	"\tworkspace\x18\x01 \x01(\v2 .meridian.directory.v1.WorkspaceB\x03\xe0A\x03R\tworkspace\x12>\n" +
+	"\n" +
+	"state_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tstateTime\x12<\n" +
+	"\tvoid_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\bvoidTime\x12(\n" +
+	"\rkept_sequence\x18\x04 \x01(\x03B\x03\xe0A\x03R\fkeptSequence:S\xb2\xbb\x18O\n" +
+	"\tworkspace\x12\brestored\x18\x01\"\x0eworkspace.name*\x0eworkspace.name2\x11workspace.versionJ\x030.1B\xf8\x01\n" +
 	"\x19com.meridian.directory.v1B\x14WorkspaceEventsProtoP\x01ZMgithub.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1;directoryv1\xa2\x02\x03MDX\xaa\x02\x15Meridian.Directory.V1\xca\x02\x16Meridian\\Directory_\\V1\xe2\x02\"Meridian\\Directory_\\V1\\GPBMetadata\xea\x02\x17Meridian::Directory::V1b\x06proto3"
 
 var (
@@ -151,22 +239,27 @@ func file_meridian_directory_v1_workspace_events_proto_rawDescGZIP() []byte {
 	return file_meridian_directory_v1_workspace_events_proto_rawDescData
 }
 
-var file_meridian_directory_v1_workspace_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_meridian_directory_v1_workspace_events_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_meridian_directory_v1_workspace_events_proto_goTypes = []any{
 	(*WorkspaceCreated)(nil),      // 0: meridian.directory.v1.WorkspaceCreated
 	(*WorkspaceUpdated)(nil),      // 1: meridian.directory.v1.WorkspaceUpdated
-	(*Workspace)(nil),             // 2: meridian.directory.v1.Workspace
-	(*fieldmaskpb.FieldMask)(nil), // 3: google.protobuf.FieldMask
+	(*WorkspaceRestored)(nil),     // 2: meridian.directory.v1.WorkspaceRestored
+	(*Workspace)(nil),             // 3: meridian.directory.v1.Workspace
+	(*fieldmaskpb.FieldMask)(nil), // 4: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 }
 var file_meridian_directory_v1_workspace_events_proto_depIdxs = []int32{
-	2, // 0: meridian.directory.v1.WorkspaceCreated.workspace:type_name -> meridian.directory.v1.Workspace
-	2, // 1: meridian.directory.v1.WorkspaceUpdated.workspace:type_name -> meridian.directory.v1.Workspace
-	3, // 2: meridian.directory.v1.WorkspaceUpdated.changed_fields:type_name -> google.protobuf.FieldMask
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 0: meridian.directory.v1.WorkspaceCreated.workspace:type_name -> meridian.directory.v1.Workspace
+	3, // 1: meridian.directory.v1.WorkspaceUpdated.workspace:type_name -> meridian.directory.v1.Workspace
+	4, // 2: meridian.directory.v1.WorkspaceUpdated.changed_fields:type_name -> google.protobuf.FieldMask
+	3, // 3: meridian.directory.v1.WorkspaceRestored.workspace:type_name -> meridian.directory.v1.Workspace
+	5, // 4: meridian.directory.v1.WorkspaceRestored.state_time:type_name -> google.protobuf.Timestamp
+	5, // 5: meridian.directory.v1.WorkspaceRestored.void_time:type_name -> google.protobuf.Timestamp
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_meridian_directory_v1_workspace_events_proto_init() }
@@ -181,7 +274,7 @@ func file_meridian_directory_v1_workspace_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_directory_v1_workspace_events_proto_rawDesc), len(file_meridian_directory_v1_workspace_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,209 @@
+package backup
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/meridianhq/meridian/pkg/clock"
+	"github.com/meridianhq/meridian/pkg/eventbus"
+	"github.com/meridianhq/meridian/pkg/natstest"
+	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
+)
+
+// TestARestoreIsRehearsed: load, a backup under it, more load, the loss of the database, the restore; then the same from there
+// with a database that went back to an instant by its own log, and with the broker lost too.
+func TestARestoreIsRehearsed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.start()
+	c := newCrowd(s)
+	f := &follower{crowd: c, since: clock.Machine().Now(), believes: map[string]time.Time{}}
+	f.follow()
+
+	first := c.copied("first")
+	require.Empty(t, audit(t, s.place(), true))
+	f.knows(s.place())
+	_, err := Restore(t.Context(), s.restoreConfig(), first.folder)
+	require.ErrorContains(t, err, "services must be stopped first; connected are: availability_app")
+	f.leaveAfter(s.loseDatabase)
+	done := first.restored()
+	f.returns()
+
+	second := c.copied("second")
+	first.stands(s.place())
+	require.Empty(t, audit(t, s.place(), true))
+	f.knows(s.place())
+	f.leaveAfter(s.loseDatabase)
+	second.restoredTo(first)
+	f.returns()
+
+	third := c.copied("third")
+	second.stands(s.place())
+	require.Empty(t, audit(t, s.place(), true))
+	f.knows(s.place())
+	s.stop()
+	f.leave()
+	_, err = Restore(t.Context(), s.restoreConfig(), third.folder)
+	require.ErrorContains(t, err, "the database must be empty, and holds the schemas availability, directory")
+	c.auditFinds(done.LostFile)
+	s.stopDatabase()
+	s.startDatabase()
+	s.loseBroker()
+	done, err = Restore(t.Context(), s.restoreConfig(), third.folder)
+	require.NoError(t, err)
+	require.Zero(t, done.KeptSequence)
+	_, err = s.place().js.Consumer(t.Context(), eventbus.Stream, c.durable)
+	require.NoError(t, err, "integrators can go on")
+	s.start()
+	f.follow()
+	require.True(t, f.refused(), "it is told that it missed something: %v", f.failure)
+	c.load("fourth", 5)
+	s.settle()
+	require.Empty(t, audit(t, s.place(), false))
+	third.stands(s.place())
+	s.stop()
+}
+
+// restored restores the backup, and tries what must be refused and what must go on.
+func (b *copied) restored() Report {
+	s := b.crowd.site
+	s.t.Helper()
+	done, err := Restore(s.t.Context(), s.restoreConfig(), b.folder)
+	require.NoError(s.t, err)
+	s.t.Logf("%+v", done)
+	require.NotZero(s.t, done.Gone)
+	p := s.place()
+	integrator, err := p.js.Consumer(s.t.Context(), eventbus.Stream, b.crowd.durable)
+	require.NoError(s.t, err)
+	require.NotZero(s.t, integrator.CachedInfo().NumPending, "it stands where it was")
+	require.Len(s.t, announced(s.t, p), 1)
+	_, err = Restore(s.t.Context(), s.restoreConfig(), b.folder)
+	require.ErrorContains(s.t, err, "that is done")
+	// Killed before its last step it goes on when it is called again.
+	_, err = p.db.Exec(s.t.Context(), "UPDATE directory.restores SET done_time = NULL")
+	require.NoError(s.t, err)
+	again, err := Restore(s.t.Context(), s.restoreConfig(), b.folder)
+	require.NoError(s.t, err)
+	require.Equal(s.t, done, again)
+	s.start()
+	return done
+}
+
+// restoredTo puts the database back to the backup's instant, as its own log would, and the broker by what an earlier backup
+// knows.
+func (b *copied) restoredTo(earlier *copied) {
+	s := b.crowd.site
+	s.t.Helper()
+	require.NoError(s.t, s.place().load(s.t.Context(), b.manifest, filepath.Join(b.folder, dumpFile)))
+	cfg := s.restoreConfig()
+	cfg.To = earlier.manifest.StateTime.Add(-time.Second)
+	_, err := Restore(s.t.Context(), cfg, earlier.folder)
+	require.ErrorContains(s.t, err, "to: must not be before the backup")
+	cfg.To = b.manifest.StateTime
+	done, err := Restore(s.t.Context(), cfg, earlier.folder)
+	require.NoError(s.t, err)
+	s.t.Logf("%+v", done)
+	require.NotZero(s.t, done.Gone)
+	require.LessOrEqual(s.t, done.KeptSequence, b.manifest.StreamSequence)
+	s.start()
+}
+
+// copied loads, writes a backup under the load, and loads on.
+func (c *crowd) copied(name string) *copied {
+	t := c.site.t
+	t.Helper()
+	c.begin(name)
+	c.more(10)
+	b := &copied{crowd: c, folder: filepath.Join(c.site.folder, name)}
+	var err error
+	b.manifest, err = Backup(t.Context(), c.site.config(), b.folder)
+	require.NoError(t, err)
+	c.more(10)
+	c.end()
+	c.site.settle()
+	return b
+}
+
+// copied is a backup of a crowd's work.
+type copied struct {
+	crowd    *crowd
+	folder   string
+	manifest Manifest
+}
+
+// stands requires that the database holds what was answered before the backup, and not all that was written after it.
+func (b *copied) stands(p *place) {
+	t := b.crowd.site.t
+	t.Helper()
+	bodies, after := count(t, p, "SELECT body FROM threads.messages"), 0
+	for body, answered := range b.crowd.posted {
+		if answered.Before(b.manifest.StateTime) && !b.crowd.lost[body] {
+			require.Equal(t, 1, bodies[body], "%q was answered before the backup", body)
+		}
+		if bodies[body] == 0 {
+			b.crowd.lost[body] = true
+			after++
+		}
+	}
+	require.NotZero(t, after, "something was lost")
+}
+
+// auditFinds requires that the audit sees when the stream was not cut, and when too much of it was. The stream is spoilt then.
+func (c *crowd) auditFinds(lost string) {
+	t := c.site.t
+	t.Helper()
+	p := c.site.place()
+	stream, err := p.stream(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, p.publish(t.Context(), lost))
+	require.NotEmpty(t, audit(t, p, true), "events that were taken back stand in the stream")
+	after, err := p.stream(t.Context())
+	require.NoError(t, err)
+	var sequences []uint64
+	for sequence := stream.State.LastSeq + 1; sequence <= after.State.LastSeq; sequence++ {
+		sequences = append(sequences, sequence)
+	}
+	require.NoError(t, p.cut(t.Context(), sequences))
+	require.Empty(t, audit(t, p, true))
+	for _, e := range readAll(t, p) {
+		if _, ok := e.payload.(*threadsv1.MessagePosted); ok {
+			sequences = []uint64{e.Stream}
+		}
+	}
+	require.NoError(t, p.cut(t.Context(), sequences))
+	require.NotEmpty(t, audit(t, p, true), "an event that stands is not in the stream")
+}
+
+// The broker drops an event whose id it has seen within minutes, though it was deleted, unless it is told to forget.
+func TestTheBrokerForgetsIDs(t *testing.T) {
+	t.Parallel()
+	broker := natstest.New(t)
+	p := &place{js: broker.JS(t)}
+	message := func() *nats.Msg {
+		return &nats.Msg{Subject: "evt.a.b.c", Header: nats.Header{jetstream.MsgIDHeader: {"one"}}}
+	}
+	sent, err := p.js.PublishMsg(t.Context(), message())
+	require.NoError(t, err)
+	require.NoError(t, p.cut(t.Context(), []uint64{sent.Sequence, sent.Sequence}), "twice is no error")
+	again, err := p.js.PublishMsg(t.Context(), message())
+	require.NoError(t, err)
+	require.True(t, again.Duplicate, "so there is something to forget")
+	before, err := p.stream(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, p.forgetIDs(t.Context()))
+	after, err := p.stream(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, before.Config, after.Config)
+	again, err = p.js.PublishMsg(t.Context(), message())
+	require.NoError(t, err)
+	require.False(t, again.Duplicate)
+	require.Equal(t, sent.Sequence+1, again.Sequence, "sequences go on")
+	again, err = p.js.PublishMsg(t.Context(), message())
+	require.NoError(t, err)
+	require.True(t, again.Duplicate, "the window is as it was")
+}
