@@ -207,3 +207,21 @@ func TestTheBrokerForgetsIDs(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, again.Duplicate, "the window is as it was")
 }
+
+// What followers remember as the last sequence is never given out again, also by a broker that was started anew.
+func TestSequencesGoOnBehindACut(t *testing.T) {
+	t.Parallel()
+	broker := natstest.New(t)
+	p := &place{js: broker.JS(t)}
+	for range 3 {
+		_, err := p.js.Publish(t.Context(), "evt.a.b.c", nil)
+		require.NoError(t, err)
+	}
+	require.NoError(t, p.cut(t.Context(), []uint64{2, 3}))
+	broker.Restart(t)
+	require.Eventually(t, func() bool {
+		sent, err := p.js.Publish(t.Context(), "evt.a.b.c", nil)
+		require.True(t, err != nil || sent.Sequence == 4, "%+v", sent)
+		return err == nil
+	}, patience, 20*time.Millisecond)
+}
