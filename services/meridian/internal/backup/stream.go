@@ -23,8 +23,8 @@ const (
 	deletes = 64
 	// shortWindow is the least in which the broker tells duplicates by their ids.
 	shortWindow = 100 * time.Millisecond
-	// forgetting is how long the servers of a cluster get to forget what is older than that.
-	forgetting = 2 * time.Second
+	// forgetting is how long the servers of a cluster get to forget what is older than that, twice.
+	forgetting = time.Second
 	// lostGap is how far beyond the last known sequence a stream begins whose predecessor was lost: nobody has seen a
 	// sequence of those between.
 	lostGap = 1_000_000_000
@@ -137,12 +137,16 @@ func (p *place) forgetIDs(ctx context.Context) error {
 		return err
 	}
 	short := stream.Config
-	short.Duplicates = shortWindow
-	if _, err := p.js.UpdateStream(ctx, short); err != nil {
-		return fmt.Errorf("shorten the window of duplicates: %w", err)
-	}
-	if err := clock.Sleep(ctx, forgetting); err != nil {
-		return err
+	// A change of the window has the server look at once for what is older, but it may look before it has the new
+	// window, and then not again for the length of the former one. With the second change it has the first one's for sure.
+	for _, window := range []time.Duration{shortWindow, 2 * shortWindow} {
+		short.Duplicates = window
+		if _, err := p.js.UpdateStream(ctx, short); err != nil {
+			return fmt.Errorf("shorten the window of duplicates: %w", err)
+		}
+		if err := clock.Sleep(ctx, forgetting); err != nil {
+			return err
+		}
 	}
 	return eventbus.EnsureStream(ctx, p.js, eventbus.StreamConfig{
 		Replicas: short.Replicas, MaxBytes: short.MaxBytes, MaxAge: short.MaxAge, MaxConsumers: short.MaxConsumers,
