@@ -133,6 +133,8 @@ func (f *follower) hears() (first string) {
 		defer f.mu.Unlock()
 		return f.restored != nil
 	}, patience, 10*time.Millisecond)
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return f.news[0]
 }
 
