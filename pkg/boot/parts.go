@@ -63,9 +63,10 @@ func (p *Platform) Settle(ctx context.Context) error {
 }
 
 // Done returns when all that was due at the call is done, and what that made due for other workers of the service: they
-// are asked until a round has taken nothing up. It ends with ctx.
+// are asked until a round has taken nothing up, and as often as there are workers, since no work passes one of them
+// twice; what is taken up after that came from elsewhere meanwhile. It ends with ctx.
 func (p *Platform) Done(ctx context.Context) error {
-	for {
+	for range p.workers {
 		before := p.claimed()
 		for _, worker := range p.workers {
 			if err := worker.Settled(ctx); err != nil {
@@ -76,6 +77,7 @@ func (p *Platform) Done(ctx context.Context) error {
 			return nil
 		}
 	}
+	return nil
 }
 
 func (p *Platform) claimed() (total uint64) {

@@ -273,15 +273,20 @@ func (w *Worker[T]) rest(ctx context.Context, changed <-chan struct{}, d time.Du
 	}
 }
 
-// Settled returns when a look at the rows that began after the call found nothing to claim and nothing claimed by
-// this worker is under way: everything due by now is done, or failed and waiting for its lease's end. It needs a
-// running worker, and ends with ctx.
+// Settled returns when everything that was due at the call is done, or failed and waiting for its lease's end: when a
+// look at the rows that began after the call found nothing to claim and nothing claimed by this worker is under way, or
+// when the earliest that is not done became due after the call, so that it does not wait for what comes meanwhile. It
+// needs a running worker, and ends with ctx.
 func (w *Worker[T]) Settled(ctx context.Context) error {
 	w.init()
-	called := w.passes.count()
+	called, at := w.passes.count(), w.Clock.Now()
 	for {
 		none, changed := w.passes.state()
 		if none > called {
+			return nil
+		}
+		next, some, err := w.Next(ctx)
+		if err == nil && some && next.After(at) {
 			return nil
 		}
 		w.Wake()
@@ -292,7 +297,7 @@ func (w *Worker[T]) Settled(ctx context.Context) error {
 		}
 		cancel()
 		if err := context.Cause(ctx); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", w.Name, err)
 		}
 	}
 }

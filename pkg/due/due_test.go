@@ -89,6 +89,25 @@ func (b *bell) worker(change func(*due.Worker[int])) *due.Worker[int] {
 	return w
 }
 
+// Who waits for what is due waits for nothing that became due later, so others' work never keeps them.
+func TestSettledDoesNotWaitForWhatComesMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := newBell(t)
+	b.set(t, 1, 100, noon)
+	var last atomic.Int64
+	last.Store(100)
+	w := b.worker(func(w *due.Worker[int]) {
+		w.Do = func(ctx context.Context, id int) error {
+			b.clock.Advance(time.Millisecond)
+			_, err := b.Owner.Pool().Exec(ctx, "insert into reminder values ($1, $2)", last.Add(1), b.clock.Now())
+			return errors.Join(err, b.ring(ctx, id))
+		}
+	})
+	run(t, w)
+	settled(t, w)
+	require.Subset(t, b.rung(t), []int{1, 50, 100})
+}
+
 // run runs the worker until the test ends or stop is called.
 func run(t *testing.T, w *due.Worker[int]) (stop func()) {
 	t.Helper()
