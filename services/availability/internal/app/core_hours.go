@@ -59,14 +59,10 @@ func (a *App) setCoreHours(
 		if err := mayLead(ctx, tx, caller, team); err != nil {
 			return err
 		}
-		replayed := false
-		if !dry {
-			var err error
-			if _, replayed, err = tx.Replay(ctx, domain.CoreHoursName(ws, team)); err != nil {
-				return err
-			}
+		_, replayed, err := replay(ctx, tx, domain.CoreHoursName(ws, team), dry)
+		if err != nil {
+			return err
 		}
-		var err error
 		if core, err = tx.CoreHours(ctx, team); err != nil || replayed {
 			return err
 		}

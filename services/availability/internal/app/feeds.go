@@ -155,14 +155,10 @@ func (a *App) DeleteFeed(ctx context.Context, of domain.Feed, fresh Fresh, dry b
 	}
 	f := of
 	err := a.store.InTx(ctx, of.Workspace, func(ctx context.Context, tx Tx) error {
-		replayed := false
-		if !dry {
-			var err error
-			if _, replayed, err = tx.Replay(ctx, of.Name()); err != nil {
-				return err
-			}
+		_, replayed, err := replay(ctx, tx, of.Name(), dry)
+		if err != nil {
+			return err
 		}
-		var err error
 		if f, err = a.feedOf(ctx, of, replayed); err != nil || replayed {
 			return err
 		}

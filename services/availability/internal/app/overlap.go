@@ -139,10 +139,8 @@ func (a *App) DeleteOverlapChoice(ctx context.Context, ws, choice uuid.UUID, dry
 		return err
 	}
 	return a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
-		if !dry {
-			if _, replayed, err := tx.Replay(ctx, domain.OverlapChoiceName(ws, choice)); err != nil || replayed {
-				return err
-			}
+		if _, replayed, err := replay(ctx, tx, domain.OverlapChoiceName(ws, choice), dry); err != nil || replayed {
+			return err
 		}
 		c, err := tx.LockOverlapChoice(ctx, choice)
 		if err != nil {

@@ -46,11 +46,9 @@ func (a *App) changeRotation(ctx context.Context, c rotationChange) (rotationCha
 				return err
 			}
 		}
-		if !c.dry {
-			var replayed bool
-			if done.prior, replayed, err = tx.Replay(ctx, c.name); err != nil || replayed {
-				return err
-			}
+		var replayed bool
+		if done.prior, replayed, err = replay(ctx, tx, c.name, c.dry); err != nil || replayed {
+			return err
 		}
 		if !r.DeleteTime.IsZero() {
 			return fault.NotFoundName(domain.RotationName(c.ref.Workspace, c.ref.Team, c.ref.Rotation))

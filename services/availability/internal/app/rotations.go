@@ -87,11 +87,9 @@ func (a *App) CreateRotation(ctx context.Context, ws, team uuid.UUID, name strin
 		if err := mayLead(ctx, tx, caller, team); err != nil {
 			return err
 		}
-		if !dry {
-			var replayed bool
-			if done.prior, replayed, err = tx.Replay(ctx, domain.RotationName(ws, team, id)); err != nil || replayed {
-				return err
-			}
+		var replayed bool
+		if done.prior, replayed, err = replay(ctx, tx, domain.RotationName(ws, team, id), dry); err != nil || replayed {
+			return err
 		}
 		if refusal != nil {
 			return refusal

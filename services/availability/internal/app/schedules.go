@@ -142,10 +142,8 @@ func (a *App) CreateDefaultSchedule(ctx context.Context, ws uuid.UUID, in NewHou
 			return err
 		}
 		var replayed bool
-		if !dry {
-			if prior, replayed, err = tx.Replay(ctx, domain.DefaultScheduleName(ws, id)); err != nil || replayed {
-				return err
-			}
+		if prior, replayed, err = replay(ctx, tx, domain.DefaultScheduleName(ws, id), dry); err != nil || replayed {
+			return err
 		}
 		now := a.now()
 		d, events, err := domain.NewDefaultSchedule(domain.DefaultSchedule{

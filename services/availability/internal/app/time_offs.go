@@ -240,10 +240,8 @@ func (a *App) UpdateTimeOffPolicy(
 		if policy, err = tx.TimeOffPolicy(ctx); err != nil {
 			return err
 		}
-		if !dry {
-			if _, replayed, err := tx.Replay(ctx, domain.TimeOffPolicyName(ws)); err != nil || replayed {
-				return err
-			}
+		if _, replayed, err := replay(ctx, tx, domain.TimeOffPolicyName(ws), dry); err != nil || replayed {
+			return err
 		}
 		if err := fresh.check(policy.Revision); err != nil {
 			return err

@@ -98,10 +98,8 @@ func changeTime[T any](
 				return known(err)
 			}
 			var replayed bool
-			if !dry {
-				if prior, replayed, err = tx.Replay(ctx, name); err != nil || replayed {
-					return err
-				}
+			if prior, replayed, err = replay(ctx, tx, name, dry); err != nil || replayed {
+				return err
 			}
 			c := &change{Tx: tx, MemberTime: m, now: a.now(), dry: dry}
 			item, events, err := rule(ctx, c)
@@ -120,6 +118,14 @@ func changeTime[T any](
 		return Outcome[T]{}, "", err
 	}
 	return out, prior, nil
+}
+
+// replay is Tx.Replay of a request that is to be done. One that is only tried was never done before, and leaves its request_id alone.
+func replay(ctx context.Context, tx Tx, name string, dry bool) (prior string, replayed bool, err error) {
+	if dry {
+		return "", false, nil
+	}
+	return tx.Replay(ctx, name)
 }
 
 func publish(ctx context.Context, tx Tx, caller auth.Caller, at time.Time, events []domain.Event) error {
