@@ -68,7 +68,9 @@ func greeting(s *stack.Stack, program, data string) string {
 	var b strings.Builder
 	base, tokenFile := "http://"+s.HTTPAddr(), filepath.Join(data, stack.OwnerTokenFile)
 	fmt.Fprintf(&b, "Meridian serves:\n  HTTP  %s\n  gRPC  %s\n  NATS  %s\n", base, s.GRPCAddr(), s.NATSURL())
+	var admin string
 	if addr := s.AdminAddr(); addr != "" {
+		admin = " MERIDIAN_ADMIN=http://" + addr
 		fmt.Fprintf(&b, "  admin http://%s/readyz\n", addr)
 	}
 	if c := s.Clock(); c != nil {
@@ -85,7 +87,7 @@ and its owner, whose token is shown this once (and kept in %s):
 	}
 	fmt.Fprintf(&b, `
 To try next, in another terminal:
-  export MERIDIAN_SERVER=%[1]s MERIDIAN_TOKEN=$(cat %[2]s)
+  export MERIDIAN_SERVER=%[1]s MERIDIAN_TOKEN=$(cat %[2]s)%[5]s
   curl -H "Authorization: Bearer $MERIDIAN_TOKEN" %[1]s/v1/workspaces
   grpcurl -plaintext -H "authorization: Bearer $MERIDIAN_TOKEN" %[3]s meridian.directory.v1.WorkspaceService/ListWorkspaces
   %[4]s events tail
@@ -98,6 +100,6 @@ To try next, in another terminal:
   %[4]s tasks new --project OPS --holder me "Rotate the keys"
   %[4]s inbox
 An integrator's program, with a NATS client alone: services/examples/subscriber
-`, base, tokenFile, s.GRPCAddr(), program)
+`, base, tokenFile, s.GRPCAddr(), program, admin)
 	return b.String()
 }
