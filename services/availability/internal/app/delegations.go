@@ -63,6 +63,9 @@ func (a *App) CreateDelegation(ctx context.Context, d domain.Delegation, dry boo
 	}
 	made, prior, err := changeTime(ctx, a, d.Workspace, d.Member, domain.DelegationName(d.Workspace, d.Member, d.ID), dry,
 		func(ctx context.Context, c *change) (domain.Delegation, []domain.Event, error) {
+			if err := c.room(ctx); err != nil {
+				return d, nil, err
+			}
 			if err := c.LockDelegations(ctx); err != nil {
 				return d, nil, err
 			}

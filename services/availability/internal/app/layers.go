@@ -69,6 +69,9 @@ func (a *App) CreateLayer(ctx context.Context, l domain.Layer, dry bool) (Outcom
 	l.ID, l.Start, l.End = id, l.Start.Truncate(time.Microsecond), l.End.Truncate(time.Microsecond)
 	made, prior, err := changeTime(ctx, a, l.Workspace, l.Member, l.ResourceName(), dry,
 		func(ctx context.Context, c *change) (domain.Layer, []domain.Event, error) {
+			if err := c.room(ctx); err != nil {
+				return l, nil, err
+			}
 			start, end, _ := l.Changes(c.now)
 			before, err := c.record(ctx, start, end)
 			if err != nil {

@@ -79,6 +79,9 @@ func (a *App) CreateSchedule(ctx context.Context, ws, member uuid.UUID, in NewHo
 	}
 	made, prior, err := changeTime(ctx, a, ws, member, domain.ScheduleName(ws, member, id), dry,
 		func(ctx context.Context, c *change) (domain.Schedule, []domain.Event, error) {
+			if err := c.room(ctx); err != nil {
+				return domain.Schedule{}, nil, err
+			}
 			s, events, err := domain.NewSchedule(domain.Schedule{
 				Workspace: ws, Member: member, ID: id, Zone: in.Zone, Windows: in.Windows, Region: in.Region,
 			}, in.EffectiveDate, &c.MemberTime, c.now)

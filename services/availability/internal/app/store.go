@@ -121,6 +121,8 @@ type Tx interface {
 	SaveTimeOffPolicy(ctx context.Context, p domain.TimeOffPolicy) error
 	// LockDelegations keeps others from making delegations in the workspace until the end.
 	LockDelegations(ctx context.Context) error
+	// CountAhead is how many schedules, layers, times off and delegations of a member are not over.
+	CountAhead(ctx context.Context, member uuid.UUID, now time.Time) (int, error)
 	// AddDelegation adds a delegation, EndDelegation keeps when it was deleted.
 	AddDelegation(ctx context.Context, d domain.Delegation) error
 	EndDelegation(ctx context.Context, d domain.Delegation) error

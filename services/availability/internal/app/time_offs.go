@@ -83,6 +83,9 @@ func (a *App) CreateTimeOff(ctx context.Context, ws, member uuid.UUID, in NewTim
 	}
 	made, prior, err := changeTime(ctx, a, ws, member, domain.TimeOffName(ws, member, id), dry,
 		func(ctx context.Context, c *change) (domain.TimeOff, []domain.Event, error) {
+			if err := c.room(ctx); err != nil {
+				return wanted, nil, err
+			}
 			before, err := c.person(ctx, wanted)
 			if err != nil {
 				return wanted, nil, err

@@ -42,6 +42,15 @@ func (c *change) record(ctx context.Context, from, until time.Time) (domain.Reco
 	return c.Record(ctx, c.Member, c.now.Add(-margin), until.Add(margin))
 }
 
+// room refuses one thing more ahead of a member who has as many as there may be.
+func (c *change) room(ctx context.Context) error {
+	had, err := c.CountAhead(ctx, c.Member, c.now)
+	if err != nil {
+		return err
+	}
+	return c.CheckAhead(had)
+}
+
 // foresee notes what the change would do to the member, where that is asked for.
 func (c *change) foresee(before, after domain.Record) error {
 	if !c.dry {

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/meridianhq/meridian/pkg/fault"
 )
 
 // Event is a fact that follows from a change, to be published with it. Version is the aggregate's after it.
@@ -176,6 +178,19 @@ type MemberTime struct {
 func (m *MemberTime) Next() int64 {
 	m.Version++
 	return m.Version
+}
+
+// ReasonTooManyAhead says that a member has as much ahead as there may be. meridian.availability.v1.ErrorReason lists it.
+const ReasonTooManyAhead = "TOO_MANY_AHEAD"
+
+// CheckAhead refuses one more schedule, layer, time off or delegation. had is how many the member has that are not over.
+func (m *MemberTime) CheckAhead(had int) error {
+	if had < MaxStanding {
+		return nil
+	}
+	return fault.New(fault.Precondition, ReasonTooManyAhead,
+		"a member has at most 2000 schedules, travels, date overrides, focus blocks, times off and delegations that are not over").
+		WithPrecondition("AHEAD", MemberName(m.Workspace, m.Member), "the member must have fewer than 2000 that are not over")
 }
 
 // changed is the event of a change of the working time from start until end, and counts it.

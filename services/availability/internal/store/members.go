@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -32,6 +33,15 @@ func (t *tx) memberTime(member uuid.UUID, version int64, err error) (domain.Memb
 		return domain.MemberTime{}, fmt.Errorf("lock a member's working time: %w", err)
 	}
 	return domain.MemberTime{Workspace: t.ws, Member: member, Version: version}, nil
+}
+
+// CountAhead implements app.Tx.
+func (t *tx) CountAhead(ctx context.Context, member uuid.UUID, now time.Time) (int, error) {
+	n, err := t.now.CountAhead(ctx, db.CountAheadParams{WorkspaceID: t.ws, MemberID: member, Now: now})
+	if err != nil {
+		return 0, fmt.Errorf("count what a member has ahead: %w", err)
+	}
+	return int(n), nil
 }
 
 // SaveMemberTime implements app.Tx.

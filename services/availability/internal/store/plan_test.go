@@ -317,6 +317,8 @@ func (s *seeded) writes(t *testing.T, member uuid.UUID) {
 		require.NoError(t, err)
 		_, err = tx.CountInheriting(ctx, from)
 		require.NoError(t, err)
+		_, err = tx.CountAhead(ctx, member, from)
+		require.NoError(t, err)
 		acting := domain.Delegation{
 			Member: member, ID: uuid.Must(uuid.NewV7()), Delegate: s.members[8], Kinds: []domain.DelegationKind{domain.Asks},
 			Start: from, CreateTime: from, DeleteTime: until,

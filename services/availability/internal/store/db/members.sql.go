@@ -12,6 +12,33 @@ import (
 	"github.com/google/uuid"
 )
 
+const countAhead = `-- name: CountAhead :one
+SELECT ((SELECT count(*) FROM working_schedules s
+         WHERE s.workspace_id = $1 AND s.member_id = $2
+           AND (s.end_time IS NULL OR s.end_time > $3::timestamptz AND s.end_time > s.start_time))
+      + (SELECT count(*) FROM layers l
+         WHERE l.workspace_id = $1 AND l.member_id = $2 AND l.upper_time > $3::timestamptz)
+      + (SELECT count(*) FROM time_offs t
+         WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.upper_time > $3::timestamptz)
+      + (SELECT count(*) FROM delegations d
+         WHERE d.workspace_id = $1 AND d.member_id = $2 AND d.delete_time IS NULL
+           AND (d.end_time IS NULL OR d.end_time > $3::timestamptz)))::bigint AS ahead
+`
+
+type CountAheadParams struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	Now         time.Time
+}
+
+// How many schedules, layers, times off and delegations of a member are not over.
+func (q *Queries) CountAhead(ctx context.Context, arg CountAheadParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countAhead, arg.WorkspaceID, arg.MemberID, arg.Now)
+	var ahead int64
+	err := row.Scan(&ahead)
+	return ahead, err
+}
+
 const departuresFrom = `-- name: DeparturesFrom :many
 SELECT d.member_id, d.start_time, d.end_time FROM member_departures d
 WHERE d.workspace_id = $1 AND d.member_id = ANY ($2::uuid[])

@@ -52,6 +52,19 @@ RETURNING version;
 -- name: SaveMemberTime :exec
 UPDATE member_times SET version = @version WHERE workspace_id = @workspace_id AND member_id = @member_id;
 
+-- name: CountAhead :one
+-- How many schedules, layers, times off and delegations of a member are not over.
+SELECT ((SELECT count(*) FROM working_schedules s
+         WHERE s.workspace_id = @workspace_id AND s.member_id = @member_id
+           AND (s.end_time IS NULL OR s.end_time > @now::timestamptz AND s.end_time > s.start_time))
+      + (SELECT count(*) FROM layers l
+         WHERE l.workspace_id = @workspace_id AND l.member_id = @member_id AND l.upper_time > @now::timestamptz)
+      + (SELECT count(*) FROM time_offs t
+         WHERE t.workspace_id = @workspace_id AND t.member_id = @member_id AND t.upper_time > @now::timestamptz)
+      + (SELECT count(*) FROM delegations d
+         WHERE d.workspace_id = @workspace_id AND d.member_id = @member_id AND d.delete_time IS NULL
+           AND (d.end_time IS NULL OR d.end_time > @now::timestamptz)))::bigint AS ahead;
+
 -- name: ZonesFrom :many
 -- The zones of members' profiles that hold at or after an instant, in order.
 SELECT z.member_id, z.time_zone, z.start_time, z.end_time, z.seen

@@ -46,7 +46,8 @@ type DateOverrideServiceClient interface {
 	//
 	// Side effects: publishes `date_override.created`, and `working_time.changed` where working time changes.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a date before today, and a window that is not to
-	// the minute, out of the day or overlaps another; ALREADY_EXISTS where the date has an override, naming it.
+	// the minute, out of the day or overlaps another; ALREADY_EXISTS where the date has an override, naming it;
+	// FAILED_PRECONDITION (TOO_MANY_AHEAD).
 	CreateDateOverride(ctx context.Context, in *CreateDateOverrideRequest, opts ...grpc.CallOption) (*DateOverride, error)
 	// Takes an override back: the date is as every week again. What of it has passed stays as it was.
 	//
@@ -124,7 +125,8 @@ type DateOverrideServiceServer interface {
 	//
 	// Side effects: publishes `date_override.created`, and `working_time.changed` where working time changes.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a date before today, and a window that is not to
-	// the minute, out of the day or overlaps another; ALREADY_EXISTS where the date has an override, naming it.
+	// the minute, out of the day or overlaps another; ALREADY_EXISTS where the date has an override, naming it;
+	// FAILED_PRECONDITION (TOO_MANY_AHEAD).
 	CreateDateOverride(context.Context, *CreateDateOverrideRequest) (*DateOverride, error)
 	// Takes an override back: the date is as every week again. What of it has passed stays as it was.
 	//

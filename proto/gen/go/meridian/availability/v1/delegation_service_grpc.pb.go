@@ -51,7 +51,7 @@ type DelegationServiceClient interface {
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a delegate who is the member, who is not an
 	// ACTIVE member, who is a GUEST in APPROVALS or DUTY, or who leads back to the member in a circle while both hold; for an end
 	// that is before the start or has passed; for both times and a time off; for a time off that is not the member's, or no longer
-	// counts.
+	// counts; FAILED_PRECONDITION (TOO_MANY_AHEAD).
 	CreateDelegation(ctx context.Context, in *CreateDelegationRequest, opts ...grpc.CallOption) (*Delegation, error)
 	// Ends a delegation from now on. What was routed by it stays where it is.
 	//
@@ -146,7 +146,7 @@ type DelegationServiceServer interface {
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for a delegate who is the member, who is not an
 	// ACTIVE member, who is a GUEST in APPROVALS or DUTY, or who leads back to the member in a circle while both hold; for an end
 	// that is before the start or has passed; for both times and a time off; for a time off that is not the member's, or no longer
-	// counts.
+	// counts; FAILED_PRECONDITION (TOO_MANY_AHEAD).
 	CreateDelegation(context.Context, *CreateDelegationRequest) (*Delegation, error)
 	// Ends a delegation from now on. What was routed by it stays where it is.
 	//

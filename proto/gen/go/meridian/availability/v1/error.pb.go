@@ -50,6 +50,9 @@ const (
 	ErrorReason_CALENDAR_NOT_FETCHED ErrorReason = 10
 	// FAILED_PRECONDITION: the member or the team has as many calendar feeds as there may be, 20.
 	ErrorReason_TOO_MANY_FEEDS ErrorReason = 11
+	// FAILED_PRECONDITION: the member has as many schedules, travels, date overrides, focus blocks, times off and delegations that
+	// are not over as there may be, 2000 together.
+	ErrorReason_TOO_MANY_AHEAD ErrorReason = 12
 )
 
 // Enum value maps for ErrorReason.
@@ -67,6 +70,7 @@ var (
 		9:  "TOO_MANY_CALENDARS",
 		10: "CALENDAR_NOT_FETCHED",
 		11: "TOO_MANY_FEEDS",
+		12: "TOO_MANY_AHEAD",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED": 0,
@@ -81,6 +85,7 @@ var (
 		"TOO_MANY_CALENDARS":       9,
 		"CALENDAR_NOT_FETCHED":     10,
 		"TOO_MANY_FEEDS":           11,
+		"TOO_MANY_AHEAD":           12,
 	}
 )
 
@@ -115,7 +120,7 @@ var File_meridian_availability_v1_error_proto protoreflect.FileDescriptor
 
 const file_meridian_availability_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\x92\x02\n" +
+	"$meridian/availability/v1/error.proto\x12\x18meridian.availability.v1*\xa6\x02\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTIME_OFF_PAST\x10\x01\x12\x14\n" +
@@ -129,7 +134,8 @@ const file_meridian_availability_v1_error_proto_rawDesc = "" +
 	"\x12TOO_MANY_CALENDARS\x10\t\x12\x18\n" +
 	"\x14CALENDAR_NOT_FETCHED\x10\n" +
 	"\x12\x12\n" +
-	"\x0eTOO_MANY_FEEDS\x10\vB\x81\x02\n" +
+	"\x0eTOO_MANY_FEEDS\x10\v\x12\x12\n" +
+	"\x0eTOO_MANY_AHEAD\x10\fB\x81\x02\n" +
 	"\x1ccom.meridian.availability.v1B\n" +
 	"ErrorProtoP\x01ZSgithub.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1;availabilityv1\xa2\x02\x03MAX\xaa\x02\x18Meridian.Availability.V1\xca\x02\x18Meridian\\Availability\\V1\xe2\x02$Meridian\\Availability\\V1\\GPBMetadata\xea\x02\x1aMeridian::Availability::V1b\x06proto3"
 

@@ -49,7 +49,7 @@ type FocusBlockServiceClient interface {
 	// uninterruptible.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT where neither both times nor windows with a start date
 	// are given, where the end is before the start or has passed, where it is longer than 366 days between two times, and
-	// for a window that is not to the minute, out of the day or overlaps another.
+	// for a window that is not to the minute, out of the day or overlaps another; FAILED_PRECONDITION (TOO_MANY_AHEAD).
 	CreateFocusBlock(ctx context.Context, in *CreateFocusBlockRequest, opts ...grpc.CallOption) (*FocusBlock, error)
 	// Takes a focus block back. What of it has passed stays as it was.
 	//
@@ -131,7 +131,7 @@ type FocusBlockServiceServer interface {
 	// uninterruptible.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT where neither both times nor windows with a start date
 	// are given, where the end is before the start or has passed, where it is longer than 366 days between two times, and
-	// for a window that is not to the minute, out of the day or overlaps another.
+	// for a window that is not to the minute, out of the day or overlaps another; FAILED_PRECONDITION (TOO_MANY_AHEAD).
 	CreateFocusBlock(context.Context, *CreateFocusBlockRequest) (*FocusBlock, error)
 	// Takes a focus block back. What of it has passed stays as it was.
 	//

@@ -56,7 +56,8 @@ type TimeOffServiceClient interface {
 	//
 	// Side effects: publishes `time_off.approved` to the member and `working_time.changed`, or `time_off.requested`.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT where neither both dates nor both times are given,
-	// where the end is before the start or has passed, or where it is longer than 1096 days.
+	// where the end is before the start or has passed, or where it is longer than 1096 days; FAILED_PRECONDITION
+	// (TOO_MANY_AHEAD).
 	CreateTimeOff(ctx context.Context, in *CreateTimeOffRequest, opts ...grpc.CallOption) (*TimeOff, error)
 	// Takes a time off back, or the request for it. What of it has passed stays time off. A cancelled one stays as it is.
 	//
@@ -216,7 +217,8 @@ type TimeOffServiceServer interface {
 	//
 	// Side effects: publishes `time_off.approved` to the member and `working_time.changed`, or `time_off.requested`.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT where neither both dates nor both times are given,
-	// where the end is before the start or has passed, or where it is longer than 1096 days.
+	// where the end is before the start or has passed, or where it is longer than 1096 days; FAILED_PRECONDITION
+	// (TOO_MANY_AHEAD).
 	CreateTimeOff(context.Context, *CreateTimeOffRequest) (*TimeOff, error)
 	// Takes a time off back, or the request for it. What of it has passed stays time off. A cancelled one stays as it is.
 	//

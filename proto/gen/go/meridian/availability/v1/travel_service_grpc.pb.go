@@ -46,7 +46,8 @@ type TravelServiceClient interface {
 	//
 	// Side effects: publishes `travel.created`, and `working_time.changed` where working time changes.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an unknown zone, dates that are not in order, are
-	// more than 366 days or have passed, and for one that overlaps another in its dates.
+	// more than 366 days or have passed, and for one that overlaps another in its dates; FAILED_PRECONDITION
+	// (TOO_MANY_AHEAD).
 	CreateTravel(ctx context.Context, in *CreateTravelRequest, opts ...grpc.CallOption) (*Travel, error)
 	// Takes a travel back. What of it has passed stays as it was.
 	//
@@ -124,7 +125,8 @@ type TravelServiceServer interface {
 	//
 	// Side effects: publishes `travel.created`, and `working_time.changed` where working time changes.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an unknown zone, dates that are not in order, are
-	// more than 366 days or have passed, and for one that overlaps another in its dates.
+	// more than 366 days or have passed, and for one that overlaps another in its dates; FAILED_PRECONDITION
+	// (TOO_MANY_AHEAD).
 	CreateTravel(context.Context, *CreateTravelRequest) (*Travel, error)
 	// Takes a travel back. What of it has passed stays as it was.
 	//
