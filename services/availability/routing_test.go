@@ -175,3 +175,41 @@ func TestRequestsFollowTheManager(t *testing.T) {
 	require.Len(t, told, 1)
 	require.Equal(t, second.GetName(), told[0].GetTimeOff().GetName())
 }
+
+// What waits for a manager who has left, or is back, is told of again: others decide then, and nothing waits for nobody.
+func TestRequestsAreToldOfAgainWhenTheManagerLeaves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	js, settle := w.follow()
+	ws, ana, ben := w.team()
+	mia, dan, kim := w.member(ws, auth.Member, "Mia", "UTC"), w.member(ws, auth.Member, "Dan", "UTC"), w.member(ws, auth.Member, "Kim", "UTC")
+	w.managed(ben, mia)
+	w.managed(kim, mia)
+	w.approvals(ana, availabilityv1.TimeOff_VACATION)
+	decided := w.off(ben, "2026-12-03", "2026-12-03")
+	_, err := w.timeOffs.ApproveTimeOff(ana.ctx, &availabilityv1.ApproveTimeOffRequest{Name: decided.GetName()})
+	require.NoError(t, err)
+	first, second := w.off(ben, "2026-12-14", "2026-12-15"), w.off(kim, "2026-12-17", "2026-12-17")
+	w.off(mia, "2026-12-18", "2026-12-18")
+	before := len(w.requests())
+	since := func() []string {
+		settle()
+		var names []string
+		for _, one := range w.requests()[before:] {
+			require.Equal(t, mia.name(), one.GetManager())
+			names = append(names, one.GetTimeOff().GetName())
+		}
+		before += len(names)
+		return names
+	}
+	w.moves(js, dan, directoryv1.Member_DEACTIVATED, 2)
+	require.Empty(t, since())
+	w.moves(js, mia, directoryv1.Member_DEACTIVATED, 2)
+	require.ElementsMatch(t, []string{first.GetName(), second.GetName()}, since())
+	w.moves(js, mia, directoryv1.Member_DEACTIVATED, 2)
+	require.Empty(t, since(), "once")
+	_, err = w.timeOffs.DeclineTimeOff(ana.ctx, &availabilityv1.DeclineTimeOffRequest{Name: second.GetName(), Reason: "the release"})
+	require.NoError(t, err)
+	w.moves(js, mia, directoryv1.Member_ACTIVE, 3)
+	require.Equal(t, []string{first.GetName()}, since())
+}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -80,8 +81,8 @@ type Reporting struct {
 // OnManager has what a member asked for wait for the manager that they have got. Twice it has its effect once, and the projection's
 // newer news count.
 func (a *App) OnManager(ctx context.Context, r Reporting) error {
-	requests, err := a.store.RequestsForAnother(ctx, r)
-	if err != nil || len(requests) == 0 {
+	requests, err := a.store.Requests(ctx, r.Workspace, r.Member)
+	if err != nil || len(forAnother(requests, r.Manager)) == 0 {
 		return err
 	}
 	if err := a.access.Confirm(ctx, r.Workspace, r.Member, uuid.Nil); err != nil {
@@ -105,11 +106,47 @@ func (c *change) reroute(ctx context.Context, r Reporting) error {
 	if projected.Version > r.Version {
 		r = projected
 	}
-	requests, err := c.RequestsForAnother(ctx, r)
-	if err != nil || len(requests) == 0 {
+	requests, err := c.Requests(ctx, c.Member)
+	if err != nil {
 		return err
 	}
-	delegate, err := c.delegate(ctx, r.Manager, domain.Approvals)
+	return c.route(ctx, forAnother(requests, r.Manager), r.Manager)
+}
+
+// forAnother are those of some requests that wait for another manager than one.
+func forAnother(requests []domain.TimeOff, manager uuid.UUID) []domain.TimeOff {
+	return slices.DeleteFunc(requests, func(t domain.TimeOff) bool { return t.Manager == manager })
+}
+
+// askAgain has what waits for the member told of again, who has left or is back: others decide then.
+func (c *change) askAgain(ctx context.Context) error {
+	members, err := c.Requesters(ctx, c.Member)
+	if err != nil {
+		return err
+	}
+	for _, member := range members {
+		m, err := c.LockTime(ctx, member)
+		if err != nil {
+			return err
+		}
+		requests, err := c.Requests(ctx, member)
+		if err != nil {
+			return err
+		}
+		waiting := slices.DeleteFunc(requests, func(t domain.TimeOff) bool { return t.Manager != c.Member })
+		if err := (&change{Tx: c.Tx, MemberTime: m, now: c.now}).route(ctx, waiting, c.Member); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// route has requests of the member wait for a manager, and for who acts for that one now.
+func (c *change) route(ctx context.Context, requests []domain.TimeOff, manager uuid.UUID) error {
+	if len(requests) == 0 {
+		return nil
+	}
+	delegate, err := c.delegate(ctx, manager, domain.Approvals)
 	if err != nil {
 		return err
 	}
@@ -119,7 +156,7 @@ func (c *change) reroute(ctx context.Context, r Reporting) error {
 		if err != nil {
 			return err
 		}
-		events = append(events, t.Route(r.Manager, delegate, p.Calendar, &c.MemberTime))
+		events = append(events, t.Route(manager, delegate, p.Calendar, &c.MemberTime))
 		if err := c.SaveTimeOff(ctx, t); err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ type PresenceTx interface {
 }
 
 // OnPresence follows who is there: whoever was deactivated works no more and is on no rotation from now on, and is again when let
-// in again. What has been stays as it was. Twice it has its effect once, and the projection's newer news count.
+// in again; what waits for their approval is told of again. What has been stays as it was. Twice it has its effect once, and the projection's newer news count.
 func (a *App) OnPresence(ctx context.Context, p Presence) error {
 	departed, projected, err := a.store.Presence(ctx, p.Workspace, p.Member)
 	if err != nil || departed != p.latest(projected).Here {
@@ -64,6 +64,9 @@ func (a *App) OnPresence(ctx context.Context, p Presence) error {
 		}
 		c := &change{Tx: tx, MemberTime: m, now: now}
 		if err := c.conclude(ctx, []domain.Event{c.told(time.Time{})}); err != nil {
+			return err
+		}
+		if err := c.askAgain(ctx); err != nil {
 			return err
 		}
 		refs, err := tx.RotationsOfMember(ctx, p.Member, now)

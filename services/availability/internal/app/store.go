@@ -43,8 +43,8 @@ type Store interface {
 	TimeOffRequestsOf(
 		ctx context.Context, ws uuid.UUID, managers []uuid.UUID, reader uuid.UUID, p Page,
 	) (page.Result[domain.TimeOff, Cursor], error)
-	// RequestsForAnother are a member's times off that wait for another manager than that one.
-	RequestsForAnother(ctx context.Context, r Reporting) ([]domain.TimeOff, error)
+	// Requests are a member's times off that wait for an approval.
+	Requests(ctx context.Context, ws, member uuid.UUID) ([]domain.TimeOff, error)
 	// TimeOffPolicy is how the workspace gives time off, Reporting whom a member reports to.
 	TimeOffPolicy(ctx context.Context, ws uuid.UUID) (domain.TimeOffPolicy, error)
 	Reporting(ctx context.Context, ws, member uuid.UUID) (Reporting, error)
@@ -113,8 +113,9 @@ type Tx interface {
 	SaveTimeOff(ctx context.Context, t domain.TimeOff) error
 	// TimeOff returns a time off of a locked member.
 	TimeOff(ctx context.Context, member, timeOff uuid.UUID) (domain.TimeOff, error)
-	// RequestsForAnother and Reporting are those of Store.
-	RequestsForAnother(ctx context.Context, r Reporting) ([]domain.TimeOff, error)
+	// Requests and Reporting are those of Store. Requesters are the members of whom some wait for a manager, in one order.
+	Requests(ctx context.Context, member uuid.UUID) ([]domain.TimeOff, error)
+	Requesters(ctx context.Context, manager uuid.UUID) ([]uuid.UUID, error)
 	Reporting(ctx context.Context, member uuid.UUID) (Reporting, error)
 	// TimeOffPolicy is how the workspace gives time off, SaveTimeOffPolicy keeps what it has become.
 	TimeOffPolicy(ctx context.Context) (domain.TimeOffPolicy, error)

@@ -210,9 +210,9 @@ func TestIndexPlans(t *testing.T) {
 			require.NoError(t, err)
 			require.NotEmpty(t, borne)
 		}
-		reporting, err := s.store.Reporting(ctx, s.ws, member)
+		_, err = s.store.Reporting(ctx, s.ws, member)
 		require.NoError(t, err)
-		_, err = s.store.RequestsForAnother(ctx, reporting)
+		_, err = s.store.Requests(ctx, s.ws, member)
 		require.NoError(t, err)
 		_, err = s.store.TimeOffPolicy(ctx, s.ws)
 		require.NoError(t, err)
@@ -318,6 +318,8 @@ func (s *seeded) writes(t *testing.T, member uuid.UUID) {
 		_, err = tx.CountInheriting(ctx, from)
 		require.NoError(t, err)
 		_, err = tx.CountAhead(ctx, member, from)
+		require.NoError(t, err)
+		_, err = tx.Requesters(ctx, member)
 		require.NoError(t, err)
 		acting := domain.Delegation{
 			Member: member, ID: uuid.Must(uuid.NewV7()), Delegate: s.members[8], Kinds: []domain.DelegationKind{domain.Asks},

@@ -114,28 +114,35 @@ func cutTimeOffs(items []domain.TimeOff, p app.Page) page.Result[domain.TimeOff,
 	return page.Cut(items, p.Size, func(t domain.TimeOff) app.Cursor { return app.Cursor{ID: t.ID} })
 }
 
-// RequestsForAnother implements app.Store.
-func (s *Store) RequestsForAnother(ctx context.Context, r app.Reporting) ([]domain.TimeOff, error) {
-	return requestsForAnother(ctx, s.queries(r.Workspace), r)
+// Requests implements app.Store.
+func (s *Store) Requests(ctx context.Context, ws, member uuid.UUID) ([]domain.TimeOff, error) {
+	return requests(ctx, s.queries(ws), ws, member)
 }
 
-// RequestsForAnother implements app.Tx.
-func (t *tx) RequestsForAnother(ctx context.Context, r app.Reporting) ([]domain.TimeOff, error) {
-	return requestsForAnother(ctx, t.now, r)
+// Requests implements app.Tx.
+func (t *tx) Requests(ctx context.Context, member uuid.UUID) ([]domain.TimeOff, error) {
+	return requests(ctx, t.now, t.ws, member)
 }
 
-func requestsForAnother(ctx context.Context, q *db.Queries, r app.Reporting) ([]domain.TimeOff, error) {
-	found, err := q.RequestsForAnother(ctx, db.RequestsForAnotherParams{
-		WorkspaceID: r.Workspace, MemberID: r.Member, ManagerID: r.Manager,
-	})
+func requests(ctx context.Context, q *db.Queries, ws, member uuid.UUID) ([]domain.TimeOff, error) {
+	found, err := q.Requests(ctx, db.RequestsParams{WorkspaceID: ws, MemberID: member})
 	if err != nil {
-		return nil, fmt.Errorf("list requests for time off that wait for another: %w", err)
+		return nil, fmt.Errorf("list a member's requests for time off: %w", err)
 	}
 	items := make([]domain.TimeOff, len(found))
 	for i, row := range found {
 		items[i] = timeOffOf(row.TimeOff)
 	}
 	return items, nil
+}
+
+// Requesters implements app.Tx.
+func (t *tx) Requesters(ctx context.Context, manager uuid.UUID) ([]uuid.UUID, error) {
+	found, err := t.now.Requesters(ctx, db.RequestersParams{WorkspaceID: t.ws, ManagerID: manager})
+	if err != nil {
+		return nil, fmt.Errorf("list whose requests for time off wait for a manager: %w", err)
+	}
+	return found, nil
 }
 
 // Reporting implements app.Store.

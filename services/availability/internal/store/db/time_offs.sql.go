@@ -284,32 +284,63 @@ func (q *Queries) Manager(ctx context.Context, arg ManagerParams) (ManagerRow, e
 	return i, err
 }
 
-const requestsForAnother = `-- name: RequestsForAnother :many
-SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason, t.manager_id FROM time_offs t
-WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.state = 'REQUESTED' AND t.manager_id <> $3
-ORDER BY t.time_off_id
+const requesters = `-- name: Requesters :many
+SELECT DISTINCT t.member_id FROM time_offs t
+WHERE t.workspace_id = $1 AND t.state = 'REQUESTED' AND t.manager_id = $2
+ORDER BY t.member_id
 `
 
-type RequestsForAnotherParams struct {
+type RequestersParams struct {
 	WorkspaceID uuid.UUID
-	MemberID    uuid.UUID
 	ManagerID   uuid.UUID
 }
 
-type RequestsForAnotherRow struct {
-	TimeOff TimeOff
-}
-
-// What a member asked for that waits for another manager than one.
-func (q *Queries) RequestsForAnother(ctx context.Context, arg RequestsForAnotherParams) ([]RequestsForAnotherRow, error) {
-	rows, err := q.db.Query(ctx, requestsForAnother, arg.WorkspaceID, arg.MemberID, arg.ManagerID)
+// The members who asked for what waits for a manager.
+func (q *Queries) Requesters(ctx context.Context, arg RequestersParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, requesters, arg.WorkspaceID, arg.ManagerID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []RequestsForAnotherRow
+	var items []uuid.UUID
 	for rows.Next() {
-		var i RequestsForAnotherRow
+		var member_id uuid.UUID
+		if err := rows.Scan(&member_id); err != nil {
+			return nil, err
+		}
+		items = append(items, member_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const requests = `-- name: Requests :many
+SELECT t.workspace_id, t.member_id, t.time_off_id, t.kind, t.note, t.first_date, t.last_date, t.start_time, t.end_time, t.state, t.revision, t.create_time, t.update_time, t.cancel_time, t.lower_time, t.upper_time, t.requested, t.decided_by_id, t.decide_time, t.decline_reason, t.manager_id FROM time_offs t
+WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.state = 'REQUESTED'
+ORDER BY t.time_off_id
+`
+
+type RequestsParams struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+}
+
+type RequestsRow struct {
+	TimeOff TimeOff
+}
+
+// What a member asked for that waits for an approval.
+func (q *Queries) Requests(ctx context.Context, arg RequestsParams) ([]RequestsRow, error) {
+	rows, err := q.db.Query(ctx, requests, arg.WorkspaceID, arg.MemberID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RequestsRow
+	for rows.Next() {
+		var i RequestsRow
 		if err := rows.Scan(
 			&i.TimeOff.WorkspaceID,
 			&i.TimeOff.MemberID,

@@ -33,11 +33,17 @@ WHERE t.workspace_id = @workspace_id AND t.state = 'REQUESTED' AND t.time_off_id
 ORDER BY t.time_off_id DESC
 LIMIT @max_rows;
 
--- name: RequestsForAnother :many
--- What a member asked for that waits for another manager than one.
+-- name: Requests :many
+-- What a member asked for that waits for an approval.
 SELECT sqlc.embed(t) FROM time_offs t
-WHERE t.workspace_id = @workspace_id AND t.member_id = @member_id AND t.state = 'REQUESTED' AND t.manager_id <> @manager_id
+WHERE t.workspace_id = @workspace_id AND t.member_id = @member_id AND t.state = 'REQUESTED'
 ORDER BY t.time_off_id;
+
+-- name: Requesters :many
+-- The members who asked for what waits for a manager.
+SELECT DISTINCT t.member_id FROM time_offs t
+WHERE t.workspace_id = @workspace_id AND t.state = 'REQUESTED' AND t.manager_id = @manager_id
+ORDER BY t.member_id;
 
 -- name: Manager :one
 -- Whom a member reports to, at which version of the member.

@@ -418,8 +418,8 @@ func (x *DelegationChanged) GetVersion() int64 {
 	return 0
 }
 
-// Time off was asked for, and waits for an approval. It comes again when the member gets another manager while it waits: from
-// then on it waits for that one.
+// Time off was asked for, and waits for an approval. It comes again when the member gets another manager while it waits, from
+// then on for that one, and when the manager is deactivated, or let in again: while they are, administrators decide.
 type TimeOffRequested struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The time off, with its kind and note.
