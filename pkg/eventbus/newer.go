@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/meridianhq/meridian/pkg/fault"
 )
@@ -30,6 +31,15 @@ const ReasonEventNewer = "EVENT_NEWER"
 // re-drive.
 func Newer(format string, args ...any) error {
 	return fault.New(fault.Precondition, ReasonEventNewer, format, args...)
+}
+
+// Known is Newer for a field whose value this version has no word for. A handler asks it of every field whose value decides
+// what it does.
+func Known(field string, value protoreflect.Enum) error {
+	if value.Descriptor().Values().ByNumber(value.Number()) == nil {
+		return Newer("%s is %d, which this version does not know", field, value.Number())
+	}
+	return nil
 }
 
 // isNewer tells Newer from other errors.
