@@ -39,6 +39,7 @@ func (r *Router) ensure(ctx context.Context) error {
 	default:
 		now := there.CachedInfo().Config
 		wanted.DeliverPolicy, wanted.OptStartSeq, wanted.OptStartTime = now.DeliverPolicy, now.OptStartSeq, now.OptStartTime
+		wanted.FilterSubjects = r.widened(now)
 	}
 	if _, err := r.cfg.JS.CreateOrUpdateConsumer(ctx, Stream, wanted); err != nil {
 		return fmt.Errorf("ensure consumer: %w", err)

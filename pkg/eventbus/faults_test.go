@@ -187,10 +187,9 @@ func TestSchemaAndPermissionFaultsAreDeadLettersAtOnce(t *testing.T) {
 	run(t, r)
 	ws := uuid.New()
 	b.publish(t, encode(t.Context(), t, posted(ws, uuid.New(), 1)))
-	later := asNATS(encode(t.Context(), t, posted(ws, uuid.New(), 5)))
-	later.Header["ce-type"] = []string{"meridian.threads.v2.MessagePosted"}
-	later.Header["ce-odd"] = []string{"\x00\xff"}
-	_, err := b.js.PublishMsg(t.Context(), later)
+	odd := asNATS(encode(t.Context(), t, posted(ws, uuid.New(), 5)))
+	odd.Header["ce-odd"] = []string{"\x00\xff"}
+	_, err := b.js.PublishMsg(t.Context(), odd)
 	require.NoError(t, err)
 	forged := asNATS(encode(t.Context(), t, posted(ws, uuid.New(), 5)))
 	forged.Subject = threadsv1.MessagePostedSubject(uuid.NewString())

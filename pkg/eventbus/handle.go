@@ -58,6 +58,9 @@ func (r *Router) together(ctx context.Context, batch []item) bool {
 
 // handle reads a message and runs its handler for it alone.
 func (r *Router) handle(ctx context.Context, msg *nats.Msg, sequence uint64) error {
+	if kind := msg.Header.Get(headerType); !r.handles(kind) {
+		return Newer("consumer %s has no handler for %s", r.cfg.Durable, kind)
+	}
 	event, err := receive(msg, sequence)
 	if err != nil {
 		return err

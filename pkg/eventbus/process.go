@@ -50,6 +50,9 @@ func (r *Router) settle(ctx context.Context, next item) error {
 		r.ack(next)
 		return nil
 	}
+	if isNewer(err) && r.leave(ctx, next, err) {
+		return nil
+	}
 	if r.isOutage(ctx, err) {
 		return err
 	}

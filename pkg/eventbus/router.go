@@ -113,7 +113,8 @@ func NewRouter(cfg RouterConfig) *Router {
 // On registers the handler of a type of event. The context it gets carries the inbox key, the event as the cause
 // of what it publishes, and the trace. What it returns decides: nil acknowledges; an Unavailable fault, or any
 // error while the database is away, holds the event and the consumer until it succeeds; an Invalid or Denied
-// fault goes to the dead letters at once; anything else is retried by the router's delays first. A mistake
+// fault goes to the dead letters at once; Newer leaves it to a newer version; anything else is retried by the router's
+// delays first. A mistake
 // (two handlers for a type, no event) makes Run fail.
 func On[T proto.Message](r *Router, h func(ctx context.Context, event Event[T]) error) {
 	register(r, false, func(ctx context.Context, events []Event[T]) error { return h(ctx, events[0]) })

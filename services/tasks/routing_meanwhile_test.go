@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -50,6 +51,36 @@ func TestAnAutoEndsWhileItIsLookedAt(t *testing.T) {
 			require.Equal(t, chitra.name(), o.handoff(o.ana, o.handoff(o.ana, h).GetNext()).GetRecipient())
 		})
 	}
+}
+
+// An offer of a route that only a newer version knows is left to that one: it is neither routed nor ended here.
+func TestARouteOfANewerVersionIsLeftToIt(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	ben := o.joins("Ben")
+	h := o.offer(o.ana, o.held(o.ana).GetName(), ben).GetName()
+	o.route(1)
+	require.NotNil(t, o.handoff(ben, h).GetExpireTime())
+	require.NoError(t, o.app.OnWorkingTime(t.Context(), o.ws, ben.Member))
+	o.exec(`ALTER TABLE handoffs DROP CONSTRAINT handoffs_route_check`)
+	o.exec(`UPDATE handoffs SET route = 'SKILL'`)
+	o.clock.Advance(48 * time.Hour)
+	routing, err := o.app.ClaimRouting(t.Context(), o.clock.Now(), time.Minute, 10)
+	require.NoError(t, err)
+	require.Empty(t, routing)
+	expired, err := o.app.ClaimExpired(t.Context(), o.clock.Now(), time.Minute, 10)
+	require.NoError(t, err)
+	require.Empty(t, expired)
+	for _, next := range []func(ctx context.Context) (time.Time, bool, error){o.app.NextRouting, o.app.NextExpiry} {
+		_, due, err := next(t.Context())
+		require.NoError(t, err)
+		require.False(t, due)
+	}
+	o.exec(`UPDATE handoffs SET route = 'MEMBER'`)
+	expired, err = o.app.ClaimExpired(t.Context(), o.clock.Now(), time.Minute, 10)
+	require.NoError(t, err)
+	require.Len(t, expired, 1)
+	o.route(1)
 }
 
 // A routing whose claim has run out, and what it found out with it, undoes nothing of the one that came after it.

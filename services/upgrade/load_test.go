@@ -22,24 +22,26 @@ import (
 	"github.com/meridianhq/meridian/pkg/rpcclient"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
 	notificationsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/notifications/v1"
+	tasksv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/tasks/v1"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 )
 
-// crowd is people who work: one who posts, each message an ask of the other, over both ways in.
+// crowd is people who work: one who posts, each message an ask of the other, over both ways in, and hands tasks on to them.
 type crowd struct {
-	t                  *testing.T
-	town               *town
-	workspace, thread  string
-	token, asked       string // the poster's API token, and that of who is asked
-	askedName          string
-	threads            *grpc.ClientConn
-	signed             context.Context // the poster's, for gRPC
-	stop               chan struct{}
-	working            sync.WaitGroup
-	overGRPC, overHTTP atomic.Int64
+	t                          *testing.T
+	town                       *town
+	workspace, thread, project string
+	token, asked               string // the poster's API token, and that of who is asked
+	posterName, askedName      string
+	threads, tasks             *grpc.ClientConn
+	signed, signedAsked        context.Context // the poster's and that of who is asked, for gRPC
+	stop                       chan struct{}
+	working                    sync.WaitGroup
+	overGRPC, overHTTP, batons atomic.Int64
 
 	mu     sync.Mutex
 	posted map[string]bool // the bodies of acknowledged messages
+	passed []string        // the tasks that were handed on and done
 	failed []string
 }
 
@@ -52,7 +54,7 @@ func newCrowd(t *testing.T, w *town) *crowd {
 		Workspace: &directoryv1.Workspace{DisplayName: "Town"}, OwnerEmail: "ada@example.com", RequestId: uuid.NewString(),
 	})
 	require.NoError(t, err)
-	c.workspace, c.token = made.GetWorkspace().GetName(), made.GetSecret()
+	c.workspace, c.token, c.posterName = made.GetWorkspace().GetName(), made.GetSecret(), made.GetOwner().GetName()
 	directory := dial(t, w.target("directory"), rpcclient.Config{})
 	c.signed = c.signIn(directory, c.token)
 	members := directoryv1.NewMemberServiceClient(directory)
@@ -65,6 +67,7 @@ func newCrowd(t *testing.T, w *town) *crowd {
 	})
 	require.NoError(t, err)
 	c.askedName, c.asked = accepted.GetMember().GetName(), accepted.GetSecret()
+	c.signedAsked = c.signIn(directory, c.asked)
 	space, err := directoryv1.NewSpaceServiceClient(directory).CreateSpace(c.signed, &directoryv1.CreateSpaceRequest{
 		Parent: c.workspace, Space: &directoryv1.Space{DisplayName: "All", Visibility: directoryv1.Space_OPEN},
 	})
@@ -75,6 +78,12 @@ func newCrowd(t *testing.T, w *town) *crowd {
 	})
 	require.NoError(t, err)
 	c.thread = thread.GetName()
+	c.tasks = dial(t, w.target("tasks"), rpcclient.Config{})
+	project, err := tasksv1.NewProjectServiceClient(c.tasks).CreateProject(c.signed, &tasksv1.CreateProjectRequest{
+		Parent: c.workspace, Project: &tasksv1.Project{Space: space.GetName(), Key: "UP", DisplayName: "Upgrade"},
+	})
+	require.NoError(t, err)
+	c.project = project.GetName()
 	return c
 }
 
@@ -92,21 +101,27 @@ func (c *crowd) signIn(directory *grpc.ClientConn, token string) context.Context
 	return auth.WithToken(c.t.Context(), exchanged.GetAccessToken())
 }
 
-// work begins the load: clients that post one message after the other until the end.
+// work begins the load: clients that post one message after the other, and one task handed on after the other, until the end.
 func (c *crowd) work() {
 	for i := range 2 {
 		c.working.Go(func() { c.repeat("gRPC", i, &c.overGRPC, c.postGRPC) })
 		c.working.Go(func() { c.repeat("HTTP", i, &c.overHTTP, c.postHTTP) })
 	}
+	c.working.Go(c.relay)
+}
+
+// over says whether the load has ended.
+func (c *crowd) over() bool {
+	select {
+	case <-c.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 func (c *crowd) repeat(way string, client int, count *atomic.Int64, post func(body string) error) {
-	for n := 0; ; n++ {
-		select {
-		case <-c.stop:
-			return
-		default:
-		}
+	for n := 0; !c.over(); n++ {
 		body := fmt.Sprintf("%s %d: message %d", way, client, n)
 		err := post(body)
 		c.mu.Lock()
@@ -146,7 +161,7 @@ func (c *crowd) postHTTP(body string) error {
 		if try > 0 && clock.Sleep(c.t.Context(), 100*time.Millisecond) != nil {
 			break
 		}
-		code, answer, err := c.send(c.town.http(hosts[try%len(hosts)])+"/v1/"+c.thread+"/messages", key, request)
+		code, answer, err := c.send(c.town.http(c.town.hosts[try%len(c.town.hosts)])+"/v1/"+c.thread+"/messages", key, request)
 		switch {
 		case err != nil:
 			last = err
@@ -182,20 +197,20 @@ func (c *crowd) send(to, key string, body []byte) (int, []byte, error) {
 // progress waits until every way in has brought some more.
 func (c *crowd) progress() {
 	c.t.Helper()
-	overGRPC, overHTTP := c.overGRPC.Load()+5, c.overHTTP.Load()+5
+	overGRPC, overHTTP, batons := c.overGRPC.Load()+5, c.overHTTP.Load()+5, c.batons.Load()+5
 	require.Eventually(c.t, func() bool {
-		return c.overGRPC.Load() >= overGRPC && c.overHTTP.Load() >= overHTTP
+		return c.overGRPC.Load() >= overGRPC && c.overHTTP.Load() >= overHTTP && c.batons.Load() >= batons
 	}, patience, 5*time.Millisecond, "the load does not go on")
 }
 
 // end ends the load and requires that no request failed, that every acknowledged message is there once, that its event is
-// in the stream once, and that it had its effect once.
+// in the stream once, and that it had its effect once; and the same of every task.
 func (c *crowd) end() {
 	c.t.Helper()
 	close(c.stop)
 	c.working.Wait()
 	require.Empty(c.t, c.failed)
-	c.t.Logf("%d messages over gRPC, %d over HTTP", c.overGRPC.Load(), c.overHTTP.Load())
+	c.t.Logf("%d messages over gRPC, %d over HTTP, %d tasks", c.overGRPC.Load(), c.overHTTP.Load(), len(c.passed))
 
 	there := map[string]string{}
 	for token := ""; ; {
@@ -215,12 +230,13 @@ func (c *crowd) end() {
 	for body := range c.posted {
 		require.Contains(c.t, there, body)
 	}
-	c.requireEvents(len(there))
-	c.requireAsks(len(there))
+	c.requireEvents(threadsv1.MessagePostedSubject("*"), len(there))
+	c.requireTold(c.asked, "ASKED", len(there))
+	c.requireBatons()
 }
 
-// requireEvents requires n messages' events in the stream, each once.
-func (c *crowd) requireEvents(n int) {
+// requireEvents requires the events of n things in the stream, each once.
+func (c *crowd) requireEvents(filter string, n int) {
 	c.t.Helper()
 	conn, err := c.town.broker.Connect()
 	require.NoError(c.t, err)
@@ -228,29 +244,29 @@ func (c *crowd) requireEvents(n int) {
 	js, err := jetstream.New(conn)
 	require.NoError(c.t, err)
 	events, err := js.OrderedConsumer(c.t.Context(), "EVENTS", jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{threadsv1.MessagePostedSubject("*")},
+		FilterSubjects: []string{filter},
 	})
 	require.NoError(c.t, err)
 	seen := map[string]bool{}
 	for len(seen) < n {
 		msg, err := events.Next(jetstream.FetchMaxWait(patience))
 		require.NoError(c.t, err, "%d of %d events", len(seen), n)
-		subject := msg.Headers()["ce-subject"][0]
+		subject := msg.Headers()["ce-subject"][0] // the thing's name
 		require.False(c.t, seen[subject], "two events of %s", subject)
 		seen[subject] = true
 	}
 }
 
-// requireAsks requires that who was asked n times has n notifications, each of another ask.
-func (c *crowd) requireAsks(n int) {
+// requireTold requires that somebody has n notifications of a reason, each of another source.
+func (c *crowd) requireTold(token, reason string, n int) {
 	c.t.Helper()
-	signed := c.signIn(dial(c.t, c.town.target("directory"), rpcclient.Config{}), c.asked)
+	signed := c.signIn(dial(c.t, c.town.target("directory"), rpcclient.Config{}), token)
 	inbox := notificationsv1.NewInboxServiceClient(dial(c.t, c.town.target("notifications"), rpcclient.Config{}))
 	count := func() int {
 		sources := map[string]bool{}
 		for token := ""; ; {
 			page, err := inbox.ListNotifications(signed, &notificationsv1.ListNotificationsRequest{
-				Parent: c.workspace, PageSize: 200, PageToken: token,
+				Parent: c.workspace, PageSize: 200, PageToken: token, Filter: "reason = " + reason,
 			})
 			require.NoError(c.t, err)
 			for _, each := range page.GetNotifications() {
@@ -262,5 +278,5 @@ func (c *crowd) requireAsks(n int) {
 			}
 		}
 	}
-	require.Eventually(c.t, func() bool { return count() == n }, patience, 100*time.Millisecond, "every ask has its notification")
+	require.Eventually(c.t, func() bool { return count() == n }, patience, 100*time.Millisecond, "not %d are told: %s", n, reason)
 }

@@ -5,9 +5,11 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -20,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/devdns"
 	"github.com/meridianhq/meridian/pkg/devpg"
 	"github.com/meridianhq/meridian/pkg/natsd"
 )
@@ -27,11 +30,8 @@ import (
 // patience is how long anything may take on a machine that is busy.
 const patience = time.Minute
 
-// services are those of a town, in the order of starting. The tasks are not among them: nothing here is about them.
-var services = []string{"directory", "availability", "threads", "notifications", "gateway"}
-
-// hosts are where the replicas of a service listen, at the same port, under one name: two addresses of the loopback.
-var hosts = []string{"127.0.0.1", "127.0.0.2"}
+// services are those of a town, in the order of starting.
+var services = []string{"directory", "availability", "threads", "tasks", "notifications", "gateway"}
 
 // town is everything that replicas need: a database, a broker, names and keys.
 type town struct {
@@ -40,7 +40,8 @@ type town struct {
 	database string
 	broker   *natsd.Server
 	nats     natsd.Credentials
-	names    string // the address of the name server
+	names    *devdns.Server
+	hosts    []string // where the replicas of a service listen, at the same port, under one name
 	ports    map[string]string
 	keys     map[string]ed25519.PrivateKey
 }
@@ -51,7 +52,7 @@ func newTown(t *testing.T) *town {
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(folder, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(folder)) })
-	w := &town{t: t, folder: folder, ports: map[string]string{}, keys: map[string]ed25519.PrivateKey{}}
+	w := &town{t: t, folder: folder, hosts: []string{"127.0.0.1", another(t)}, ports: map[string]string{}, keys: map[string]ed25519.PrivateKey{}}
 
 	cluster, err := devpg.Start(t.Context(), devpg.Options{Dir: filepath.Join(folder, "postgres"), Database: "meridian", Unsafe: true})
 	require.NoError(t, err)
@@ -64,13 +65,34 @@ func newTown(t *testing.T) *town {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { stopped(t, w.broker.Stop) })
-	w.names = serveNames(t)
-	for _, name := range append([]string{"meridian", "tasks"}, services...) {
-		w.ports[name] = freePort(t)
+	w.names, err = devdns.Start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.names.Close()) })
+	for _, name := range append([]string{"meridian"}, services...) {
+		w.ports[name] = w.freePort()
 		_, w.keys[name], err = ed25519.GenerateKey(rand.Reader)
 		require.NoError(t, err)
+		for _, host := range w.hosts { // those that serve and, for callers to bear, those that do not
+			w.names.Add(name+".town", netip.MustParseAddr(host))
+		}
 	}
 	return w
+}
+
+// another is an address of the loopback beside 127.0.0.1: a machine has all of 127.0.0.0/8, or IPv6.
+func another(t *testing.T) string {
+	t.Helper()
+	var failure error
+	for _, host := range []string{"127.0.0.2", "::1"} {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		if err == nil {
+			require.NoError(t, l.Close())
+			return host
+		}
+		failure = errors.Join(failure, err)
+	}
+	require.NoError(t, failure, "two replicas need two addresses")
+	return ""
 }
 
 func stopped(t *testing.T, stop func(context.Context) error) {
@@ -81,17 +103,17 @@ func stopped(t *testing.T, stop func(context.Context) error) {
 }
 
 // freePort is a port that nobody listens on at either host.
-func freePort(t *testing.T) string {
-	t.Helper()
+func (w *town) freePort() string {
+	w.t.Helper()
 	for {
-		l, err := net.Listen("tcp", hosts[0]+":0")
-		require.NoError(t, err)
+		l, err := net.Listen("tcp", net.JoinHostPort(w.hosts[0], "0"))
+		require.NoError(w.t, err)
 		_, port, err := net.SplitHostPort(l.Addr().String())
-		require.NoError(t, err)
-		other, err := net.Listen("tcp", hosts[1]+":"+port)
-		require.NoError(t, l.Close())
+		require.NoError(w.t, err)
+		other, err := net.Listen("tcp", net.JoinHostPort(w.hosts[1], port))
+		require.NoError(w.t, l.Close())
 		if err == nil {
-			require.NoError(t, other.Close())
+			require.NoError(w.t, other.Close())
 			return port
 		}
 	}
@@ -99,7 +121,7 @@ func freePort(t *testing.T) string {
 
 // target is where callers find all replicas of a service: by its name, as in a cluster.
 func (w *town) target(service string) string {
-	return fmt.Sprintf("dns://%s/%s.town:%s", w.names, service, w.ports[service])
+	return fmt.Sprintf("dns://%s/%s.town:%s", w.names.Addr(), service, w.ports[service])
 }
 
 func (w *town) identity(name string) auth.Identity {
@@ -115,7 +137,7 @@ func (w *town) environment(service, host string) []string {
 		public = append(public, name+"="+base64.StdEncoding.EncodeToString(known))
 	}
 	env := []string{
-		"GRPC_ADDR=" + host + ":" + w.ports[service],
+		"GRPC_ADDR=" + net.JoinHostPort(host, w.ports[service]),
 		"NATS_URL=" + w.broker.URL(), "NATS_USER=" + w.nats.User, "NATS_PASSWORD=" + w.nats.Password,
 		"IDENTITY_KEY=" + base64.StdEncoding.EncodeToString(w.keys[service].Seed()), "SERVICE_KEYS=" + strings.Join(public, ";"),
 		"THREADS_ADDR=" + w.target("threads"), "AVAILABILITY_ADDR=" + w.target("availability"),
@@ -126,7 +148,7 @@ func (w *town) environment(service, host string) []string {
 		env = append(env, "DIRECTORY_ADDR="+w.target("directory"))
 	}
 	if service == "gateway" {
-		return append(env, "HTTP_ADDR="+host+":"+w.ports["meridian"], "PRINCIPAL_RATE=0", "WORKSPACE_RATE=0", "ADDRESS_RATE=0")
+		return append(env, "HTTP_ADDR="+net.JoinHostPort(host, w.ports["meridian"]), "PRINCIPAL_RATE=0", "WORKSPACE_RATE=0", "ADDRESS_RATE=0")
 	}
 	return append(env, "DATABASE_ADMIN_URL="+w.database, "DATABASE_CONNS=8",
 		"DATABASE_OWNER_URL="+w.as(service+"_owner"), "DATABASE_URL="+w.as(service+"_app"))
@@ -157,9 +179,9 @@ type replica struct {
 // run starts the replica of a service at a host from a folder of binaries, and returns when it serves.
 func (w *town) run(binaries, service, host string) *replica {
 	w.t.Helper()
-	admin := net.JoinHostPort(host, freePort(w.t))
+	admin := net.JoinHostPort(host, w.freePort())
 	r := &replica{t: w.t, name: service + " at " + host, ended: make(chan struct{})}
-	r.output = filepath.Join(w.folder, fmt.Sprintf("%s-%s.log", service, host))
+	r.output = filepath.Join(w.folder, fmt.Sprintf("%s-%s.log", service, strings.ReplaceAll(host, ":", "")))
 	out, err := os.OpenFile(r.output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(w.t, err)
 	defer out.Close()

@@ -10,7 +10,7 @@ func TestReplicasAreReplacedOneByOneUnderLoad(t *testing.T) {
 	w := newTown(t)
 	replicas := map[string]*replica{}
 	for _, service := range services {
-		for _, host := range hosts {
+		for _, host := range w.hosts {
 			replicas[service+host] = w.run(binaries, service, host)
 		}
 	}
@@ -18,7 +18,7 @@ func TestReplicasAreReplacedOneByOneUnderLoad(t *testing.T) {
 	c.work()
 	c.progress()
 	for _, service := range services {
-		for _, host := range hosts {
+		for _, host := range w.hosts {
 			replicas[service+host].stop()
 			c.progress()
 			replicas[service+host] = w.run(binaries, service, host)
@@ -37,13 +37,13 @@ func TestThePreviousVersionServesBesideThisOne(t *testing.T) {
 	w := newTown(t)
 	var old []*replica
 	for _, service := range services {
-		old = append(old, w.run(older, service, hosts[0]))
+		old = append(old, w.run(older, service, w.hosts[0]))
 	}
 	c := newCrowd(t, w)
 	c.work()
 	c.progress()
 	for _, service := range services {
-		w.run(newer, service, hosts[1])
+		w.run(newer, service, w.hosts[1])
 		c.progress()
 	}
 	for _, each := range old {

@@ -41,9 +41,12 @@ func git(t *testing.T, args ...string) (string, error) {
 	return string(out), nil
 }
 
+// fromVariable names the commit that the test upgrades from, such as that of a release. It is no setting of the services.
+const fromVariable = "UPGRADE_FROM"
+
 // previous is the flag that makes the compiler see the version before this one, the parent of a clean checkout or the commit
-// under one with changes: what differs is laid over this tree, so that all that does not is taken from the build cache. It
-// skips the test where there is no such version.
+// under one with changes, or the one that was asked for: what differs is laid over this tree, so that all that does not is taken
+// from the build cache. It skips the test where there is no such version.
 func previous(t *testing.T) string {
 	t.Helper()
 	changes, err := git(t, "status", "--porcelain")
@@ -53,6 +56,9 @@ func previous(t *testing.T) string {
 	commit := "HEAD"
 	if changes == "" {
 		commit = "HEAD^"
+	}
+	if from := os.Getenv(fromVariable); from != "" {
+		commit = from
 	}
 	if _, err := git(t, "rev-parse", "--verify", "--quiet", commit+"^{commit}"); err != nil {
 		t.Skipf("there is no previous version: the checkout does not hold %s (a shallow clone, or the first commit)", commit)

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/meridianhq/meridian/pkg/devdns"
 	"github.com/meridianhq/meridian/pkg/devpg"
 	"github.com/meridianhq/meridian/pkg/natsd"
 )
@@ -33,7 +34,7 @@ type cluster struct {
 	command command
 	log     *slog.Logger
 	place   place
-	names   *names
+	names   *devdns.Server
 	// services and deployments are the chart's.
 	services, jobs, deployments []object
 
@@ -164,10 +165,10 @@ func (k *cluster) render(ctx context.Context) (err error) {
 		return err
 	}
 	k.services, k.deployments = of(all, "Service"), of(all, "Deployment")
-	if k.names, err = serveNames(ctx); err != nil {
+	if k.names, err = devdns.Start(ctx); err != nil {
 		return err
 	}
-	k.place.names = k.names.addr()
+	k.place.names = k.names.Addr()
 	k.jobs = of(all, "Job")
 	return nil
 }
@@ -258,9 +259,9 @@ func (k *cluster) find(p *pod, there bool) {
 		}
 		name := fmt.Sprintf("%s.%s.svc", s.Metadata.Name, namespace)
 		if there {
-			k.names.add(name, p.addr)
+			k.names.Add(name, p.addr)
 		} else {
-			k.names.remove(name, p.addr)
+			k.names.Remove(name, p.addr)
 		}
 	}
 }
@@ -302,7 +303,7 @@ type facts struct {
 func (k *cluster) facts() facts {
 	return facts{
 		HTTP: "http://" + k.command.HTTP, GRPC: k.command.GRPC,
-		Directory:   fmt.Sprintf("dns://%s/%s-directory.%s.svc:9090", k.names.addr(), release, namespace),
+		Directory:   fmt.Sprintf("dns://%s/%s-directory.%s.svc:9090", k.names.Addr(), release, namespace),
 		OperatorKey: k.operatorKey(), Mail: filepath.Join(k.place.folder, "mail"), Logs: filepath.Join(k.place.folder, "logs"),
 	}
 }
@@ -357,7 +358,7 @@ func (k *cluster) stop(ctx context.Context) error {
 		failure = errors.Join(failure, node.Stop(ctx))
 	}
 	if k.names != nil {
-		failure = errors.Join(failure, k.names.conn.Close())
+		failure = errors.Join(failure, k.names.Close())
 	}
 	if k.postgres != nil {
 		failure = errors.Join(failure, k.postgres.Stop(ctx))

@@ -11,12 +11,14 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/meridianhq/meridian/pkg/devdns"
 )
 
 // front is a Service with an address of its own: each connection goes to the next replica behind a name.
 type front struct {
 	listener net.Listener
-	names    *names
+	names    *devdns.Server
 	name     string
 	port     int
 
@@ -52,7 +54,7 @@ func (f *front) serve() {
 }
 
 func (f *front) next() (netip.Addr, bool) {
-	all := f.names.behind(f.name)
+	all := f.names.Addresses(f.name)
 	if len(all) == 0 {
 		return netip.Addr{}, false
 	}

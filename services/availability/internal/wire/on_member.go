@@ -32,6 +32,9 @@ type aboutMember interface {
 func onMember[T aboutMember](a *app.App) func(context.Context, eventbus.Event[T]) error {
 	return func(ctx context.Context, e eventbus.Event[T]) error {
 		m := e.Payload.GetMember()
+		if err := eventbus.Known("member.state", m.GetState()); err != nil {
+			return err
+		}
 		ids, err := memberPattern.ParseUUIDs("member.name", m.GetName())
 		if err != nil {
 			return err

@@ -55,10 +55,14 @@ func (a *App) Redecide(ctx context.Context, b DeliveryBatch) error {
 		claimed := map[DeliveryKey]bool{}
 		for _, k := range b.Keys {
 			claimed[k] = true
+			if !k.Channel.Known() { // a newer version decides it
+				unknown = append(unknown, k)
+			}
 		}
 		for _, n := range locked {
 			to := people[n.Recipient]
-			if reaches[n.Recipient].Missing && to.Active { // availability has not heard of them yet
+			// Only a newer version knows what it is, or availability has not heard of them yet.
+			if !n.Known() || reaches[n.Recipient].Missing && to.Active {
 				unknown = append(unknown, ofNotification(b.Keys, n.ID)...)
 				continue
 			}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -73,6 +74,8 @@ func (a *App) gather(ctx context.Context, d domain.Digest) (m moment, items []uu
 	if err != nil {
 		return m, nil, nil, err
 	}
+	// What only a newer version knows waits for a digest of that one.
+	pending = slices.DeleteFunc(pending, func(n domain.Notification) bool { return !n.Known() })
 	states, err := a.check(ctx, d.Workspace, pending)
 	if err != nil {
 		return m, nil, nil, err

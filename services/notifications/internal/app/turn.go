@@ -25,7 +25,7 @@ type turn struct {
 	inApp    map[string][]int // indexes into locked, by context; one each where they are not gathered
 	events   []domain.Event
 	attempts []Attempt
-	held     []DeliveryKey // wait for who cannot be asked
+	held     []DeliveryKey // wait for who cannot be asked, or for a newer version
 	leaving  []DeliveryKey // are on their way until their outcome is recorded
 	parcels  []outgoing
 }
@@ -42,6 +42,9 @@ func newTurn(a *App, b DeliveryBatch, m moment) *turn {
 	t := &turn{app: a, batch: b, moment: m, due: map[DeliveryKey]bool{}, inApp: map[string][]int{}}
 	for _, k := range b.Keys {
 		t.due[k] = true
+		if !k.Channel.Known() {
+			t.held = append(t.held, k)
+		}
 	}
 	return t
 }
@@ -64,6 +67,10 @@ func (t *turn) run(ctx context.Context, tx Tx) error {
 		return err
 	}
 	for i := range t.locked {
+		if !t.locked[i].Known() {
+			t.held = append(t.held, ofNotification(t.batch.Keys, t.locked[i].ID)...)
+			continue
+		}
 		if err := t.one(i); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,9 @@ const (
 
 // Channels are all of them, in the order in which they are shown.
 func Channels() []Channel { return []Channel{InApp, Email} }
+
+// Known says whether it is a channel of this version.
+func (c Channel) Known() bool { return slices.Contains(Channels(), c) }
 
 // words is how the channel is spoken of in an explanation.
 func (c Channel) words() string {

@@ -56,15 +56,17 @@ const (
 	Availability Owner = "availability"
 )
 
-// OwnerOf tells whose a source is, by its name.
+// OwnerOf tells whose a source is, by its name; empty for one of a kind that this version does not know.
 func OwnerOf(source string) Owner {
 	switch {
 	case strings.Contains(source, "/timeOffs/"), isSwap(source):
 		return Availability
 	case strings.Contains(source, "/tasks/"), strings.Contains(source, "/handoffs/"):
 		return Tasks
+	case isMessage(source), isAsk(source):
+		return Threads
 	}
-	return Threads
+	return ""
 }
 
 // isAsk tells an ask from a baton among what waits.

@@ -88,6 +88,13 @@ func (n *Notification) Situation(now time.Time, to Recipient, r Reach, noMail st
 	}
 }
 
+// Known says whether this version knows what it is about and where it stands. One that a newer version made of another kind is
+// left to that one: nothing is decided, sent or cancelled of it here.
+func (n *Notification) Known() bool {
+	return slices.Contains(Reasons(), n.Reason) && slices.Contains([]State{Unread, Seen, Done}, n.State) &&
+		slices.Contains(Urgencies(), n.Urgency) && OwnerOf(n.Source) != ""
+}
+
 // snapshot is the notification as it is now, for an event.
 func (n *Notification) snapshot() Notification {
 	out := *n

@@ -120,6 +120,17 @@ func TestChecks(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
+// Whom to ask about a source of a kind that is not known here, only a newer version knows.
+func TestASourceOfANewerVersion(t *testing.T) {
+	t.Parallel()
+	threads := &owner{}
+	s := NewSources(serve(t, threads), serve(t, &owner{}), serve(t, &owner{}))
+	ws := uuid.New()
+	states, err := s.Check(t.Context(), ws, []app.SourceCheck{{Source: domain.WorkspaceName(ws) + "/polls/1", Member: uuid.New()}})
+	require.NoError(t, err)
+	require.Equal(t, []domain.SourceState{{Unknown: true}}, states)
+}
+
 func TestFollowed(t *testing.T) {
 	t.Parallel()
 	threads := &owner{}

@@ -50,6 +50,12 @@ func (s *Sources) Check(ctx context.Context, ws uuid.UUID, checks []app.SourceCh
 		places[owner] = append(places[owner], i)
 	}
 	for owner, all := range places {
+		if owner == "" { // only a newer version knows whom to ask
+			for _, i := range all {
+				states[i] = domain.SourceState{Unknown: true}
+			}
+			continue
+		}
 		for part := range slices.Chunk(all, mostChecks) {
 			if err := s.checkPart(ctx, owner, ws, checks, part, states); err != nil {
 				return nil, err

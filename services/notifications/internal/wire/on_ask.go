@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -137,6 +138,9 @@ func asking(meta eventbus.Meta, e askEvent, text string) (domain.Asking, error) 
 		return domain.Asking{}, err
 	}
 	ask := e.GetAsk()
+	if err := errors.Join(eventbus.Known("ask.kind", ask.GetKind()), eventbus.Known("ask.urgency", ask.GetUrgency())); err != nil {
+		return domain.Asking{}, err
+	}
 	h.Source, h.Context, h.Message = ask.GetName(), ask.GetThread(), ask.GetMessage()
 	h.Title, h.Excerpt = e.GetThreadTitle(), markdown.Excerpt(text)
 	out := domain.Asking{Happening: h, Kind: ask.GetKind().String(), Urgency: domain.Given(int32(ask.GetUrgency()))}
@@ -191,6 +195,9 @@ func acted(out domain.Asking, recipients []*threadsv1.AskRecipient, asked map[uu
 func waitOf(r *threadsv1.AskRecipient) (domain.Wait, error) {
 	member, err := idOf("ask.recipients.member", r.GetMember())
 	if err != nil {
+		return domain.Wait{}, err
+	}
+	if err := eventbus.Known("ask.recipients.state", r.GetState()); err != nil {
 		return domain.Wait{}, err
 	}
 	w := domain.Wait{Member: member, Due: instant(r.GetDueTime()), Remind: instant(r.GetRemindTime())}

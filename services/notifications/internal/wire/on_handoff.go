@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/meridianhq/meridian/pkg/eventbus"
@@ -87,6 +88,9 @@ func offering(meta eventbus.Meta, e handoffEvent) (domain.Offering, error) {
 		return domain.Offering{}, err
 	}
 	one := e.GetHandoff()
+	if err := errors.Join(eventbus.Known("handoff.state", one.GetState()), eventbus.Known("handoff.route", one.GetRoute())); err != nil {
+		return domain.Offering{}, err
+	}
 	h.Source, h.Context, h.Title = one.GetName(), one.GetTask(), one.GetTaskTitle()
 	h.Excerpt = markdown.Excerpt(one.GetNote().GetNextSteps())
 	o := domain.Offering{

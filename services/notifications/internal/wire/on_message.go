@@ -65,6 +65,9 @@ func mentioning(meta eventbus.Meta, e about, mentions []string) (domain.Mentioni
 		return domain.Mentioning{}, err
 	}
 	message := e.GetMessage()
+	if err := eventbus.Known("message.urgency", message.GetUrgency()); err != nil {
+		return domain.Mentioning{}, err
+	}
 	h.Source, h.Message, h.Context = message.GetName(), message.GetName(), e.GetThread()
 	h.Title, h.Excerpt = e.GetThreadTitle(), markdown.Excerpt(message.GetBody())
 	m := domain.Mentioning{Happening: h, Urgency: domain.Given(int32(message.GetUrgency())), UrgentReason: message.GetUrgentReason()}

@@ -47,6 +47,9 @@ type swapEvent interface {
 
 func swapping(meta eventbus.Meta, e swapEvent) (domain.Swapping, error) {
 	one := e.GetSwap()
+	if err := eventbus.Known("swap.state", one.GetState()); err != nil {
+		return domain.Swapping{}, err
+	}
 	s := domain.Swapping{Happening: withoutSpace(meta), Span: domain.Span{Start: instant(one.GetStartTime()), End: instant(one.GetEndTime())}}
 	s.Source, s.Context, s.Title = one.GetName(), e.GetRotation(), e.GetDisplayName()
 	if s.Title == "" {

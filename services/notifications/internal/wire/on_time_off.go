@@ -73,6 +73,9 @@ type timeOffEvent interface {
 
 func leave(meta eventbus.Meta, e timeOffEvent) (domain.Leave, error) {
 	one := e.GetTimeOff()
+	if err := eventbus.Known("time_off.state", one.GetState()); err != nil {
+		return domain.Leave{}, err
+	}
 	l := domain.Leave{
 		Happening: withoutSpace(meta), Note: markdown.Excerpt(one.GetNote()), DeclineReason: markdown.Excerpt(one.GetDeclineReason()),
 		Span: domain.Span{

@@ -44,9 +44,6 @@ CREATE UNIQUE INDEX member_departures_last ON member_departures (workspace_id, m
 INSERT INTO member_departures (workspace_id, member_id, departure_id, start_time)
 SELECT workspace_id, member_id, gen_random_uuid(), now() FROM members WHERE state = 3;
 
--- For whom somebody acts, found by who does.
-CREATE INDEX delegations_delegate ON delegations (workspace_id, delegate_id, end_time);
-
 ALTER TABLE coverage_watches ENABLE ROW LEVEL SECURITY;
 ALTER TABLE coverage_gaps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE member_departures ENABLE ROW LEVEL SECURITY;

@@ -2,11 +2,8 @@
 -- acts_for_id is the member in whose place the recipient is notified of a time off: its subject's manager then, for whom they act in
 -- approvals; the nil UUID for nobody. They may read it while they do, which availability knows.
 ALTER TABLE notifications ADD COLUMN acts_for_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000';
-CREATE INDEX notifications_acting ON notifications (workspace_id, recipient_id, acts_for_id)
-    WHERE acts_for_id <> '00000000-0000-0000-0000-000000000000';
 
 -- Whether an ACTIVE member, who acts for some in approvals, may read what a notification is about.
-DROP FUNCTION readable(uuid, uuid, uuid, uuid);
 -- +goose StatementBegin
 CREATE FUNCTION readable(ws uuid, member uuid, space uuid, subject uuid, acts_for uuid[] DEFAULT '{}') RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$

@@ -17,7 +17,7 @@ WITH due AS MATERIALIZED (
     SELECT x.workspace_id, x.handoff_id
     FROM handoffs x
     WHERE x.state = 'OFFERED' AND x.expire_time <= $2::timestamptz
-      AND (x.expire_lease IS NULL OR x.expire_lease <= clock_timestamp())
+      AND (x.expire_lease IS NULL OR x.expire_lease <= clock_timestamp()) AND x.route IN ('MEMBER', 'TEAM', 'AUTO')
     ORDER BY x.expire_time
     LIMIT $3
     FOR UPDATE SKIP LOCKED
@@ -67,6 +67,7 @@ WITH due AS MATERIALIZED (
     SELECT x.workspace_id, x.handoff_id
     FROM handoffs x
     WHERE x.route_since <= $2::timestamptz AND (x.route_lease IS NULL OR x.route_lease <= clock_timestamp())
+      AND x.route IN ('MEMBER', 'TEAM', 'AUTO')
     ORDER BY x.route_since
     LIMIT $3
     FOR UPDATE SKIP LOCKED
@@ -91,7 +92,8 @@ type ClaimRoutingRow struct {
 }
 
 // The four below are the workers', over all workspaces: the owner's. A claim goes through arrays, of which the planner
-// expects ten rows: by the limit, which it does not know, it would expect a part of the table and read all of that.
+// expects ten rows: by the limit, which it does not know, it would expect a part of the table and read all of that. An offer
+// of another route is a newer version's, which routes it and ends it.
 func (q *Queries) ClaimRouting(ctx context.Context, arg ClaimRoutingParams) ([]ClaimRoutingRow, error) {
 	rows, err := q.db.Query(ctx, claimRouting, arg.LeaseSeconds, arg.Now, arg.MaxRows)
 	if err != nil {
@@ -324,7 +326,7 @@ func (q *Queries) MarkWorkspace(ctx context.Context, arg MarkWorkspaceParams) (i
 
 const nextExpiry = `-- name: NextExpiry :one
 SELECT expire_time::timestamptz AS due FROM handoffs
-WHERE state = 'OFFERED' AND expire_time IS NOT NULL ORDER BY expire_time LIMIT 1
+WHERE state = 'OFFERED' AND expire_time IS NOT NULL AND route IN ('MEMBER', 'TEAM', 'AUTO') ORDER BY expire_time LIMIT 1
 `
 
 func (q *Queries) NextExpiry(ctx context.Context) (time.Time, error) {
@@ -335,7 +337,8 @@ func (q *Queries) NextExpiry(ctx context.Context) (time.Time, error) {
 }
 
 const nextRouting = `-- name: NextRouting :one
-SELECT route_since::timestamptz AS due FROM handoffs WHERE route_since IS NOT NULL ORDER BY route_since LIMIT 1
+SELECT route_since::timestamptz AS due FROM handoffs
+WHERE route_since IS NOT NULL AND route IN ('MEMBER', 'TEAM', 'AUTO') ORDER BY route_since LIMIT 1
 `
 
 func (q *Queries) NextRouting(ctx context.Context) (time.Time, error) {

@@ -62,13 +62,15 @@ JOIN tasks t ON t.workspace_id = h.workspace_id AND t.task_id = h.task_id
 WHERE h.workspace_id = @workspace_id AND h.handoff_id = @handoff_id AND h.route_since IS NOT NULL;
 
 -- The four below are the workers', over all workspaces: the owner's. A claim goes through arrays, of which the planner
--- expects ten rows: by the limit, which it does not know, it would expect a part of the table and read all of that.
+-- expects ten rows: by the limit, which it does not know, it would expect a part of the table and read all of that. An offer
+-- of another route is a newer version's, which routes it and ends it.
 
 -- name: ClaimRouting :many
 WITH due AS MATERIALIZED (
     SELECT x.workspace_id, x.handoff_id
     FROM handoffs x
     WHERE x.route_since <= @now::timestamptz AND (x.route_lease IS NULL OR x.route_lease <= clock_timestamp())
+      AND x.route IN ('MEMBER', 'TEAM', 'AUTO')
     ORDER BY x.route_since
     LIMIT @max_rows
     FOR UPDATE SKIP LOCKED
@@ -81,7 +83,8 @@ WHERE h.workspace_id = n.workspace_id AND h.handoff_id = n.handoff_id
 RETURNING h.workspace_id, h.handoff_id;
 
 -- name: NextRouting :one
-SELECT route_since::timestamptz AS due FROM handoffs WHERE route_since IS NOT NULL ORDER BY route_since LIMIT 1;
+SELECT route_since::timestamptz AS due FROM handoffs
+WHERE route_since IS NOT NULL AND route IN ('MEMBER', 'TEAM', 'AUTO') ORDER BY route_since LIMIT 1;
 
 -- name: PutOffRouting :exec
 -- 1, 2, 4 and so on to 30 seconds of machine time.
@@ -95,7 +98,7 @@ WITH due AS MATERIALIZED (
     SELECT x.workspace_id, x.handoff_id
     FROM handoffs x
     WHERE x.state = 'OFFERED' AND x.expire_time <= @now::timestamptz
-      AND (x.expire_lease IS NULL OR x.expire_lease <= clock_timestamp())
+      AND (x.expire_lease IS NULL OR x.expire_lease <= clock_timestamp()) AND x.route IN ('MEMBER', 'TEAM', 'AUTO')
     ORDER BY x.expire_time
     LIMIT @max_rows
     FOR UPDATE SKIP LOCKED
@@ -109,4 +112,4 @@ RETURNING h.workspace_id, h.handoff_id;
 
 -- name: NextExpiry :one
 SELECT expire_time::timestamptz AS due FROM handoffs
-WHERE state = 'OFFERED' AND expire_time IS NOT NULL ORDER BY expire_time LIMIT 1;
+WHERE state = 'OFFERED' AND expire_time IS NOT NULL AND route IN ('MEMBER', 'TEAM', 'AUTO') ORDER BY expire_time LIMIT 1;
