@@ -9,10 +9,43 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/kube"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
+	"github.com/meridianhq/meridian/deploy/test/chart"
 	"github.com/meridianhq/meridian/deploy/test/cluster"
 )
+
+// stopped are the values with everything on, and those of a restore over them.
+func stopped(t *testing.T) map[string]any {
+	t.Helper()
+	return loader.MergeMaps(values(t, "all-on"), values(t, "stopped"))
+}
+
+// TestStoppedIsStopped: with the values for a restore nothing runs, and nothing starts anything.
+func TestStoppedIsStopped(t *testing.T) {
+	t.Parallel()
+	rendered, err := chart.Render(release("team"), stopped(t))
+	require.NoError(t, err)
+	require.Empty(t, rendered.Hooks)
+	seen := map[string]int{}
+	for _, object := range rendered.Objects {
+		seen[object.GetKind()]++
+		switch object.GetKind() {
+		case "Deployment":
+			replicas, found, err := unstructured.NestedInt64(object.Object, "spec", "replicas")
+			require.NoError(t, err)
+			require.True(t, found && replicas == 0, object.GetName())
+		case "CronJob":
+			suspended, _, err := unstructured.NestedBool(object.Object, "spec", "suspend")
+			require.NoError(t, err)
+			require.True(t, suspended)
+		}
+	}
+	require.Equal(t, 6, seen["Deployment"])
+	require.Equal(t, 1, seen["CronJob"])
+	require.Zero(t, seen["HorizontalPodAutoscaler"])
+}
 
 // helm installs the chart by Helm itself, upgrades it through every set of values, and takes it away again. Hooks are left
 // out: nothing here would end a Job.
@@ -38,12 +71,18 @@ func helm(ctx context.Context, t *testing.T, server *cluster.Cluster) {
 	install.WaitStrategy = kube.HookOnlyStrategy
 	_, err = install.RunWithContext(ctx, loaded, values(t, matrix()[0]))
 	require.NoError(t, err)
-	for _, next := range append(matrix()[1:], matrix()[0]) {
+	var sets []map[string]any
+	for _, next := range append(matrix()[1:], matrix()[0], "all-on") {
+		sets = append(sets, values(t, next))
+	}
+	// For a restore, and back.
+	sets = append(sets, stopped(t), values(t, "all-on"))
+	for i, next := range sets {
 		upgrade := action.NewUpgrade(config)
 		upgrade.Namespace, upgrade.DisableHooks, upgrade.ResetValues = namespace, true, true
 		upgrade.WaitStrategy = kube.HookOnlyStrategy
-		_, err := upgrade.RunWithContext(ctx, name, loaded, values(t, next))
-		require.NoError(t, err, next)
+		_, err := upgrade.RunWithContext(ctx, name, loaded, next)
+		require.NoError(t, err, "set %d", i)
 	}
 	uninstall := action.NewUninstall(config)
 	uninstall.DisableHooks, uninstall.WaitStrategy = true, kube.HookOnlyStrategy

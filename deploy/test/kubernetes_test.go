@@ -2,6 +2,8 @@ package test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -39,10 +41,14 @@ func TestAClusterTakesTheChart(t *testing.T) {
 	for _, from := range matrix() {
 		for _, to := range matrix() {
 			if from != to {
-				t.Run("from "+from+" to "+to, func(t *testing.T) { upgrade(ctx, t, server, from, to) })
+				t.Run("from "+from+" to "+to, func(t *testing.T) {
+					namespace := from + "-" + to
+					upgrade(ctx, t, server.Restricted(ctx, t, namespace), render(t, from, namespace), render(t, to, namespace))
+				})
 			}
 		}
 	}
+	t.Run("from the chart that is installed", func(t *testing.T) { fromPrevious(ctx, t, server) })
 	t.Run("the examples are taken", func(t *testing.T) { examples(ctx, t, server) })
 	t.Run("what is wrong is refused", func(t *testing.T) { refused(ctx, t, server) })
 }
@@ -60,11 +66,9 @@ func apply(ctx context.Context, t *testing.T, client *cluster.Client, objects []
 	return versions
 }
 
-// upgrade goes from one set of values to another as Helm does: hooks are made anew, what is gone is deleted.
-func upgrade(ctx context.Context, t *testing.T, server *cluster.Cluster, from, to string) {
-	namespace := from + "-" + to
-	client := server.Restricted(ctx, t, namespace)
-	before, after := render(t, from, namespace), render(t, to, namespace)
+// upgrade goes from one rendering to another as Helm does: hooks are made anew, what is gone is deleted.
+func upgrade(ctx context.Context, t *testing.T, client *cluster.Client, before, after *chart.Rendered) {
+	t.Helper()
 	apply(ctx, t, client, before.All())
 	for _, hook := range before.Hooks {
 		require.NoError(t, client.Delete(ctx, hook), cluster.Key(hook))
@@ -76,11 +80,50 @@ func upgrade(ctx context.Context, t *testing.T, server *cluster.Cluster, from, t
 	require.Empty(t, client.Warnings())
 }
 
+// fromPrevious goes from what scripts/pin-chart kept of an earlier chart to the present one, with the same values.
+func fromPrevious(ctx context.Context, t *testing.T, server *cluster.Cluster) {
+	files, err := filepath.Glob("testdata/previous/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			namespace := "previous-" + name
+			upgrade(ctx, t, server.Restricted(ctx, t, namespace), pinned(t, file), render(t, name, namespace))
+		})
+	}
+}
+
+// pinned reads a rendering that was kept.
+func pinned(t *testing.T, file string) *chart.Rendered {
+	t.Helper()
+	in, err := os.Open(file)
+	require.NoError(t, err)
+	defer in.Close()
+	objects, err := chart.Decode(in)
+	require.NoError(t, err)
+	kept := &chart.Rendered{}
+	for _, object := range objects {
+		if _, hook := object.GetAnnotations()["helm.sh/hook"]; hook {
+			kept.Hooks = append(kept.Hooks, object)
+		} else {
+			kept.Objects = append(kept.Objects, object)
+		}
+	}
+	require.NotEmpty(t, kept.Hooks)
+	require.NotEmpty(t, kept.Objects)
+	return kept
+}
+
 // examples applies the objects that stand beside the chart.
 func examples(ctx context.Context, t *testing.T, server *cluster.Cluster) {
 	client := server.Restricted(ctx, t, "examples")
-	for _, file := range []string{"external-secrets.yaml", "postgres.yaml"} {
-		apply(ctx, t, client, decode(t, file))
+	for _, file := range []string{"external-secrets.yaml", "postgres.yaml", "restore-job.yaml"} {
+		objects := decode(t, file)
+		apply(ctx, t, client, objects)
+		for _, pod := range pods(t, objects) {
+			require.NoError(t, client.Try(ctx, pod), file)
+		}
 	}
 }
 
@@ -160,7 +203,11 @@ func pods(t *testing.T, objects []*unstructured.Unstructured) []*unstructured.Un
 	t.Helper()
 	var all []*unstructured.Unstructured
 	for _, object := range objects {
-		template, found, err := unstructured.NestedMap(object.Object, "spec", "template")
+		path := []string{"spec", "template"}
+		if object.GetKind() == "CronJob" {
+			path = []string{"spec", "jobTemplate", "spec", "template"}
+		}
+		template, found, err := unstructured.NestedMap(object.Object, path...)
 		require.NoError(t, err)
 		if !found {
 			continue
@@ -172,7 +219,6 @@ func pods(t *testing.T, objects []*unstructured.Unstructured) []*unstructured.Un
 		pod.SetNamespace(object.GetNamespace())
 		all = append(all, pod)
 	}
-	require.NotEmpty(t, all)
 	return all
 }
 

@@ -95,25 +95,31 @@ func plain(t *testing.T, config map[string]any) string {
 // secrets are those that `meridian secrets` makes: keys and values by the Secret's name.
 type secrets map[string]map[string]string
 
-// firstSecrets reads what `meridian secrets --mail-url ...` printed into the file that MERIDIAN_SECRETS names.
+// secretsFolder is where scripts/test-kubernetes has `meridian secrets` write, with the options of the README of deploy/compose.
+func secretsFolder(t *testing.T) string {
+	t.Helper()
+	folder := os.Getenv("MERIDIAN_TEST_SECRETS")
+	if folder == "" {
+		t.Skip("MERIDIAN_TEST_SECRETS names no folder: scripts/test-kubernetes makes one")
+	}
+	return folder
+}
+
+// firstSecrets reads what `meridian secrets` has made.
 func firstSecrets(t *testing.T) secrets {
 	t.Helper()
-	file := os.Getenv("MERIDIAN_SECRETS")
-	if file == "" {
-		t.Skip("MERIDIAN_SECRETS names no file: scripts/test-kubernetes makes one")
-	}
-	in, err := os.ReadFile(file)
-	require.NoError(t, err)
-	var list struct {
-		Items []struct {
-			Metadata   struct{ Name string }
-			StringData map[string]string
-		}
-	}
-	require.NoError(t, json.Unmarshal(in, &list))
 	made := secrets{}
-	for _, item := range list.Items {
-		made[item.Metadata.Name] = item.StringData
+	files, err := filepath.Glob(filepath.Join(secretsFolder(t), "*", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		name := filepath.Base(filepath.Dir(file))
+		if made[name] == nil {
+			made[name] = map[string]string{}
+		}
+		made[name][filepath.Base(file)] = string(text)
 	}
 	return made
 }

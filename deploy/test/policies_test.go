@@ -68,7 +68,7 @@ func TestNothingIsAllowedButWhatIsNeeded(t *testing.T) {
 			"availability": {postgres, http, https}, "notifications": {postgres}, "gateway": {},
 		},
 		"all-on": {
-			"": nil, "setup": {postgres}, "directory": {postgres, collector}, "threads": {postgres, collector},
+			"": nil, "setup": {postgres}, "backup": {postgres}, "directory": {postgres, collector}, "threads": {postgres, collector},
 			"tasks": {postgres, collector}, "availability": {postgres, http, https, 1, collector},
 			"notifications": {postgres, 25, 465, 587, collector}, "gateway": {collector},
 		},

@@ -35,8 +35,8 @@ const flushLimit = 5 * time.Second
 
 // Main is the main function of a service's own binary: it reads flags and variables, makes the service and runs it
 // until SIGTERM or SIGINT, or until a part of it fails; then it stops it in order. With the command setup it makes what the
-// service stands on, with these sets of migrations, and ends. It does not return: the exit code is 0 after a clean end and
-// 1 otherwise.
+// service stands on, with these sets of migrations, and ends; with health it asks the one that runs. It does not return: the
+// exit code is 0 after a clean end and 1 otherwise.
 func Main[C Configured, S Service](name, about string, newService func(context.Context, C, Deps) (S, error), sets ...postgres.Set) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	// A second signal ends the process at once.
@@ -62,6 +62,9 @@ func run[C Configured, S Service](
 		return err
 	}
 	cfg := program.Config
+	if command == commandHealth {
+		return health(ctx, cfg.Base())
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Base().LogLevel)); err != nil {
 		return fmt.Errorf("log-level: %w", err)
@@ -103,9 +106,13 @@ type Program[C Configured] struct {
 	Config C        `embed:""`
 	Serve  struct{} `cmd:"" default:"1" help:"Serve until told to end: what is done without a command."`
 	Setup  struct{} `cmd:"" help:"Make the roles, the schema and the event stream, and end."`
+	Health struct{} `cmd:"" help:"Ask the one that serves with these settings whether it can take work, at its admin port; fails with what is missing."`
 }
 
-const commandSetup = "setup"
+const (
+	commandSetup  = "setup"
+	commandHealth = "health"
+)
 
 // errHelp ends parsing after the help was printed.
 var errHelp = errors.New("help was printed")

@@ -45,6 +45,18 @@
       - {key: {{ .name }}-owner-url, path: database/owner-url}
 {{- end -}}
 
+{{/* The URL of the role that makes the others, where there is one. */}}
+{{- define "meridian.adminSecret" -}}
+{{- with .Values.database.admin }}
+{{- if .existingSecret }}
+- secret:
+    name: {{ .existingSecret }}
+    items:
+      - {key: {{ .key }}, path: database/admin-url}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "meridian.natsSecret" -}}
 - secret:
     name: {{ .Values.nats.existingSecret }}

@@ -73,10 +73,15 @@ SSL_CERT_DIR: /etc/ssl/certs:/etc/meridian/ca
 
 {{/* What serving and setting up need of the broker. */}}
 {{- define "meridian.settings.broker" -}}
+{{ include "meridian.settings.nats" . }}
+MERIDIAN_NATS_REPLICAS: "{{ int .root.Values.nats.replicas }}"
+{{- end -}}
+
+{{/* How the broker is reached. */}}
+{{- define "meridian.settings.nats" -}}
 MERIDIAN_NATS_URL: {{ .root.Values.nats.url | quote }}
 MERIDIAN_NATS_USER: "@/etc/meridian/secrets/nats/user"
 MERIDIAN_NATS_PASSWORD: "@/etc/meridian/secrets/nats/password"
-MERIDIAN_NATS_REPLICAS: "{{ int .root.Values.nats.replicas }}"
 {{- end -}}
 
 {{/* The settings of one service alone. */}}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,8 @@ const (
 	manifestFile = "manifest.json"
 	dumpFile     = "database.dump"
 	recentFile   = "recent.jsonl"
+	// lostFiles are written by restores: what each took out of the stream.
+	lostFiles = "lost-*.jsonl"
 )
 
 // format counts up when an older restore could not read a backup.
@@ -41,8 +44,15 @@ type Manifest struct {
 	Checksums map[string]string `json:"checksums"`
 }
 
-// version is the program's own, as the compiler noted it.
+// revision is the commit that an image's binary is built of, put in by the linker: images are built without the repository,
+// so the compiler does not know it.
+var revision string //nolint:gochecknoglobals // the linker sets variables alone
+
+// version is the program's own, as its build noted it.
 func version() string {
+	if revision != "" {
+		return revision
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
@@ -90,7 +100,7 @@ func readManifest(folder string) (Manifest, error) {
 	var m Manifest
 	text, err := os.ReadFile(filepath.Join(folder, manifestFile)) //nolint:gosec // the operator's own folder
 	if errors.Is(err, fs.ErrNotExist) {
-		return m, fmt.Errorf("%s is no finished backup: it has no %s", folder, manifestFile)
+		return m, fmt.Errorf("%s is no finished backup: it has no %s%s", folder, manifestFile, finishedIn(folder))
 	}
 	if err != nil {
 		return m, err
@@ -111,6 +121,19 @@ func readManifest(folder string) (Manifest, error) {
 		}
 	}
 	return m, nil
+}
+
+// finishedIn names the finished backups within a folder, for whoever looks for theirs.
+func finishedIn(folder string) string {
+	manifests, err := filepath.Glob(filepath.Join(folder, "*", manifestFile))
+	if err != nil || len(manifests) == 0 {
+		return ""
+	}
+	names := make([]string, len(manifests))
+	for i, path := range manifests {
+		names[i] = filepath.Base(filepath.Dir(path))
+	}
+	return "; in it are " + strings.Join(names, ", ")
 }
 
 func checksum(path string) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,7 +45,7 @@ func (r *restore) begin(ctx context.Context) error {
 		return fmt.Errorf("look for the restore's note: %w", err)
 	}
 	r.renewed = r.last == 0
-	r.report.LostFile = filepath.Join(r.folder, "lost-"+began.UTC().Format("20060102T150405.000000Z")+".jsonl")
+	r.report.LostFile = filepath.Join(r.folder, strings.Replace(lostFiles, "*", began.UTC().Format("20060102T150405.000000Z"), 1))
 	return nil
 }
 

@@ -121,7 +121,7 @@ func (c *crowd) copied(name string) *copied {
 	c.more(10)
 	b := &copied{crowd: c, folder: filepath.Join(c.site.folder, name)}
 	var err error
-	b.manifest, err = Backup(t.Context(), c.site.config(), b.folder)
+	b.manifest, b.folder, err = Rotate(t.Context(), c.site.config(), b.folder, 1)
 	require.NoError(t, err)
 	c.more(10)
 	c.end()

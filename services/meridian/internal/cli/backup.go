@@ -17,7 +17,8 @@ type BackupCmd struct {
 	backup.Config
 
 	Up     bool   `help:"The broker is that of 'meridian up': its user and password are taken from the data folder."`
-	Folder string `arg:"" help:"Folder for it; made where there is none, and must be empty."`
+	Keep   int    `help:"Write it into a folder of its own within FOLDER, named for the time, and delete those that are older than the newest so many. 0: FOLDER is the backup." placeholder:"N"`
+	Folder string `arg:"" help:"Folder for it; made where there is none, and must be empty but with --keep."`
 }
 
 // Run writes it and says what it holds.
@@ -30,15 +31,23 @@ func (c *BackupCmd) Run(ctx context.Context, client *Client, streams Streams) er
 		}
 		cfg.NATSUser, cfg.NATSPassword = credentials.User, credentials.Password
 	}
-	made, err := backup.Backup(ctx, cfg, c.Folder)
+	made, folder, err := c.write(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	return output{streams: streams, json: client.JSON}.printValue(made, func(w io.Writer) {
-		row(w, "backup", c.Folder)
+		row(w, "backup", folder)
 		row(w, "state of", made.StateTime.UTC().Format(time.RFC3339Nano))
 		row(w, "stream up to", fmt.Sprint(made.StreamSequence))
 	})
+}
+
+func (c *BackupCmd) write(ctx context.Context, cfg backup.Config) (made backup.Manifest, folder string, err error) {
+	if c.Keep != 0 {
+		return backup.Rotate(ctx, cfg, c.Folder, c.Keep)
+	}
+	made, err = backup.Backup(ctx, cfg, c.Folder)
+	return made, c.Folder, err
 }
 
 // RestoreCmd puts a backup back.

@@ -14,8 +14,9 @@ import (
 	"github.com/meridianhq/meridian/pkg/natsd"
 )
 
-// SecretsCmd makes the secrets of a first installation on Kubernetes.
+// SecretsCmd makes the secrets of a first installation, on Kubernetes or elsewhere.
 type SecretsCmd struct {
+	Folder    string `help:"Write them here as files, SECRET/KEY, and nats.env for the broker, instead of printing them. It must not be there. For containers without Kubernetes." placeholder:"FOLDER"`
 	Namespace string `help:"Namespace of the Secrets." default:"meridian"`
 	Postgres  string `help:"Host and port of Postgres." default:"meridian-postgres-rw:5432" placeholder:"HOST:PORT"`
 	Database  string `help:"Name of the database." default:"meridian"`
@@ -41,8 +42,8 @@ type kubeMetadata struct {
 	Namespace string `json:"namespace"`
 }
 
-// Run prints the Secrets as one List for `kubectl create -f -`, which makes nothing anew that is there. They are made at
-// random and kept nowhere else.
+// Run prints the Secrets as one List for `kubectl create -f -`, which makes nothing anew that is there, or writes them into a
+// folder that is not there. They are made at random and kept nowhere else.
 func (c *SecretsCmd) Run(streams Streams) error {
 	database, err := c.database()
 	if err != nil {
@@ -55,6 +56,9 @@ func (c *SecretsCmd) Run(streams Streams) error {
 	items := append(append(database, broker...), c.identity()...)
 	if c.MailURL != "" {
 		items = append(items, c.secret("meridian-mail", map[string]string{"url": c.MailURL}))
+	}
+	if c.Folder != "" {
+		return writeSecrets(c.Folder, items)
 	}
 	encoder := json.NewEncoder(streams.Out)
 	encoder.SetIndent("", "  ")

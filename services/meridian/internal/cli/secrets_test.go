@@ -4,7 +4,10 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -99,4 +102,51 @@ func TestSecretsNameWhatIsWrong(t *testing.T) {
 	r := run(t.Context(), "", "secrets", "--postgres", "db")
 	require.NotZero(t, r.code)
 	require.Contains(t, r.err, "postgres: must be HOST:PORT")
+}
+
+// TestSecretsAsFilesAreTheSameOnes compares what the folder holds with what is printed for Kubernetes.
+func TestSecretsAsFilesAreTheSameOnes(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "secrets")
+	r := run(t.Context(), "", "secrets", "--folder", folder, "--mail-url", "smtp://mail:1025")
+	require.Zero(t, r.code, r.err)
+	require.Empty(t, r.out)
+	closed, err := os.Stat(folder)
+	require.NoError(t, err)
+	require.Equal(t, fs.ModeDir|0o700, closed.Mode())
+
+	var want, have []string
+	for name, data := range madeSecrets(t, "--mail-url", "smtp://mail:1025") {
+		delete(data, "in")
+		for key := range data {
+			want = append(want, name+"/"+key)
+		}
+	}
+	require.NoError(t, filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		have = append(have, filepath.ToSlash(name))
+		info, failed := entry.Info()
+		require.NoError(t, failed)
+		require.Equal(t, fs.FileMode(0o444), info.Mode(), name)
+		require.NotZero(t, info.Size(), name)
+		return err
+	}))
+	require.ElementsMatch(t, append(want, "nats.env"), have)
+
+	env, err := os.ReadFile(filepath.Join(folder, "nats.env"))
+	require.NoError(t, err)
+	password, err := os.ReadFile(filepath.Join(folder, "meridian-nats", "password"))
+	require.NoError(t, err)
+	require.Contains(t, string(env), "\nMERIDIAN_NATS_PASSWORD="+string(password)+"\n")
+	require.NotRegexp(t, `(?m)=$`, string(env), "every variable has a value")
+
+	r = run(t.Context(), "", "secrets", "--folder", folder)
+	require.NotZero(t, r.code, "what is in use is left alone")
+	require.Contains(t, r.err, "folder")
+	again, err := os.ReadFile(filepath.Join(folder, "nats.env"))
+	require.NoError(t, err)
+	require.Equal(t, env, again)
 }
