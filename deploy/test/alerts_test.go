@@ -19,7 +19,7 @@ var runbook = regexp.MustCompile("(?m)^\\| \\[[^]]+\\]\\(([a-z-]+\\.md)\\) +\\| 
 // TestAlertsAreTheRunbooks: an alert for every page and a page for every alert, with the same condition.
 func TestAlertsAreTheRunbooks(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join(root, "docs/runbooks/README.md"))
+	text, err := os.ReadFile(filepath.Join(runbooks, "README.md"))
 	require.NoError(t, err)
 	want := map[string][2]string{}
 	for _, row := range runbook.FindAllStringSubmatch(string(text), -1) {
@@ -51,7 +51,7 @@ func TestAlertsAreTheRunbooks(t *testing.T) {
 			require.Contains(t, rule["expr"], `{namespace="team"}`)
 			wait, _ := rule["for"].(string)
 			have[path.Base(page)] = [2]string{narrow.Replace(rule["expr"].(string)), wait}
-			require.FileExists(t, filepath.Join(root, "docs/runbooks", path.Base(page)))
+			require.FileExists(t, filepath.Join(runbooks, path.Base(page)))
 		}
 	}
 	require.Equal(t, want, have)

@@ -68,7 +68,7 @@ func TestComposeRunsWhatTheChartRuns(t *testing.T) {
 				require.Equal(t, limit.Value(), int64(service.MemLimit), name)
 				require.Equal(t, []string{"CMD", "/app", "health"}, []string(service.HealthCheck.Test), name)
 				require.Equal(t, types.ServiceConditionCompletedSuccessfully, service.DependsOn[setupOf(it)].Condition, name)
-				require.Equal(t, float64(*it.pod.TerminationGracePeriodSeconds), time.Duration(*service.StopGracePeriod).Seconds(), name)
+				require.Equal(t, time.Duration(*it.pod.TerminationGracePeriodSeconds)*time.Second, time.Duration(*service.StopGracePeriod), name)
 			}
 		}
 	}
@@ -199,8 +199,8 @@ func TestComposeGivesContainersNothingMore(t *testing.T) {
 func TestComposesBrokerIsMeridians(t *testing.T) {
 	project := composed(t)
 	broker := project.Services["nats"]
-	file := filepath.Join(root, "deploy/nats/meridian.conf")
-	require.Equal(t, filepath.Join(filepath.Dir(project.WorkingDir), "nats/meridian.conf"), broker.Volumes[0].Source)
+	file := filepath.Join(natsFolder, "meridian.conf")
+	require.Equal(t, filepath.Join(filepath.Dir(project.WorkingDir), "nats", "meridian.conf"), broker.Volumes[0].Source)
 	require.Contains(t, broker.Command, broker.Volumes[0].Target)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)

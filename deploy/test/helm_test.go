@@ -50,6 +50,7 @@ func TestStoppedIsStopped(t *testing.T) {
 // helm installs the chart by Helm itself, upgrades it through every set of values, and takes it away again. Hooks are left
 // out: nothing here would end a Job.
 func helm(ctx context.Context, t *testing.T, server *cluster.Cluster) {
+	t.Helper()
 	namespace := "helm"
 	server.Restricted(ctx, t, namespace)
 	file := server.Kubeconfig(t)

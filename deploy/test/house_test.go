@@ -16,6 +16,8 @@ const (
 	root          = "../.."
 	chartFolder   = root + "/deploy/helm/meridian"
 	exampleFolder = root + "/deploy/helm/examples"
+	natsFolder    = root + "/deploy/nats"
+	runbooks      = root + "/docs/runbooks"
 	// kubeVersion is that of the API server that the chart is applied to.
 	kubeVersion = "v1.37.2"
 )

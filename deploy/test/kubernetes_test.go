@@ -82,6 +82,7 @@ func upgrade(ctx context.Context, t *testing.T, client *cluster.Client, before, 
 
 // fromPrevious goes from what scripts/pin-chart kept of an earlier chart to the present one, with the same values.
 func fromPrevious(ctx context.Context, t *testing.T, server *cluster.Cluster) {
+	t.Helper()
 	files, err := filepath.Glob("testdata/previous/*.yaml")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
@@ -117,6 +118,7 @@ func pinned(t *testing.T, file string) *chart.Rendered {
 
 // examples applies the objects that stand beside the chart.
 func examples(ctx context.Context, t *testing.T, server *cluster.Cluster) {
+	t.Helper()
 	client := server.Restricted(ctx, t, "examples")
 	for _, file := range []string{"external-secrets.yaml", "postgres.yaml", "restore-job.yaml"} {
 		objects := decode(t, file)
@@ -129,6 +131,7 @@ func examples(ctx context.Context, t *testing.T, server *cluster.Cluster) {
 
 // refused shows that the tests above can fail.
 func refused(ctx context.Context, t *testing.T, server *cluster.Cluster) {
+	t.Helper()
 	client := server.Restricted(ctx, t, "refused")
 	objects := render(t, "smallest", "refused").All()
 	apply(ctx, t, client, objects)

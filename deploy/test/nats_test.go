@@ -28,7 +28,7 @@ func TestTheBrokersExampleIsMeridiansBroker(t *testing.T) {
 	} {
 		t.Setenv("MERIDIAN_NATS_"+name, value)
 	}
-	want, err := conf.ParseFile(filepath.Join(root, "deploy/nats/cluster.conf"))
+	want, err := conf.ParseFile(filepath.Join(natsFolder, "cluster.conf"))
 	require.NoError(t, err)
 	have := exampleConfig(t)
 

@@ -112,7 +112,7 @@ func TestEveryServiceIsToldWhomItCalls(t *testing.T) {
 	for _, it := range workloads(t, rendered.Objects) {
 		var needs []string
 		for _, setting := range settings(t, it.service) {
-			if setting.target && !(it.service == "directory" && setting.name == "MERIDIAN_DIRECTORY_ADDR") {
+			if setting.target && (it.service != "directory" || setting.name != "MERIDIAN_DIRECTORY_ADDR") {
 				needs = append(needs, setting.name)
 			}
 		}

@@ -49,7 +49,7 @@ func documents(objects []*unstructured.Unstructured) error {
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Printf("---\n%s", text); err != nil {
+		if _, err := fmt.Fprintf(os.Stdout, "---\n%s", text); err != nil {
 			return err
 		}
 	}
