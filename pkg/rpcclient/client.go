@@ -8,11 +8,7 @@ package rpcclient
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
@@ -20,8 +16,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/health" // the client's side of health checks
 	"google.golang.org/grpc/keepalive"
 
@@ -64,16 +58,6 @@ type Config struct {
 	GRPC []grpc.DialOption
 }
 
-// TLS names PEM files. The zero value is no TLS.
-type TLS struct {
-	// CAFile is what the callee's certificate must be signed by. Setting it turns TLS on.
-	CAFile string
-	// CertFile and KeyFile are our own certificate and key, for mutual TLS.
-	CertFile, KeyFile string
-	// ServerName is the name in the callee's certificate, when it is not the target's.
-	ServerName string
-}
-
 // Dial makes a connection to a target such as `dns:///directory.meridian.svc:9090` or `127.0.0.1:9091`. It connects
 // with the first call, and again and again by itself.
 func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
@@ -111,33 +95,3 @@ func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
 // AsService returns a context whose calls are made by the service itself although somebody's token is there, for
 // methods that are for services only.
 func AsService(ctx context.Context) context.Context { return auth.WithToken(ctx, "") }
-
-func (t TLS) credentials() (credentials.TransportCredentials, error) {
-	if t.CAFile == "" {
-		if t.CertFile != "" || t.KeyFile != "" {
-			return nil, errors.New("a client certificate needs the CA of the server beside it")
-		}
-		return insecure.NewCredentials(), nil
-	}
-	pem, err := os.ReadFile(t.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("the CA of the server: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("the CA of the server: no certificate in %s", t.CAFile)
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: t.ServerName}
-	if t.CertFile == "" && t.KeyFile == "" {
-		return credentials.NewTLS(cfg), nil
-	}
-	if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
-		return nil, fmt.Errorf("the client's certificate: %w", err)
-	}
-	// Read again for every connection, so that a renewed certificate is taken up without a restart.
-	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		return &pair, err
-	}
-	return credentials.NewTLS(cfg), nil
-}

@@ -348,6 +348,40 @@ func TestTLSFilesAreChecked(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestACAIsReplacedUnderCallers(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, _ := rpctest.Certificate(t, t.TempDir())
+	nextCert, nextKey, _ := rpctest.Certificate(t, t.TempDir())
+	oldCA, err := os.ReadFile(certFile)
+	require.NoError(t, err)
+	newCA, err := os.ReadFile(nextCert)
+	require.NoError(t, err)
+	trusted := filepath.Join(t.TempDir(), "ca.crt")
+	require.NoError(t, os.WriteFile(trusted, oldCA, 0o600))
+	handle := func(context.Context, probe.Call) error { return nil }
+	register := func(r grpc.ServiceRegistrar) { probe.Register(r, "ProbeService", handle) }
+	_, first := rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{
+		TLS: rpcserver.TLS{CertFile: certFile, KeyFile: keyFile, ClientCAFile: trusted},
+	}, rpcserver.Deps{}, register)
+	cc, err := rpcclient.Dial("passthrough:///"+first.Addr(), rpcclient.Config{
+		TLS: rpcclient.TLS{CAFile: trusted, CertFile: certFile, KeyFile: keyFile},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cc.Close()) })
+	_, err = probe.Invoke(t.Context(), cc, "Greet", `{}`)
+	require.NoError(t, err)
+
+	// Both are trusted, and the callee comes back with a certificate of the new one.
+	require.NoError(t, os.WriteFile(trusted, append(oldCA, newCA...), 0o600))
+	require.NoError(t, first.Stop(t.Context()))
+	second := rpcserver.TLS{CertFile: nextCert, KeyFile: nextKey, ClientCAFile: trusted}
+	rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{Addr: first.Addr(), TLS: second}, rpcserver.Deps{}, register)
+	require.Eventually(t, func() bool {
+		_, err := probe.Invoke(t.Context(), cc, "Greet", `{}`)
+		return err == nil
+	}, 20*time.Second, 50*time.Millisecond)
+}
+
 func TestAConnectionDoesNotHoldUpTheCalleesStop(t *testing.T) {
 	t.Parallel()
 	c := newCallee(t)
