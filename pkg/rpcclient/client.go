@@ -7,8 +7,13 @@
 package rpcclient
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
@@ -18,6 +23,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	_ "google.golang.org/grpc/health" // the client's side of health checks
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/resolver"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/clock"
@@ -61,6 +67,9 @@ type Config struct {
 // Dial makes a connection to a target such as `dns:///directory.meridian.svc:9090` or `127.0.0.1:9091`. It connects
 // with the first call, and again and again by itself.
 func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
+	if err := checkTarget(target); err != nil {
+		return nil, err
+	}
 	creds, err := cfg.TLS.credentials()
 	if err != nil {
 		return nil, err
@@ -90,6 +99,22 @@ func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
 	return cc, nil
+}
+
+// checkTarget refuses a name without a port, for which gRPC would take the one of HTTPS, and what is no target at all: gRPC
+// would say so with the first call. Targets of other resolvers than the name server are theirs to check.
+func checkTarget(target string) error {
+	endpoint := target
+	if u, err := url.Parse(target); err == nil && u.Scheme == "dns" {
+		endpoint = strings.TrimPrefix(cmp.Or(u.Path, u.Opaque), "/")
+	} else if err == nil && resolver.Get(u.Scheme) != nil {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(endpoint)
+	if number, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || host == "" || number == 0 {
+		return fmt.Errorf("%q: must be host:port or dns:///host:port", target)
+	}
+	return nil
 }
 
 // AsService returns a context whose calls are made by the service itself although somebody's token is there, for

@@ -344,8 +344,24 @@ func TestTLSFilesAreChecked(t *testing.T) {
 		_, err := rpcclient.Dial("passthrough:///x", rpcclient.Config{TLS: files})
 		require.Error(t, err, name)
 	}
-	_, err := rpcclient.Dial("no-such-scheme://\x00", rpcclient.Config{})
-	require.Error(t, err)
+}
+
+func TestATargetIsAHostWithAPort(t *testing.T) {
+	t.Parallel()
+	for target, well := range map[string]bool{
+		"127.0.0.1:9090": true, "localhost:9090": true, "[::1]:9090": true, "dns:///directory.team.svc:9090": true,
+		"dns://127.0.0.1:53/directory:9090": true, "dns:directory:9090": true, "unix:///run/directory": true,
+		"": false, "x": false, "dns:///": false, "dns:///x": false, "x:0": false, "x:grpc": false, "http://x": false,
+		"http://x:9090": false, ":9090": false, "no-such-scheme://\x00": false,
+	} {
+		cc, err := rpcclient.Dial(target, rpcclient.Config{})
+		if well {
+			require.NoError(t, err, target)
+			require.NoError(t, cc.Close())
+		} else {
+			require.ErrorContains(t, err, "must be host:port", target)
+		}
+	}
 }
 
 func TestACAIsReplacedUnderCallers(t *testing.T) {
