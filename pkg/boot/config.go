@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,8 +115,12 @@ func decodeKey(text string, size int) ([]byte, error) {
 	return key, nil
 }
 
-// maxReplicas is how many a stream of JetStream may have.
-const maxReplicas = 5
+const (
+	// maxReplicas is how many a stream of JetStream may have.
+	maxReplicas = 5
+	// maxDrain leaves calls that are under way time to end within lifecycle.DefaultStopTimeout.
+	maxDrain = 30 * time.Second
+)
 
 // validate finds what makes no sense, by its flag. The zero Config is well.
 func (c Config) validate() error {
@@ -138,12 +144,38 @@ func (c Config) validate() error {
 		return errors.New("database-admin-url needs database-url")
 	case c.NATSReplicas > maxReplicas:
 		return fmt.Errorf("nats-replicas: must be at most %d", maxReplicas)
+	case c.DrainDelay > maxDrain:
+		return fmt.Errorf("drain-delay: must be at most %s", maxDrain)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return errors.New("tls-cert and tls-key belong together")
 	case c.TLSClientCA != "" && c.TLSCert == "":
 		return errors.New("tls-client-ca needs tls-cert")
 	case strings.ContainsAny(c.EventHost, "/ ?#"):
 		return errors.New("event-host: must be a host's name, without a scheme or a path")
+	}
+	return BrokerURLs("nats-url", c.NATSURL)
+}
+
+// BrokerURLs fails when a setting's value is no address of a broker, nor several parted by commas. Empty is well. The error
+// does not quote the value, which may hold a password.
+func BrokerURLs(flag, value string) error {
+	for each := range strings.SplitSeq(value, ",") {
+		if !strings.Contains(each, "://") {
+			each = "nats://" + each
+		}
+		u, err := url.Parse(strings.TrimSpace(each))
+		if value != "" && (err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme)) {
+			return fmt.Errorf("%s: must be nats://host:port or tls://host:port, or several parted by commas", flag)
+		}
+	}
+	return nil
+}
+
+// HTTPURL fails when a setting's value is not what the URL of a resource can begin with.
+func HTTPURL(flag, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%s: must be a URL such as https://meridian.example.com", flag)
 	}
 	return nil
 }

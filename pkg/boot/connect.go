@@ -193,8 +193,20 @@ func (p *Platform) patiently(ctx context.Context, see func(context.Context) erro
 			return nil
 		}
 		if clock.Sleep(ctx, brokerPause) != nil {
-			return fmt.Errorf("the event stream: %w", err)
+			return fmt.Errorf("the event stream: %w", p.brokerFault(err))
 		}
+	}
+}
+
+// brokerFault names the settings that keep the broker away; where it is there, the error is its own.
+func (p *Platform) brokerFault(err error) error {
+	switch refused := p.NATS.LastError(); {
+	case p.NATS.IsConnected():
+		return err
+	case errors.Is(refused, nats.ErrAuthorization):
+		return fmt.Errorf("the broker of nats-url refuses nats-user with nats-password: %w", refused)
+	default:
+		return fmt.Errorf("no broker answers at nats-url: %w", errors.Join(refused, err))
 	}
 }
 
@@ -218,6 +230,9 @@ func (p *Platform) openDirectory(_ context.Context, _ Deps, opts Options) error 
 	services, err := p.Config.serviceKeys()
 	if err != nil {
 		return err
+	}
+	if err := p.Config.clientTLS().Check(); err != nil {
+		return fmt.Errorf("tls-server-ca, tls-cert and tls-key: %w", err)
 	}
 	keys := opts.Keys
 	if p.Config.DirectoryAddr != "" {

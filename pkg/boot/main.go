@@ -65,6 +65,9 @@ func run[C Configured, S Service](
 	if command == commandHealth {
 		return health(ctx, cfg.Base())
 	}
+	if cfg.Base().GRPCAddr == "" {
+		return errors.New("grpc-addr: must be given")
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Base().LogLevel)); err != nil {
 		return fmt.Errorf("log-level: %w", err)

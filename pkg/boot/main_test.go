@@ -67,6 +67,14 @@ func TestMainStopsAtAnUnknownVariable(t *testing.T) {
 	require.False(t, s.started)
 }
 
+func TestMainWantsAnAddress(t *testing.T) {
+	t.Setenv("MERIDIAN_GRPC_ADDR", "")
+	s := &probeService{}
+	_, _, _, err := runProbe(t.Context(), s)
+	require.ErrorContains(t, err, "grpc-addr: must be given")
+	require.False(t, s.started)
+}
+
 func TestSetupStartsNoService(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -354,14 +354,20 @@ func TestAWrongConfigurationIsToldByItsFlag(t *testing.T) {
 		"tls-cert and tls-key":           {TLSCert: "x"},
 		"tls-client-ca needs":            {TLSClientCA: "x"},
 		"event-host: must be":            {EventHost: "https://meridian.example"},
+		"drain-delay: must be at most":   {DrainDelay: time.Hour},
 		"database-url: the file":         {DatabaseURL: "@/nowhere", DatabaseOwnerURL: u},
+		"database-url: is no URL":        {DatabaseURL: "hunter2", DatabaseOwnerURL: u},
+		"database-owner-url: is no URL":  {DatabaseURL: u, DatabaseOwnerURL: "postgres://a:hunter2@h:x/"},
+		"nats-url: must be":              {NATSURL: "nats://a:4222,http://a:hunter2@b"},
 		"directory-addr":                 {DirectoryAddr: "x\x00://"},
-		"CA of the server":               {DirectoryAddr: "x", TLSServerCA: "/nowhere"},
+		"directory-addr: \"dns:///x\"":   {DirectoryAddr: "dns:///x"},
+		"tls-server-ca":                  {DirectoryAddr: "x:1", TLSServerCA: "/nowhere"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		_, err := boot.New(ctx, "gateway", cfg, boot.Deps{NATS: nc}, boot.Options{})
 		cancel()
 		require.ErrorContains(t, err, why)
+		require.NotContains(t, err.Error(), "hunter2")
 		if cfg.IdentityKey != "" {
 			require.NotContains(t, err.Error(), cfg.IdentityKey)
 		}
@@ -375,11 +381,21 @@ func TestABrokerThatNeverComesEndsNew(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	cfg := boot.Config{NATSURL: "nats://127.0.0.1:1"}
 	_, err := boot.New(ctx, "gateway", cfg, boot.Deps{Log: log}, boot.Options{Keys: rpctest.NewAuthority(t)})
-	require.ErrorContains(t, err, "the event stream")
+	require.ErrorContains(t, err, "the event stream: no broker answers at nats-url")
 	cfg.NATSURL = "://"
 	_, err = boot.New(ctx, "gateway", cfg, boot.Deps{Log: log}, boot.Options{})
 	require.ErrorContains(t, err, "nats-url")
 	require.NotErrorIs(t, err, nats.ErrTimeout)
+}
+
+func TestABrokerThatRefusesIsToldByTheSettings(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	cfg := boot.Config{NATSURL: natstest.New(t).URL, NATSUser: "meridian", NATSPassword: "hunter2"}
+	_, err := boot.New(ctx, "gateway", cfg, boot.Deps{}, boot.Options{Keys: rpctest.NewAuthority(t)})
+	require.ErrorContains(t, err, "refuses nats-user with nats-password")
+	require.NotContains(t, err.Error(), "hunter2")
 }
 
 func TestTheIdentityIsTheConfiguredOne(t *testing.T) {

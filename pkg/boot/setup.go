@@ -62,6 +62,9 @@ func (c Config) databaseURLs() (databaseURLs, error) {
 		if *each.text, err = secret.Read(each.value); err != nil {
 			return databaseURLs{}, fmt.Errorf("%s: %w", each.flag, err)
 		}
+		if err := postgres.CheckURL(*each.text); err != nil {
+			return databaseURLs{}, fmt.Errorf("%s: %w", each.flag, err)
+		}
 	}
 	return urls, nil
 }

@@ -14,7 +14,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -111,6 +113,20 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
 	return &DB{pool: pool}, nil
+}
+
+// CheckURL says whether a text can be used as the URL of a database; the empty one is Postgres' defaults. Its error quotes
+// nothing of a text that cannot be read, which may be a secret in the wrong place.
+func CheckURL(text string) error {
+	_, err := pgx.ParseConfig(text)
+	if err == nil {
+		return nil
+	}
+	inner := errors.Unwrap(err)
+	if _, failure := url.Parse(text); inner == nil || failure != nil {
+		return errors.New("is no URL of Postgres")
+	}
+	return fmt.Errorf("is no URL of Postgres that can be used: %w", inner)
 }
 
 // Pool is the pool itself, without a workspace: for the owner's work over all workspaces, and for tests.

@@ -7,12 +7,13 @@
 package rpcclient
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"os"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
@@ -20,10 +21,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/health" // the client's side of health checks
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/resolver"
 
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/clock"
@@ -64,19 +64,12 @@ type Config struct {
 	GRPC []grpc.DialOption
 }
 
-// TLS names PEM files. The zero value is no TLS.
-type TLS struct {
-	// CAFile is what the callee's certificate must be signed by. Setting it turns TLS on.
-	CAFile string
-	// CertFile and KeyFile are our own certificate and key, for mutual TLS.
-	CertFile, KeyFile string
-	// ServerName is the name in the callee's certificate, when it is not the target's.
-	ServerName string
-}
-
 // Dial makes a connection to a target such as `dns:///directory.meridian.svc:9090` or `127.0.0.1:9091`. It connects
 // with the first call, and again and again by itself.
 func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
+	if err := checkTarget(target); err != nil {
+		return nil, err
+	}
 	creds, err := cfg.TLS.credentials()
 	if err != nil {
 		return nil, err
@@ -108,36 +101,22 @@ func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
 	return cc, nil
 }
 
+// checkTarget refuses a name without a port, for which gRPC would take the one of HTTPS, and what is no target at all: gRPC
+// would say so with the first call. Targets of other resolvers than the name server are theirs to check.
+func checkTarget(target string) error {
+	endpoint := target
+	if u, err := url.Parse(target); err == nil && u.Scheme == "dns" {
+		endpoint = strings.TrimPrefix(cmp.Or(u.Path, u.Opaque), "/")
+	} else if err == nil && resolver.Get(u.Scheme) != nil {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(endpoint)
+	if number, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || host == "" || number == 0 {
+		return fmt.Errorf("%q: must be host:port or dns:///host:port", target)
+	}
+	return nil
+}
+
 // AsService returns a context whose calls are made by the service itself although somebody's token is there, for
 // methods that are for services only.
 func AsService(ctx context.Context) context.Context { return auth.WithToken(ctx, "") }
-
-func (t TLS) credentials() (credentials.TransportCredentials, error) {
-	if t.CAFile == "" {
-		if t.CertFile != "" || t.KeyFile != "" {
-			return nil, errors.New("a client certificate needs the CA of the server beside it")
-		}
-		return insecure.NewCredentials(), nil
-	}
-	pem, err := os.ReadFile(t.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("the CA of the server: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("the CA of the server: no certificate in %s", t.CAFile)
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: t.ServerName}
-	if t.CertFile == "" && t.KeyFile == "" {
-		return credentials.NewTLS(cfg), nil
-	}
-	if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
-		return nil, fmt.Errorf("the client's certificate: %w", err)
-	}
-	// Read again for every connection, so that a renewed certificate is taken up without a restart.
-	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		return &pair, err
-	}
-	return credentials.NewTLS(cfg), nil
-}

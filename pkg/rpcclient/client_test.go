@@ -344,8 +344,58 @@ func TestTLSFilesAreChecked(t *testing.T) {
 		_, err := rpcclient.Dial("passthrough:///x", rpcclient.Config{TLS: files})
 		require.Error(t, err, name)
 	}
-	_, err := rpcclient.Dial("no-such-scheme://\x00", rpcclient.Config{})
-	require.Error(t, err)
+}
+
+func TestATargetIsAHostWithAPort(t *testing.T) {
+	t.Parallel()
+	for target, well := range map[string]bool{
+		"127.0.0.1:9090": true, "localhost:9090": true, "[::1]:9090": true, "dns:///directory.team.svc:9090": true,
+		"dns://127.0.0.1:53/directory:9090": true, "dns:directory:9090": true, "unix:///run/directory": true,
+		"": false, "x": false, "dns:///": false, "dns:///x": false, "x:0": false, "x:grpc": false, "http://x": false,
+		"http://x:9090": false, ":9090": false, "no-such-scheme://\x00": false,
+	} {
+		cc, err := rpcclient.Dial(target, rpcclient.Config{})
+		if well {
+			require.NoError(t, err, target)
+			require.NoError(t, cc.Close())
+		} else {
+			require.ErrorContains(t, err, "must be host:port", target)
+		}
+	}
+}
+
+func TestACAIsReplacedUnderCallers(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, _ := rpctest.Certificate(t, t.TempDir())
+	nextCert, nextKey, _ := rpctest.Certificate(t, t.TempDir())
+	oldCA, err := os.ReadFile(certFile)
+	require.NoError(t, err)
+	newCA, err := os.ReadFile(nextCert)
+	require.NoError(t, err)
+	trusted := filepath.Join(t.TempDir(), "ca.crt")
+	require.NoError(t, os.WriteFile(trusted, oldCA, 0o600))
+	handle := func(context.Context, probe.Call) error { return nil }
+	register := func(r grpc.ServiceRegistrar) { probe.Register(r, "ProbeService", handle) }
+	_, first := rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{
+		TLS: rpcserver.TLS{CertFile: certFile, KeyFile: keyFile, ClientCAFile: trusted},
+	}, rpcserver.Deps{}, register)
+	cc, err := rpcclient.Dial("passthrough:///"+first.Addr(), rpcclient.Config{
+		TLS: rpcclient.TLS{CAFile: trusted, CertFile: certFile, KeyFile: keyFile},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cc.Close()) })
+	_, err = probe.Invoke(t.Context(), cc, "Greet", `{}`)
+	require.NoError(t, err)
+
+	// Both are trusted, and the callee comes back with a certificate of the new one.
+	require.NoError(t, os.WriteFile(trusted, append(oldCA, newCA...), 0o600))
+	require.NoError(t, first.Stop(t.Context()))
+	second := rpcserver.TLS{CertFile: nextCert, KeyFile: nextKey, ClientCAFile: trusted}
+	rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{Addr: first.Addr(), TLS: second}, rpcserver.Deps{}, register)
+	require.Eventually(t, func() bool {
+		_, err := probe.Invoke(t.Context(), cc, "Greet", `{}`)
+		return err == nil
+	}, 20*time.Second, 50*time.Millisecond)
 }
 
 func TestAConnectionDoesNotHoldUpTheCalleesStop(t *testing.T) {

@@ -2,15 +2,9 @@ package rpcserver_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,7 +20,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/meridianhq/meridian/pkg/auth"
-	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/fault"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 	"github.com/meridianhq/meridian/pkg/rpctest"
@@ -208,36 +201,10 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	require.NoError(t, newBench(t, rpcserver.Config{}, rpcserver.Deps{}).server.Wait(over))
 }
 
-// certificate writes a self-signed certificate of 127.0.0.1 with its key into a folder.
-func certificate(t *testing.T, dir string) (certFile, keyFile string, pair tls.Certificate) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	now := clock.Machine().Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-	certFile, keyFile = filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
-	require.NoError(t, os.WriteFile(certFile, certPEM, 0o600))
-	require.NoError(t, os.WriteFile(keyFile, keyPEM, 0o600))
-	pair, err = tls.X509KeyPair(certPEM, keyPEM)
-	require.NoError(t, err)
-	return certFile, keyFile, pair
-}
-
 func TestTLSAndMutualTLSAreSettings(t *testing.T) {
 	t.Parallel()
-	certFile, keyFile, _ := certificate(t, t.TempDir())
-	clientFile, _, client := certificate(t, t.TempDir())
+	certFile, keyFile, _ := rpctest.Certificate(t, t.TempDir())
+	clientFile, _, client := rpctest.Certificate(t, t.TempDir())
 	roots := x509.NewCertPool()
 	pemText, err := os.ReadFile(certFile)
 	require.NoError(t, err)
@@ -269,7 +236,7 @@ func TestTLSAndMutualTLSAreSettings(t *testing.T) {
 func TestUnusableTLSFilesKeepTheServerFromStarting(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	certFile, keyFile, _ := certificate(t, dir)
+	certFile, keyFile, _ := rpctest.Certificate(t, dir)
 	broken := filepath.Join(dir, "broken.crt")
 	require.NoError(t, os.WriteFile(broken, []byte("no PEM"), 0o600))
 	for name, files := range map[string]rpcserver.TLS{

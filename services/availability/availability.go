@@ -52,6 +52,9 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("availability: %w", err)
 	}
+	if err := boot.HTTPURL("api-url", cfg.APIURL); err != nil {
+		return nil, fmt.Errorf("availability: %w", err)
+	}
 	p, err := boot.New(ctx, wire.Service, cfg.Config, deps, boot.Options{
 		Sets: Sets(),
 	})

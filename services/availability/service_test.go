@@ -90,7 +90,7 @@ func TestTheWholeService(t *testing.T) {
 		DirectoryAddr: server.Addr(),
 		IdentityKey:   base64.StdEncoding.EncodeToString(authority.Identity(t, "availability").Key.Seed()),
 		ServiceKeys:   "threads=" + base64.StdEncoding.EncodeToString(public),
-	}}
+	}, APIURL: "https://meridian.test"}
 	domainTime := clock.NewManual(epoch)
 
 	service, conn := start(t, cfg, domainTime)
@@ -130,6 +130,10 @@ func TestTheWholeService(t *testing.T) {
 	require.True(t, reached.GetMembers()[0].GetWorking(), "it is nine o'clock in London")
 	require.EqualValues(t, 1, reached.GetMembers()[0].GetVersion())
 	require.NoError(t, service.Settle(t.Context()))
+
+	cfg.APIURL = "meridian.test"
+	_, err = New(t.Context(), cfg, Deps{})
+	require.ErrorContains(t, err, "api-url: must be a URL")
 }
 
 func start(t *testing.T, cfg Config, domainTime clock.Clock) (*Service, *grpc.ClientConn) {

@@ -48,6 +48,9 @@ type edge struct {
 // newEdge connects to the accounts AUTH and SYS where their secrets are given. The connections look for their broker
 // for ever, as the platform's own does.
 func newEdge(p *boot.Platform, config EdgeConfig) (*edge, error) {
+	if err := boot.BrokerURLs("nats-public-url", config.NATSPublicURL); err != nil {
+		return nil, err
+	}
 	e := &edge{config: config}
 	consumers := brokeredge.NewConsumers(p.JS)
 	if config.NATSCalloutUser == "" {

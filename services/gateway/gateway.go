@@ -13,7 +13,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
@@ -60,6 +62,23 @@ type Service struct {
 // HTTPAddr returns the address that HTTP is served on, with the port that was taken; before Start, the one given.
 func (s *Service) HTTPAddr() string { return s.http.Addr() }
 
+// check finds what makes no sense of the gateway's own, by its flag.
+func (c Config) check() error {
+	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
+		return errors.New("http-addr: must be host:port, such as 0.0.0.0:8080")
+	}
+	for _, origin := range c.CORSOrigins {
+		u, err := url.Parse(origin)
+		if origin != "*" && (err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host) {
+			return fmt.Errorf("cors-origins: %q must be an origin such as https://app.example.com, or *", origin)
+		}
+	}
+	if _, err := edge.ParseProxies(c.TrustedProxies); err != nil {
+		return err
+	}
+	return c.Check()
+}
+
 // front is what stands behind the RPC server, which is made before it.
 type front struct {
 	*edge.Gate
@@ -68,6 +87,9 @@ type front struct {
 
 // New makes the gateway. It listens from Start on.
 func New(ctx context.Context, cfg Config, deps boot.Deps) (*Service, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	catalog, err := edge.NewCatalog(backendNames()...)
 	if err != nil {
 		return nil, err

@@ -55,6 +55,11 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("notifications: %w", err)
 	}
+	if cfg.PublicURL != "" {
+		if err := boot.HTTPURL("public-url", cfg.PublicURL); err != nil {
+			return nil, fmt.Errorf("notifications: %w", err)
+		}
+	}
 	p, err := boot.New(ctx, wire.Service, cfg.Config, deps, boot.Options{
 		Sets: Sets(),
 	})

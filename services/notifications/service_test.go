@@ -171,6 +171,8 @@ func TestTheWholeService(t *testing.T) {
 	require.Equal(t, notificationsv1.Delivery_SENT, inApp(one).GetState())
 	require.Equal(t, "as it is now", one.GetExcerpt())
 
+	_, err = New(t.Context(), Config{MailFrom: "Meridian <meridian@meridian.test>", PublicURL: "app.meridian.test"}, Deps{})
+	require.ErrorContains(t, err, "public-url: must be a URL")
 	_, err = New(t.Context(), Config{MailURL: "nonsense"}, Deps{})
 	require.ErrorContains(t, err, "mail-url")
 	without := cfg

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"container/list"
+	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -22,6 +23,19 @@ type Limits struct {
 	WorkspaceBurst int     `name:"workspace-burst" env:"MERIDIAN_WORKSPACE_BURST" default:"5000" help:"Requests of one workspace at once."`
 	AddressRate    float64 `name:"address-rate" env:"MERIDIAN_ADDRESS_RATE" default:"50" help:"Requests a second of one address that has not signed in; 0 for no limit."`
 	AddressBurst   int     `name:"address-burst" env:"MERIDIAN_ADDRESS_BURST" default:"1000" help:"Requests of one address that has not signed in, at once."`
+}
+
+// Check fails for what is no rate or burst, by its flag.
+func (l Limits) Check() error {
+	for flag, value := range map[string]float64{
+		"principal-rate": l.PrincipalRate, "workspace-rate": l.WorkspaceRate, "address-rate": l.AddressRate,
+		"principal-burst": float64(l.PrincipalBurst), "workspace-burst": float64(l.WorkspaceBurst), "address-burst": float64(l.AddressBurst),
+	} {
+		if !(value >= 0) { // nor is it NaN
+			return fmt.Errorf("%s: must not be negative", flag)
+		}
+	}
+	return nil
 }
 
 // maxBuckets is how many principals, workspaces or addresses are counted at the same time. The one that was quiet
