@@ -74,7 +74,7 @@ func subjects(t *testing.T, b *bench) []string {
 func TestWhatNoNewerVersionComesForIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.config.Machine = clock.NewManual(time.Now().Add(time.Hour))
+	b.config.Machine = clock.NewManual(clock.Machine().Now().Add(time.Hour))
 	_, err := b.js.CreateConsumer(t.Context(), eventbus.Stream, jetstream.ConsumerConfig{
 		Durable: b.config.Durable, AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: -1, AckWait: 30 * time.Second, MaxAckPending: 512,
 		FilterSubjects: []string{threadsv1.MessageEditedSubject("*"), threadsv1.MessagePostedSubject("*")},

@@ -12,6 +12,7 @@ import (
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	"github.com/meridianhq/meridian/services/availability/internal/app"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
+	"github.com/meridianhq/meridian/services/availability/internal/store"
 )
 
 // profile tells the service of a member's profile, as the consumer would, once the projection has it.
@@ -65,4 +66,32 @@ func TestWhoIsDeactivatedDoesNotWork(t *testing.T) {
 		"2026-12-02T17:00:00Z 2026-12-07T17:00:00Z OFF", "2026-12-07T17:00:00Z 2026-12-07T23:00:00Z WORKING", "2026-12-07T23:00:00Z 2026-12-08T00:00:00Z OFF",
 	}, w.timeline(ana, ben.name(), "2026-12-02T17:00:00Z", "2026-12-08T00:00:00Z"))
 	require.Len(t, w.unpublished(), told+2)
+}
+
+// What a replica of a version before departures and watches took up meanwhile is noted by the next start.
+func TestWhatTheVersionBeforeTookUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, ana, ben := w.team()
+	w.profile(ben, "America/Chicago", "ACTIVE", 1)
+	w.clock.Advance(32 * time.Hour) // 2 December, 11:00 in Chicago
+	w.exec(`UPDATE members SET state = 3, version = 2 WHERE member_id = $1`, ben.Member)
+	told := len(w.unpublished())
+	for range 2 {
+		require.NoError(t, w.app.NotePresence(t.Context()))
+	}
+	require.Equal(t, []string{"2026-12-02T17:00:00Z 2026-12-12T00:00:00Z OFF"}, w.timeline(ana, ben.name(), "2026-12-02T17:00:00Z", "2026-12-12T00:00:00Z"))
+	require.Len(t, w.unpublished(), told+1, "it is told once")
+	w.exec(`UPDATE members SET state = 2, version = 3 WHERE member_id = $1`, ben.Member)
+	require.NoError(t, w.app.NotePresence(t.Context()))
+	require.Len(t, w.unpublished(), told+2)
+
+	w.exec(`INSERT INTO core_hours (workspace_id, team_id, time_zone, windows, need, revision, update_time)
+		VALUES ($1, $2, 'UTC', '[{"days": [1], "start": 540, "end": 600}]', 1, 1, $3)`, ben.Workspace, uuid.New(), w.clock.Now())
+	for range 2 {
+		require.NoError(t, store.LayWatches(t.Context(), w.db.Owner))
+	}
+	var watched int
+	require.NoError(t, w.db.Owner.Pool().QueryRow(t.Context(), `SELECT count(*) FROM coverage_watches WHERE due_time = 'epoch'`).Scan(&watched))
+	require.Equal(t, 1, watched)
 }

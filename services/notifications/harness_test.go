@@ -156,7 +156,8 @@ func (w *world) startCrew(a *app.App) *crew {
 	remind, wake := jobs.Remind(a, w.clock, log), jobs.Wake(a, w.clock, log)
 	digest, plan := jobs.Digest(a, w.clock, log), jobs.Plan(a, w.clock, log)
 	hurry := jobs.Urgent(a, w.clock, log)
-	deliver.Lease, hurry.Lease, digest.Lease = time.Second, time.Second, time.Second // what a crash leaves is taken up soon
+	// What a crash leaves is taken up soon, and what is sent on a machine that is busy is sent within it.
+	deliver.Lease, hurry.Lease, digest.Lease = 5*time.Second, 5*time.Second, 5*time.Second
 	ctx, cancel := context.WithCancel(w.ctx)
 	c := &crew{workers: []boot.Worker{plan, decide, wake, remind, digest, deliver, hurry}, cancel: cancel}
 	for _, worker := range c.workers {

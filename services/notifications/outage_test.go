@@ -132,6 +132,33 @@ func TestTheMailServerRefuses(t *testing.T) {
 	w.audit()
 }
 
+// The process stops while it sends what is due for somebody: the next one sends the rest at once.
+func TestStoppedBetweenTwoMails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	for range 5 {
+		w.thread(n.ws, n.space).mention(n.ana, high, n.ben.name())
+	}
+	w.settle()
+	w.crew.stop()
+	require.NoError(t, w.clock.Set(local(chicago, 1, 10, 0)))
+	due, err := w.app.DueDeliveries(t.Context(), w.clock.Now(), time.Minute, 100)
+	require.NoError(t, err)
+	require.Len(t, due, 1)
+	ctx, stop := context.WithCancel(t.Context())
+	w.post.taken = stop
+	require.ErrorIs(t, w.app.Deliver(ctx, due[0]), context.Canceled)
+	require.Len(t, w.post.letters(), 1)
+	w.crew = w.startCrew(w.app)
+	w.settle()
+	sent := map[string]bool{}
+	for _, l := range w.post.letters() {
+		sent[l.id] = true
+	}
+	require.Len(t, sent, 5)
+}
+
 // The process dies between the sending and its record: the mail comes once more, with the same id, and never again.
 func TestKilledBetweenSendAndRecord(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,8 @@ type Presence struct {
 type PresenceStore interface {
 	// Presence says whether it is noted that a member has left, and what the projection has of them.
 	Presence(ctx context.Context, ws, member uuid.UUID) (departed bool, projected Presence, err error)
+	// Overlooked are those, of all workspaces, of whom the projection has it otherwise than it is noted.
+	Overlooked(ctx context.Context) ([]Presence, error)
 }
 
 // PresenceTx is what a transaction does with who is there.
@@ -75,6 +77,21 @@ func (a *App) OnPresence(ctx context.Context, p Presence) error {
 		}
 		return a.reckon(ctx, tx, refs, now, (*domain.Rotation).Reckon)
 	})
+}
+
+// NotePresence notes who has left or is back where that was not noted: a replica of a version that notes nobody was told of it,
+// or its event is still to come.
+func (a *App) NotePresence(ctx context.Context) error {
+	overlooked, err := a.store.Overlooked(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range overlooked {
+		if err := a.OnPresence(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // latest is the newer of what was told and what the projection has.

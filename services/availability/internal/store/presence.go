@@ -17,6 +17,19 @@ func (s *Store) Presence(ctx context.Context, ws, member uuid.UUID) (departed bo
 	return presence(ctx, s.queries(ws), ws, member)
 }
 
+// Overlooked implements app.PresenceStore.
+func (s *Store) Overlooked(ctx context.Context) ([]app.Presence, error) {
+	rows, err := s.all().Overlooked(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read of whom it is not noted whether they are there: %w", err)
+	}
+	found := make([]app.Presence, len(rows))
+	for i, row := range rows {
+		found[i] = app.Presence{Workspace: row.WorkspaceID, Member: row.MemberID, Here: row.Here, Version: row.Version}
+	}
+	return found, nil
+}
+
 // Presence implements app.PresenceTx.
 func (t *tx) Presence(ctx context.Context, member uuid.UUID) (departed bool, projected app.Presence, err error) {
 	return presence(ctx, t.now, t.ws, member)

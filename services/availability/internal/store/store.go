@@ -85,6 +85,15 @@ func LayZones(ctx context.Context, owner *postgres.DB) error {
 	return nil
 }
 
+// LayWatches has the coverage of teams looked at that a replica of a version before watches gave core hours or a rotation, as
+// the schema's owner, in all workspaces.
+func LayWatches(ctx context.Context, owner *postgres.DB) error {
+	if err := db.New(owner.Pool()).LayWatches(ctx); err != nil {
+		return fmt.Errorf("availability: watch the coverage of teams: %w", err)
+	}
+	return nil
+}
+
 // sinceEver is the start of a member's first zone.
 func sinceEver() time.Time { return time.Time{} }
 

@@ -50,15 +50,8 @@ func (a *App) Redecide(ctx context.Context, b DeliveryBatch) error {
 		var (
 			events  []domain.Event
 			changed []domain.Notification
-			unknown []DeliveryKey
 		)
-		claimed := map[DeliveryKey]bool{}
-		for _, k := range b.Keys {
-			claimed[k] = true
-			if !k.Channel.Known() { // a newer version decides it
-				unknown = append(unknown, k)
-			}
-		}
+		claimed, unknown := sorted(b.Keys)
 		for _, n := range locked {
 			to := people[n.Recipient]
 			// Only a newer version knows what it is, or availability has not heard of them yet.
@@ -84,6 +77,18 @@ func (a *App) Redecide(ctx context.Context, b DeliveryBatch) error {
 		}
 		return tx.Publish(ctx, at, Actor, events...)
 	})
+}
+
+// sorted are keys as a set, and those of them that only a newer version can decide: of a channel that is not known here.
+func sorted(keys []DeliveryKey) (all map[DeliveryKey]bool, unknown []DeliveryKey) {
+	all = make(map[DeliveryKey]bool, len(keys))
+	for _, k := range keys {
+		all[k] = true
+		if !k.Channel.Known() {
+			unknown = append(unknown, k)
+		}
+	}
+	return all, unknown
 }
 
 // ofNotification are those of the keys that name a notification.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,9 +78,12 @@ func (a *App) Deliver(ctx context.Context, b DeliveryBatch) error {
 	if err != nil {
 		return err
 	}
-	for _, out := range t.parcels {
+	for i, out := range t.parcels {
+		if ctx.Err() != nil { // the process stops, or the time of this batch is over
+			return errors.Join(context.Cause(ctx), a.putBack(ctx, b.Workspace, t.parcels[i:]...))
+		}
 		if err := a.send(ctx, b.Workspace, out, m); err != nil {
-			return err
+			return errors.Join(err, a.putBack(ctx, b.Workspace, t.parcels[i+1:]...))
 		}
 	}
 	return nil

@@ -33,12 +33,7 @@ func backoff(attempts int) time.Duration {
 // can drop what comes twice when the process died in between.
 func (a *App) send(ctx context.Context, ws uuid.UUID, out outgoing, m moment) error {
 	if a.late(m) {
-		return a.store.InTx(ctx, ws, func(ctx context.Context, tx Tx) error {
-			if err := tx.HoldDeliveries(ctx, []DeliveryKey{out.key}, 0); err != nil {
-				return err
-			}
-			return tx.EndAttempt(ctx, out.attempt, Skipped, "")
-		})
+		return a.putBack(ctx, ws, out)
 	}
 	failure := a.channel(out.key.Channel).Send(ctx, out.Parcel)
 	if failure != nil && ctx.Err() != nil {
@@ -64,6 +59,26 @@ func (a *App) send(ctx context.Context, ws uuid.UUID, out outgoing, m moment) er
 			return tx.HoldDeliveries(ctx, []DeliveryKey{out.key}, backoff(n.Delivery(out.key.Channel).Attempts))
 		}
 		return tx.Publish(ctx, now, Actor, events...)
+	})
+}
+
+// putBack has parcels that no channel was handed taken up again at once, also where the process is about to stop: whoever takes
+// them up then does not wait until they are no longer thought to be on their way.
+func (a *App) putBack(ctx context.Context, ws uuid.UUID, parcels ...outgoing) error {
+	if len(parcels) == 0 {
+		return nil
+	}
+	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordingFor)
+	defer cancel()
+	return a.store.InTx(recording, ws, func(ctx context.Context, tx Tx) error {
+		keys := make([]DeliveryKey, 0, len(parcels))
+		for _, out := range parcels {
+			if err := tx.EndAttempt(ctx, out.attempt, Skipped, ""); err != nil {
+				return err
+			}
+			keys = append(keys, out.key)
+		}
+		return tx.HoldDeliveries(ctx, keys, 0)
 	})
 }
 

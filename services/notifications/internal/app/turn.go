@@ -39,13 +39,8 @@ type outgoing struct {
 }
 
 func newTurn(a *App, b DeliveryBatch, m moment) *turn {
-	t := &turn{app: a, batch: b, moment: m, due: map[DeliveryKey]bool{}, inApp: map[string][]int{}}
-	for _, k := range b.Keys {
-		t.due[k] = true
-		if !k.Channel.Known() {
-			t.held = append(t.held, k)
-		}
-	}
+	t := &turn{app: a, batch: b, moment: m, inApp: map[string][]int{}}
+	t.due, t.held = sorted(b.Keys)
 	return t
 }
 

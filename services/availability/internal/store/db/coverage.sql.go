@@ -161,6 +161,22 @@ func (q *Queries) InsertCoverageGaps(ctx context.Context, arg InsertCoverageGaps
 	return err
 }
 
+const layWatches = `-- name: LayWatches :exec
+INSERT INTO coverage_watches (workspace_id, team_id, due_time)
+SELECT n.workspace_id, n.team_id, 'epoch'::timestamptz
+FROM (SELECT c.workspace_id, c.team_id FROM core_hours c WHERE c.windows <> '[]'
+      UNION
+      SELECT r.workspace_id, r.team_id FROM rotations r WHERE r.delete_time IS NULL) n
+WHERE NOT EXISTS (SELECT FROM coverage_watches w WHERE w.workspace_id = n.workspace_id AND w.team_id = n.team_id)
+ON CONFLICT DO NOTHING
+`
+
+// Has the coverage looked at of all teams that have core hours or a rotation and no watch, in all workspaces.
+func (q *Queries) LayWatches(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, layWatches)
+	return err
+}
+
 const lockCoverageWatch = `-- name: LockCoverageWatch :one
 SELECT w.version, w.wakes, w.due_time FROM coverage_watches w
 WHERE w.workspace_id = $1 AND w.team_id = $2

@@ -252,6 +252,47 @@ func (q *Queries) OpenZone(ctx context.Context, arg OpenZoneParams) (OpenZoneRow
 	return i, err
 }
 
+const overlooked = `-- name: Overlooked :many
+SELECT m.workspace_id, m.member_id, (m.state <> 3)::boolean AS here, m.version
+FROM members m
+LEFT JOIN member_departures d ON d.workspace_id = m.workspace_id AND d.member_id = m.member_id AND d.end_time IS NULL
+WHERE (m.state = 3) <> (d.departure_id IS NOT NULL)
+ORDER BY m.workspace_id, m.member_id
+`
+
+type OverlookedRow struct {
+	WorkspaceID uuid.UUID
+	MemberID    uuid.UUID
+	Here        bool
+	Version     int64
+}
+
+// Members of whom it is not noted whether they have left as the projection has it, in all workspaces.
+func (q *Queries) Overlooked(ctx context.Context) ([]OverlookedRow, error) {
+	rows, err := q.db.Query(ctx, overlooked)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OverlookedRow
+	for rows.Next() {
+		var i OverlookedRow
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.MemberID,
+			&i.Here,
+			&i.Version,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const people = `-- name: People :many
 SELECT m.member_id, m.display_name, m.time_zone, m.manager_id, (m.state = 2)::boolean AS active,
        (m.role = 1)::boolean AS guest,

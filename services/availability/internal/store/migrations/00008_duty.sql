@@ -24,6 +24,8 @@ CREATE TABLE coverage_gaps (
     PRIMARY KEY (workspace_id, team_id, rotation_id, start_time)
 );
 
+-- What the version before this one writes meanwhile (a team's first core hours, a member who leaves) is noted when the next
+-- replica of this one starts.
 INSERT INTO coverage_watches (workspace_id, team_id, due_time)
 SELECT workspace_id, team_id, 'epoch'::timestamptz FROM core_hours WHERE windows <> '[]'
 UNION

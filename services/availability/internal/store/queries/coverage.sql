@@ -4,6 +4,16 @@ INSERT INTO coverage_watches (workspace_id, team_id, wakes, due_time) VALUES (@w
 ON CONFLICT (workspace_id, team_id) DO UPDATE
 SET wakes = coverage_watches.wakes + 1, due_time = least(coverage_watches.due_time, excluded.due_time);
 
+-- name: LayWatches :exec
+-- Has the coverage looked at of all teams that have core hours or a rotation and no watch, in all workspaces.
+INSERT INTO coverage_watches (workspace_id, team_id, due_time)
+SELECT n.workspace_id, n.team_id, 'epoch'::timestamptz
+FROM (SELECT c.workspace_id, c.team_id FROM core_hours c WHERE c.windows <> '[]'
+      UNION
+      SELECT r.workspace_id, r.team_id FROM rotations r WHERE r.delete_time IS NULL) n
+WHERE NOT EXISTS (SELECT FROM coverage_watches w WHERE w.workspace_id = n.workspace_id AND w.team_id = n.team_id)
+ON CONFLICT DO NOTHING;
+
 -- name: WakeCoverage :exec
 -- Has the coverage of a member's teams looked at: their working time changed. Rows are locked in one order.
 UPDATE coverage_watches w

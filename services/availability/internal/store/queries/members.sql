@@ -112,6 +112,14 @@ SELECT EXISTS (
        coalesce((SELECT m.version FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id), 0)::bigint AS version,
        coalesce((SELECT m.state <> 3 FROM members m WHERE m.workspace_id = @workspace_id AND m.member_id = @member_id), true)::boolean AS here;
 
+-- name: Overlooked :many
+-- Members of whom it is not noted whether they have left as the projection has it, in all workspaces.
+SELECT m.workspace_id, m.member_id, (m.state <> 3)::boolean AS here, m.version
+FROM members m
+LEFT JOIN member_departures d ON d.workspace_id = m.workspace_id AND d.member_id = m.member_id AND d.end_time IS NULL
+WHERE (m.state = 3) <> (d.departure_id IS NOT NULL)
+ORDER BY m.workspace_id, m.member_id;
+
 -- name: InsertDeparture :exec
 INSERT INTO member_departures (workspace_id, member_id, departure_id, start_time)
 VALUES (@workspace_id, @member_id, @departure_id, @start_time);
