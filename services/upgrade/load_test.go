@@ -197,7 +197,7 @@ func (c *crowd) send(to, key string, body []byte) (int, []byte, error) {
 // progress waits until every way in has brought some more.
 func (c *crowd) progress() {
 	c.t.Helper()
-	overGRPC, overHTTP, batons := c.overGRPC.Load()+5, c.overHTTP.Load()+5, c.batons.Load()+5
+	overGRPC, overHTTP, batons := c.overGRPC.Load()+5, c.overHTTP.Load()+5, c.batons.Load()+2
 	require.Eventually(c.t, func() bool {
 		return c.overGRPC.Load() >= overGRPC && c.overHTTP.Load() >= overHTTP && c.batons.Load() >= batons
 	}, patience, 5*time.Millisecond, "the load does not go on")

@@ -96,8 +96,16 @@ func (c *crowd) requireBatons() {
 		}
 	}
 	require.Len(c.t, there, len(c.passed))
+	c.requireOffers()
 	for _, task := range c.passed {
-		c.requireLegs(task)
+		legs, err := tasks.ListLegs(c.signed, &tasksv1.ListLegsRequest{Parent: task})
+		require.NoError(c.t, err)
+		var holders []string
+		for _, leg := range legs.GetLegs() {
+			holders = append(holders, leg.GetHolder())
+			require.NotNil(c.t, leg.GetEndTime(), task)
+		}
+		require.Equal(c.t, []string{c.posterName, c.askedName}, holders, task)
 	}
 	for _, filter := range []string{
 		tasksv1.TaskCreatedSubject("*"), tasksv1.TaskClaimedSubject("*"), tasksv1.HandoffOfferedSubject("*"),
@@ -109,20 +117,23 @@ func (c *crowd) requireBatons() {
 	c.requireTold(c.token, "ACCEPTED", len(c.passed))
 }
 
-func (c *crowd) requireLegs(task string) {
+// requireOffers requires one offer of each task, which was taken.
+func (c *crowd) requireOffers() {
 	c.t.Helper()
-	legs, err := tasksv1.NewTaskServiceClient(c.tasks).ListLegs(c.signed, &tasksv1.ListLegsRequest{Parent: task})
-	require.NoError(c.t, err)
-	var holders []string
-	for _, leg := range legs.GetLegs() {
-		holders = append(holders, leg.GetHolder())
-		require.NotNil(c.t, leg.GetEndTime(), task)
+	offered := map[string]bool{}
+	for token := ""; ; {
+		page, err := tasksv1.NewHandoffServiceClient(c.tasks).ListHandoffs(c.signed, &tasksv1.ListHandoffsRequest{
+			Parent: c.workspace, PageSize: 200, PageToken: token,
+		})
+		require.NoError(c.t, err)
+		for _, offer := range page.GetHandoffs() {
+			require.False(c.t, offered[offer.GetTask()], "offered twice: %s", offer.GetTask())
+			require.Equal(c.t, tasksv1.Handoff_ACCEPTED, offer.GetState())
+			offered[offer.GetTask()] = true
+		}
+		if token = page.GetNextPageToken(); token == "" {
+			break
+		}
 	}
-	require.Equal(c.t, []string{c.posterName, c.askedName}, holders, task)
-	offers, err := tasksv1.NewHandoffServiceClient(c.tasks).ListHandoffs(c.signed, &tasksv1.ListHandoffsRequest{
-		Parent: c.workspace, Filter: `task = "` + task + `"`,
-	})
-	require.NoError(c.t, err)
-	require.Len(c.t, offers.GetHandoffs(), 1, task)
-	require.Equal(c.t, tasksv1.Handoff_ACCEPTED, offers.GetHandoffs()[0].GetState(), task)
+	require.Len(c.t, offered, len(c.passed))
 }

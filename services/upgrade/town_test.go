@@ -142,7 +142,7 @@ func (w *town) environment(service, host string) []string {
 		"IDENTITY_KEY=" + base64.StdEncoding.EncodeToString(w.keys[service].Seed()), "SERVICE_KEYS=" + strings.Join(public, ";"),
 		"THREADS_ADDR=" + w.target("threads"), "AVAILABILITY_ADDR=" + w.target("availability"),
 		"TASKS_ADDR=" + w.target("tasks"), "NOTIFICATIONS_ADDR=" + w.target("notifications"),
-		"LOG_LEVEL=warn", "DRAIN_DELAY=2s",
+		"LOG_LEVEL=warn", "DRAIN_DELAY=1s",
 	}
 	if service != "directory" {
 		env = append(env, "DIRECTORY_ADDR="+w.target("directory"))
