@@ -187,6 +187,7 @@ func TestComposeGivesContainersNothingMore(t *testing.T) {
 		require.Equal(t, []string{"no-new-privileges:true"}, service.SecurityOpt, name)
 		require.NotEmpty(t, service.Restart, name)
 		require.NotRegexp(t, `^[^:]+$|:$`, service.Image, "a version of %s", name)
+		require.Equal(t, strings.HasPrefix(service.Image, "meridian/"), service.PullPolicy == types.PullPolicyNever, name)
 		for _, port := range service.Ports {
 			require.Equal(t, "127.0.0.1", port.HostIP, name)
 			open = append(open, name+" "+port.Published)
