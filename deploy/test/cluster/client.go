@@ -110,6 +110,15 @@ func (c *Client) Apply(ctx context.Context, object *unstructured.Unstructured) (
 	return made, nil
 }
 
+// Get reads an object as it stands.
+func (c *Client) Get(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	resource, err := c.resource(object)
+	if err != nil {
+		return nil, err
+	}
+	return resource.Get(ctx, object.GetName(), metav1.GetOptions{})
+}
+
 // Try asks whether an object could be created, and makes nothing.
 func (c *Client) Try(ctx context.Context, object *unstructured.Unstructured) error {
 	resource, err := c.resource(object)

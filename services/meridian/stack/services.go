@@ -157,7 +157,7 @@ func (s *Stack) makeGateway(ctx context.Context) (boot.Service, *boot.Platform, 
 		return nil, nil, err
 	}
 	if s.config.Unlimited {
-		whole.PrincipalRate, whole.WorkspaceRate, whole.AddressRate = -1, -1, -1
+		whole.PrincipalRate, whole.WorkspaceRate, whole.AddressRate = 0, 0, 0
 	}
 	whole.Config, whole.HTTPAddr = cfg, s.config.HTTPAddr
 	whole.AvailabilityAddr, whole.ThreadsAddr = s.addresses["availability"], s.addresses["threads"]

@@ -15,7 +15,7 @@ import (
 )
 
 // Limits are the rates that callers may use, in requests a second, with the bursts above them. The tags
-// have the defaults. A rate that is not above 0 is no limit.
+// have the defaults. A rate of 0 is no limit.
 type Limits struct {
 	PrincipalRate  float64 `name:"principal-rate" env:"MERIDIAN_PRINCIPAL_RATE" default:"200" help:"Requests a second of one member; 0 for no limit."`
 	PrincipalBurst int     `name:"principal-burst" env:"MERIDIAN_PRINCIPAL_BURST" default:"1000" help:"Requests of one member at once."`

@@ -35,6 +35,9 @@ func Backup(ctx context.Context, cfg Config, folder string) (m Manifest, err err
 		return m, err
 	}
 	defer p.close()
+	if err := claim(filepath.Join(folder, dumpFile)); err != nil {
+		return m, err
+	}
 	m = Manifest{Format: format, Version: version()}
 	snapshot, tx, err := p.pin(ctx, &m)
 	if err != nil {

@@ -88,11 +88,8 @@ func (p *place) tool(ctx context.Context, program string, args ...string) error 
 	return nil
 }
 
+// dump writes the database into a file that was claimed: pg_dump leaves its mode.
 func (p *place) dump(ctx context.Context, snapshot, file string) error {
-	// Nobody else may read it, whatever pg_dump would give it.
-	if err := writeFile(file, nil); err != nil {
-		return err
-	}
 	if err := p.tool(ctx, "pg_dump", "--format=custom", "--snapshot="+snapshot, "--file="+file); err != nil {
 		return err
 	}

@@ -86,6 +86,15 @@ func (m Manifest) write(folder string) error {
 	return os.Rename(path+".new", path)
 }
 
+// claim makes a file that is not there yet, for our eyes alone: of two backups into one folder at the same time one fails.
+func claim(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator's own folder
+	if err != nil {
+		return fmt.Errorf("another backup into the folder is under way: %w", err)
+	}
+	return file.Close()
+}
+
 func writeFile(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // the operator's own folder
 	if err != nil {
@@ -111,13 +120,17 @@ func readManifest(folder string) (Manifest, error) {
 	if m.Format != format {
 		return m, fmt.Errorf("the backup has format %d, and this version reads %d: use the version that made it, %s", m.Format, format, m.Version)
 	}
-	for name, want := range m.Checksums {
+	if m.StateTime.IsZero() || m.StreamCreated.IsZero() || len(m.Migrations) == 0 {
+		return m, fmt.Errorf("%s is not what was written: it says no state_time, stream_created or migrations", manifestFile)
+	}
+	for _, name := range []string{dumpFile, recentFile} {
+		want := m.Checksums[name]
 		sum, err := checksum(filepath.Join(folder, name))
 		if err != nil {
 			return m, err
 		}
 		if sum != want {
-			return m, fmt.Errorf("%s is not what was written: its SHA-256 is %s and must be %s", name, sum, want)
+			return m, fmt.Errorf("%s is not what was written: its SHA-256 is %s and must be %q", name, sum, want)
 		}
 	}
 	return m, nil

@@ -88,7 +88,17 @@ func (r *restore) prepare(ctx context.Context) (err error) {
 		}
 		r.report.StateTime = r.cfg.To
 	}
-	r.place, err = r.cfg.open(ctx)
+	if r.place, err = r.cfg.open(ctx); err != nil {
+		return err
+	}
+	var present time.Time
+	err = r.db.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&present)
+	if err == nil && r.cfg.To.After(present) {
+		err = fmt.Errorf("to: must not be after the present, which is %s by the database's clock", present.UTC().Format(time.RFC3339Nano))
+	}
+	if err != nil {
+		r.close()
+	}
 	return err
 }
 

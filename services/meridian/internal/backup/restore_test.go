@@ -104,6 +104,9 @@ func (b *copied) restoredTo(earlier *copied) {
 	cfg.To = earlier.manifest.StateTime.Add(-time.Second)
 	_, err := Restore(s.t.Context(), cfg, earlier.folder)
 	require.ErrorContains(s.t, err, "to: must not be before the backup")
+	cfg.To = clock.Machine().Now().Add(time.Hour)
+	_, err = Restore(s.t.Context(), cfg, earlier.folder)
+	require.ErrorContains(s.t, err, "to: must not be after the present")
 	cfg.To = b.manifest.StateTime
 	done, err := Restore(s.t.Context(), cfg, earlier.folder)
 	require.NoError(s.t, err)
