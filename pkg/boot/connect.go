@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// brokerPatience is how long New waits for the broker.
-	brokerPatience = 30 * time.Second
+	// patience is how long New waits for the database, and for the broker.
+	patience = 30 * time.Second
 	// brokerPause is between two tries.
 	brokerPause = 250 * time.Millisecond
 	// brokerTry is how long one try may take.
@@ -50,7 +50,7 @@ func (p *Platform) openDatabases(ctx context.Context, _ Deps, opts Options) erro
 		return err
 	}
 	if cfg.Prepared {
-		err = postgres.Check(ctx, urls.owner, all(opts.Sets)...)
+		err = urls.check(ctx, all(opts.Sets)...)
 	} else {
 		err = urls.migrate(ctx, p.Name, all(opts.Sets)...)
 	}
@@ -183,7 +183,7 @@ func (p *Platform) awaitStream(ctx context.Context) error {
 
 // patiently tries until it works or the patience is over.
 func (p *Platform) patiently(ctx context.Context, see func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, brokerPatience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		try, cancel := context.WithTimeout(ctx, brokerTry)

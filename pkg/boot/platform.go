@@ -110,7 +110,7 @@ type Platform struct {
 }
 
 // New makes the platform of the named service: it makes the roles when it has an admin's URL, migrates, opens the
-// pools and the connections, and makes the event stream. It waits half a minute for a broker that is not there yet.
+// pools and the connections, and makes the event stream. It waits half a minute each for a database and a broker that are not there yet.
 // When it fails, nothing stays open; when it does not, Start or Close must follow.
 func New(ctx context.Context, name string, cfg Config, deps Deps, opts Options) (*Platform, error) {
 	RoomyHeap()

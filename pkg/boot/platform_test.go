@@ -341,7 +341,7 @@ func TestAWrongConfigurationIsToldByItsFlag(t *testing.T) {
 		"database-url: must have a password": {
 			DatabaseAdminURL: u, DatabaseURL: "postgres://a@h/x", DatabaseOwnerURL: "postgres://a:b@h/x",
 		},
-		"migrate the database":           {DatabaseURL: u, DatabaseOwnerURL: u},
+		"database-owner-url: failed":     {DatabaseURL: u, DatabaseOwnerURL: u},
 		"identity-key: must be 32 bytes": {IdentityKey: "c2hvcnQ="},
 		"the key of threads: must be":    {IdentityKey: seed, ServiceKeys: "threads=%"},
 		"tokens cannot be checked":       {ServiceKeys: "threads=" + seed},
@@ -363,7 +363,7 @@ func TestAWrongConfigurationIsToldByItsFlag(t *testing.T) {
 		"directory-addr: \"dns:///x\"":   {DirectoryAddr: "dns:///x"},
 		"tls-server-ca":                  {DirectoryAddr: "x:1", TLSServerCA: "/nowhere"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		_, err := boot.New(ctx, "gateway", cfg, boot.Deps{NATS: nc}, boot.Options{})
 		cancel()
 		require.ErrorContains(t, err, why)

@@ -17,8 +17,8 @@ import (
 
 // Setup makes what the named service stands on, and ends: the two database roles when it has an admin's URL, its schema with
 // the sets of migrations, and the event stream. It may be run any number of times, by many at once, and beside services
-// that run: migrations leave the version before them able to work. Services that were told that they are Prepared leave
-// it to this.
+// that run: migrations leave the version before them able to work. It waits half a minute each for a database and a broker
+// that are not there yet. Services that were told that they are Prepared leave it to this.
 func Setup(ctx context.Context, name string, cfg Config, deps Deps, sets ...postgres.Set) error {
 	p := newPlatform(name, cfg, deps)
 	defer p.Close()
@@ -69,16 +69,31 @@ func (c Config) databaseURLs() (databaseURLs, error) {
 	return urls, nil
 }
 
-// migrate makes the roles where an admin's URL allows it, and brings the schema up.
+// check waits half a minute for a database that is not there yet, and fails where its schema is older than the sets.
+func (u databaseURLs) check(ctx context.Context, sets ...postgres.Set) error {
+	if err := postgres.Await(ctx, u.owner, patience); err != nil {
+		return fmt.Errorf("database-owner-url: %w", err)
+	}
+	return postgres.Check(ctx, u.owner, sets...)
+}
+
+// migrate makes the roles where an admin's URL allows it, and brings the schema up. It waits
+// half a minute for a database that is not there yet.
 func (u databaseURLs) migrate(ctx context.Context, name string, sets ...postgres.Set) error {
 	if u.admin != "" {
 		owner, app, err := u.passwords()
 		if err != nil {
 			return err
 		}
+		if err := postgres.Await(ctx, u.admin, patience); err != nil {
+			return fmt.Errorf("database-admin-url: %w", err)
+		}
 		if err := postgres.Prepare(ctx, u.admin, name, owner, app); err != nil {
 			return fmt.Errorf("prepare the database: %w", err)
 		}
+	}
+	if err := postgres.Await(ctx, u.owner, patience); err != nil {
+		return fmt.Errorf("database-owner-url: %w", err)
 	}
 	if err := postgres.Migrate(ctx, u.owner, sets...); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)

@@ -26,6 +26,8 @@ import (
 	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/meridianhq/meridian/pkg/clock"
 )
 
 // DBTX is what runs statements: a *Tx, what For returns, a pool. sqlc's generated DBTX is satisfied by it. There is
@@ -128,6 +130,28 @@ func CheckURL(text string) error {
 	}
 	return fmt.Errorf("is no URL of Postgres that can be used: %w", inner)
 }
+
+// Await waits until the database takes connections, for as long as patience: one that starts, whose name is not known yet,
+// that cannot be reached. What another time does not cure, such as a wrong password, it returns at once.
+func Await(ctx context.Context, url string, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, url)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		if pg, refused := errors.AsType[*pgconn.PgError](err); refused && !connectionLost(pg) {
+			return err
+		}
+		if clock.Sleep(ctx, awaitPause) != nil {
+			return err
+		}
+	}
+}
+
+// awaitPause is between two tries of Await.
+const awaitPause = 250 * time.Millisecond
 
 // Pool is the pool itself, without a workspace: for the owner's work over all workspaces, and for tests.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool }

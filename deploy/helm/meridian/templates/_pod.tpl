@@ -78,7 +78,7 @@ ports:
   {{- end }}
   - {name: grpc, containerPort: 9090, protocol: TCP}
   - {name: admin, containerPort: 9091, protocol: TCP}
-# The admin port opens when database and broker were reached, which is waited for half a minute.
+# The admin port opens when database and broker were reached, which are waited for half a minute each.
 startupProbe:
   httpGet: {path: /livez, port: admin}
   periodSeconds: 1

@@ -1,9 +1,11 @@
 package backup
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -64,9 +66,9 @@ func migrations(ctx context.Context, q querier) (map[string]map[string]int64, er
 	return found, nil
 }
 
-// tool runs one of Postgres' own programs on the database. The password goes by the environment, where no list of
-// processes shows it.
-func (p *place) tool(ctx context.Context, program string, args ...string) error {
+// tool runs one of Postgres' own programs on the database, with what it reads, which may be nil. The password goes by the
+// environment, where no list of processes shows it.
+func (p *place) tool(ctx context.Context, reads io.Reader, program string, args ...string) error {
 	path, err := exec.LookPath(program)
 	if err != nil {
 		return fmt.Errorf("%s is not on the PATH: install Postgres' client programs, of the server's version or later", program)
@@ -81,7 +83,7 @@ func (p *place) tool(ctx context.Context, program string, args ...string) error 
 		target.User = url.User(target.User.Username())
 	}
 	command := exec.CommandContext(ctx, path, append(args, "--no-password", "--dbname="+target.String())...) //nolint:gosec // Postgres' own program
-	command.Env = env
+	command.Env, command.Stdin = env, reads
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", program, err, strings.TrimSpace(string(out)))
 	}
@@ -90,7 +92,7 @@ func (p *place) tool(ctx context.Context, program string, args ...string) error 
 
 // dump writes the database into a file that was claimed: pg_dump leaves its mode.
 func (p *place) dump(ctx context.Context, snapshot, file string) error {
-	if err := p.tool(ctx, "pg_dump", "--format=custom", "--snapshot="+snapshot, "--file="+file); err != nil {
+	if err := p.tool(ctx, nil, "pg_dump", "--format=custom", "--snapshot="+snapshot, "--file="+file); err != nil {
 		return err
 	}
 	written, err := os.OpenFile(file, os.O_RDWR, 0o600) //nolint:gosec // the operator's own folder
@@ -109,7 +111,14 @@ func (p *place) load(ctx context.Context, m Manifest, file string) error {
 			}
 		}
 	}
-	return p.tool(ctx, "pg_restore", "--single-transaction", "--exit-on-error", file)
+	dump, err := os.Open(file) //nolint:gosec // the operator's own folder
+	if err != nil {
+		return err
+	}
+	defer dump.Close() //nolint:errcheck // it was only read
+	// Through a pipe of ours, not the file itself: when this program is killed, pg_restore finds no end and takes all back,
+	// where it would go on alone and load what nobody takes further.
+	return p.tool(ctx, bufio.NewReader(dump), "pg_restore", "--single-transaction", "--exit-on-error")
 }
 
 // ensureRole makes a role that owns what the dump holds, without a password: the command setup gives it one.
