@@ -43,8 +43,8 @@ const (
 // Limits bound what a gate lets in. The tags have the flags of a process and their help; the zero value of a field is its
 // default.
 type Limits struct {
-	// InWork is how many calls may be in work at once; 0 means 256.
-	InWork int `name:"max-in-work" env:"MERIDIAN_MAX_IN_WORK" help:"Calls in work at once; one workspace has an eighth less. 0: 256, at the gateway 1024 for each service behind it."`
+	// InWork is how many calls may be in work at once; 0 means 96.
+	InWork int `name:"max-in-work" env:"MERIDIAN_MAX_IN_WORK" help:"Calls in work at once; one workspace has an eighth less. 0: 96, at the gateway 1024 for each service behind it."`
 	// Queued is how many may wait for that; 0 means 256.
 	Queued int `name:"max-queued" env:"MERIDIAN_MAX_QUEUED" help:"Calls that may wait for that, workspaces in turns; what does not fit is refused. 0: 256."`
 	// Patience is how long one may wait; 0 means 5 s.
@@ -53,7 +53,7 @@ type Limits struct {
 
 func (l Limits) orDefaults() Limits {
 	if l.InWork == 0 {
-		l.InWork = 256
+		l.InWork = 96
 	}
 	if l.Queued == 0 {
 		l.Queued = 256
