@@ -2,6 +2,7 @@ package eventbus_test
 
 import (
 	"context"
+	"encoding/json"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -97,4 +98,27 @@ func TestWhatNoNewerVersionComesForIsADeadLetter(t *testing.T) {
 	for _, letter := range letters {
 		require.Equal(t, eventbus.ReasonEventNewer, letter.Reason)
 	}
+}
+
+// The broker serves who asked first, and an event that is given back comes again after a second: were replicas to ask each
+// second in step, it would come to the same one again and again.
+func TestReplicasDoNotAskInStep(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	asked, err := b.js.Conn().SubscribeSync(jetstream.DefaultAPIPrefix + "CONSUMER.MSG.NEXT." + eventbus.Stream + "." + b.config.Durable)
+	require.NoError(t, err)
+	r := eventbus.NewRouter(b.config)
+	eventbus.On(r, func(context.Context, event) error { return nil })
+	run(t, r)
+	stood := map[time.Duration]bool{}
+	for range 4 {
+		msg, err := asked.NextMsg(20 * time.Second)
+		require.NoError(t, err)
+		var request struct{ Expires time.Duration }
+		require.NoError(t, json.Unmarshal(msg.Data, &request))
+		require.GreaterOrEqual(t, request.Expires, 500*time.Millisecond)
+		require.LessOrEqual(t, request.Expires, 1500*time.Millisecond)
+		stood[request.Expires] = true
+	}
+	require.Len(t, stood, 4)
 }

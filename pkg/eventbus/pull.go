@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,7 +15,9 @@ import (
 )
 
 const (
-	// askFor is how long one request for events stands at the broker, and so about how long a lost broker goes unnoticed.
+	// askFor is how long one request for events stands at the broker, between the half and the whole and a half of it, and so
+	// about how long a lost broker goes unnoticed. The broker serves who asked first: were all replicas to ask in step, an event
+	// that one of them gives back for another would come to the same one again and again.
 	askFor = time.Second
 	// askGrace is how much later than that the broker's word must be here.
 	askGrace = time.Second
@@ -92,14 +95,15 @@ type request struct {
 
 // ask asks for so many events and takes up what comes until all have come or the request is over.
 func (r *Router) ask(ctx context.Context, inbox string, room int, arrived <-chan *nats.Msg, crew *crew) error {
-	text, err := json.Marshal(request{Batch: room, Expires: askFor})
+	stands := askFor/2 + rand.N(askFor) //nolint:gosec // no secret hangs on the spread
+	text, err := json.Marshal(request{Batch: room, Expires: stands})
 	if err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
 	if err := r.conn.PublishRequest(jetstream.DefaultAPIPrefix+"CONSUMER.MSG.NEXT."+Stream+"."+r.cfg.Durable, inbox, text); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
-	late := time.NewTimer(askFor + askGrace)
+	late := time.NewTimer(stands + askGrace)
 	defer late.Stop()
 	for room > 0 {
 		select {
