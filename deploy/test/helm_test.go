@@ -96,6 +96,7 @@ func helm(ctx context.Context, t *testing.T, server *cluster.Cluster) {
 // scaled turns autoscaling on, where Helm said how many replicas there are: there are as many after it. What an operator has
 // scaled to none, as for a restore, is there again after the next upgrade.
 func scaled(ctx context.Context, t *testing.T, config *action.Configuration, client *cluster.Client, loaded *helmchart.Chart) {
+	t.Helper()
 	replicas := func() int64 {
 		deployment, err := client.Get(ctx, threads(t, render(t, "gateway-api", "helm").Objects))
 		require.NoError(t, err)
