@@ -24,6 +24,9 @@ import (
 	"github.com/meridianhq/meridian/pkg/rpcserver"
 )
 
+// inWork is how many calls a test's server may have in work at once.
+const inWork = 1024
+
 // Authority makes the tokens of a test, and the verifier that knows them. It is the test's directory.
 type Authority struct {
 	signer *auth.Signer
@@ -127,7 +130,7 @@ func Member(workspace uuid.UUID, role auth.Role, scopes ...string) auth.Caller {
 
 // Serve starts a server on a loopback port with what register puts on it, and returns a connection to it. Both end
 // with the test. Empty fields of cfg and deps are filled in: the service is `test`, the log is dropped, the verifier
-// is the authority's.
+// is the authority's, and calls in work are so many that a test's storm is not refused as overload, which has tests of its own.
 func Serve(
 	tb testing.TB, a *Authority, cfg rpcserver.Config, deps rpcserver.Deps, register func(grpc.ServiceRegistrar),
 ) (*grpc.ClientConn, *rpcserver.Server) {
@@ -137,6 +140,9 @@ func Serve(
 	}
 	if cfg.Addr == "" {
 		cfg.Addr = "127.0.0.1:0"
+	}
+	if cfg.Limits.InWork == 0 {
+		cfg.Limits.InWork = inWork
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
