@@ -177,6 +177,70 @@ func mounted(t *testing.T, it workload) []string {
 	return files
 }
 
+// TestCertificatesAreThere: each file of TLS that a setting names lies in a Secret that cert-manager makes for this service, or
+// that the values name for clients. The services ask all callers for a certificate; the gateway asks clients for none.
+func TestCertificatesAreThere(t *testing.T) {
+	t.Parallel()
+	for set, want := range map[string]map[string]string{
+		"mutual-tls":       {"MERIDIAN_TLS_CERT": "meridian-gateway-tls", "MERIDIAN_TLS_SERVER_CA": "meridian-gateway-tls"},
+		"all-on":           {"MERIDIAN_TLS_CALL_CERT": "meridian-gateway-tls", "MERIDIAN_TLS_SERVER_CA": "meridian-gateway-tls"},
+		"external-secrets": {"MERIDIAN_TLS_CERT": "meridian-clients-tls"},
+		"smallest":         {},
+	} {
+		t.Run(set, func(t *testing.T) {
+			t.Parallel()
+			objects := render(t, set, "team").Objects
+			made := map[string]bool{"meridian-clients-tls": true}
+			for _, object := range objects {
+				if object.GetKind() == "Certificate" {
+					name, _, err := unstructured.NestedString(object.Object, "spec", "secretName")
+					require.NoError(t, err)
+					made[name] = true
+				}
+			}
+			for _, it := range workloads(t, objects) {
+				found := certificates(t, it)
+				for variable, secret := range found {
+					require.True(t, made[secret], "%s of %s", variable, it.service)
+				}
+				switch {
+				case it.service == "gateway":
+					for variable, secret := range want {
+						require.Equal(t, secret, found[variable], variable)
+					}
+					require.NotContains(t, found, "MERIDIAN_TLS_CLIENT_CA")
+					require.Equal(t, want["MERIDIAN_TLS_CERT"], found["MERIDIAN_TLS_CERT"])
+				case want["MERIDIAN_TLS_SERVER_CA"] != "" && it.service != "backup":
+					require.Equal(t, "meridian-"+it.service+"-tls", found["MERIDIAN_TLS_CLIENT_CA"])
+				default:
+					require.Empty(t, found)
+				}
+			}
+		})
+	}
+}
+
+// certificates are the Secrets that a container's settings of TLS name a file of, by the setting.
+func certificates(t *testing.T, it workload) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, variable := range it.container.Env {
+		if !strings.HasPrefix(variable.Name, "MERIDIAN_TLS_") {
+			continue
+		}
+		folder, file := filepath.Split(variable.Value)
+		require.Contains(t, []string{"tls.crt", "tls.key", "ca.crt"}, file)
+		for _, mount := range it.container.VolumeMounts {
+			at := slices.IndexFunc(it.pod.Volumes, func(volume corev1.Volume) bool { return volume.Name == mount.Name })
+			if mount.MountPath == filepath.Clean(folder) {
+				found[variable.Name] = it.pod.Volumes[at].Secret.SecretName
+			}
+		}
+		require.NotEmpty(t, found[variable.Name], "%s of %s", variable.Name, it.service)
+	}
+	return found
+}
+
 // TestTheFirstSecretsAreThoseThatAreMounted: `meridian secrets` makes every key of every Secret that the chart names by
 // default, and no Secret that nobody asks for.
 func TestTheFirstSecretsAreThoseThatAreMounted(t *testing.T) {

@@ -39,10 +39,12 @@ type Config struct {
 	IdentityKey   string `name:"identity-key" env:"MERIDIAN_IDENTITY_KEY" secret:"reread" help:"The service's own Ed25519 seed, base64: for calls that no member started."`
 	ServiceKeys   string `name:"service-keys" env:"MERIDIAN_SERVICE_KEYS" secret:"reread" help:"Public Ed25519 keys, base64, of the services that may call: name=key;name=key. Two of one name while its key is replaced."`
 
-	TLSCert     string `name:"tls-cert" env:"MERIDIAN_TLS_CERT" help:"File of the certificate, PEM. Setting it turns TLS on; the same is shown to callees that ask."`
+	TLSCert     string `name:"tls-cert" env:"MERIDIAN_TLS_CERT" help:"File of the certificate, PEM. Setting it turns TLS on for callers."`
 	TLSKey      string `name:"tls-key" env:"MERIDIAN_TLS_KEY" help:"File of its key, PEM."`
 	TLSClientCA string `name:"tls-client-ca" env:"MERIDIAN_TLS_CLIENT_CA" help:"File of the CA that callers' certificates must be signed by: mutual TLS."`
 	TLSServerCA string `name:"tls-server-ca" env:"MERIDIAN_TLS_SERVER_CA" help:"File of the CA that callees' certificates must be signed by. Setting it turns TLS on for calls."`
+	TLSCallCert string `name:"tls-call-cert" env:"MERIDIAN_TLS_CALL_CERT" help:"File of the certificate that is shown to callees that ask, PEM. Empty: that of tls-cert."`
+	TLSCallKey  string `name:"tls-call-key" env:"MERIDIAN_TLS_CALL_KEY" help:"File of its key, PEM."`
 
 	Overload overload.Limits `embed:""`
 
@@ -150,6 +152,10 @@ func (c Config) validate() error {
 		return errors.New("tls-cert and tls-key belong together")
 	case c.TLSClientCA != "" && c.TLSCert == "":
 		return errors.New("tls-client-ca needs tls-cert")
+	case (c.TLSCallCert == "") != (c.TLSCallKey == ""):
+		return errors.New("tls-call-cert and tls-call-key belong together")
+	case c.TLSCallCert != "" && c.TLSServerCA == "":
+		return errors.New("tls-call-cert needs tls-server-ca")
 	case strings.ContainsAny(c.EventHost, "/ ?#"):
 		return errors.New("event-host: must be a host's name, without a scheme or a path")
 	}
@@ -180,13 +186,19 @@ func HTTPURL(flag, value string) error {
 	return nil
 }
 
-func (c Config) serverTLS() rpcserver.TLS {
+// ServerTLS is what callers are served with: nothing where no certificate is set.
+func (c Config) ServerTLS() rpcserver.TLS {
 	return rpcserver.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, ClientCAFile: c.TLSClientCA}
 }
 
-func (c Config) clientTLS() rpcclient.TLS {
-	if c.TLSServerCA == "" {
+// ClientTLS is what callees are called with: nothing where no CA is set.
+func (c Config) ClientTLS() rpcclient.TLS {
+	tls := rpcclient.TLS{CAFile: c.TLSServerCA, CertFile: c.TLSCallCert, KeyFile: c.TLSCallKey}
+	switch {
+	case c.TLSServerCA == "":
 		return rpcclient.TLS{}
+	case c.TLSCallCert == "":
+		tls.CertFile, tls.KeyFile = c.TLSCert, c.TLSKey
 	}
-	return rpcclient.TLS{CAFile: c.TLSServerCA, CertFile: c.TLSCert, KeyFile: c.TLSKey}
+	return tls
 }

@@ -231,7 +231,7 @@ func (p *Platform) openDirectory(_ context.Context, _ Deps, opts Options) error 
 	if err != nil {
 		return err
 	}
-	if err := p.Config.clientTLS().Check(); err != nil {
+	if err := p.Config.ClientTLS().Check(); err != nil {
 		return fmt.Errorf("tls-server-ca, tls-cert and tls-key: %w", err)
 	}
 	keys := opts.Keys
@@ -260,7 +260,7 @@ func (p *Platform) makeServer(_ context.Context, deps Deps, opts Options) error 
 		verifier = p.Verifier
 	}
 	p.Server = rpcserver.New(rpcserver.Config{
-		Service: p.Name, Addr: p.Config.GRPCAddr, Reflection: p.Config.Reflection, TLS: p.Config.serverTLS(),
+		Service: p.Name, Addr: p.Config.GRPCAddr, Reflection: p.Config.Reflection, TLS: p.Config.ServerTLS(),
 		Limits: p.Config.Overload, Options: opts.Server,
 	}, rpcserver.Deps{
 		Verifier: verifier, Log: p.Log, Machine: p.Machine,

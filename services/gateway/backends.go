@@ -117,13 +117,9 @@ func (s *Service) dial(cfg Config, deps boot.Deps) (connections, error) {
 		if target == "" {
 			return nil, fmt.Errorf("%s-addr: must be given", b.name)
 		}
-		clientTLS := rpcclient.TLS{}
-		if cfg.TLSServerCA != "" {
-			clientTLS = rpcclient.TLS{CAFile: cfg.TLSServerCA, CertFile: cfg.TLSCert, KeyFile: cfg.TLSKey}
-		}
 		gate := overload.New(limits)
 		conn, err := rpcclient.Dial(target, rpcclient.Config{
-			TLS: clientTLS, Machine: s.Machine, TracerProvider: deps.TracerProvider,
+			TLS: cfg.ClientTLS(), Machine: s.Machine, TracerProvider: deps.TracerProvider,
 			GRPC: []grpc.DialOption{grpc.WithChainUnaryInterceptor(rest.Interceptor, limited(gate))},
 		})
 		if err != nil {

@@ -147,7 +147,7 @@ func (s *Service) assemble(ctx context.Context, cfg Config, deps boot.Deps, cata
 	s.http = web.New(web.Config{
 		Addr: cfg.HTTPAddr, Origins: cfg.CORSOrigins, Proxies: proxies, Log: s.Log, Machine: s.Machine,
 		TracerProvider: deps.TracerProvider,
-		TLS:            rpcserver.TLS{CertFile: cfg.TLSCert, KeyFile: cfg.TLSKey, ClientCAFile: cfg.TLSClientCA},
+		TLS:            cfg.ServerTLS(),
 	}, openapi.Handler(handler))
 	s.Group.Add("backends", nil, conns.close)
 	s.Group.Go("live events", hub.Run)

@@ -49,14 +49,20 @@ type world struct {
 
 func start(tb testing.TB, change ...func(*gateway.Config)) *world {
 	tb.Helper()
+	return startBefore(tb, rpcserver.TLS{}, change...)
+}
+
+// startBefore starts a gateway before services that serve with these certificates.
+func startBefore(tb testing.TB, services rpcserver.TLS, change ...func(*gateway.Config)) *world {
+	tb.Helper()
 	authority := rpctest.NewAuthority(tb, "gateway")
 	w := &world{
 		t: tb, authority: authority, nats: natstest.New(tb), http: &http.Client{Timeout: 20 * time.Second},
 		directory: &directory{t: tb, authority: authority, tokens: map[string]auth.Caller{}}, threads: &threads{},
 	}
-	_, directoryServer := rpctest.Serve(tb, authority, rpcserver.Config{Service: "directory"}, rpcserver.Deps{},
+	_, directoryServer := rpctest.Serve(tb, authority, rpcserver.Config{Service: "directory", TLS: services}, rpcserver.Deps{},
 		w.directory.register)
-	_, threadsServer := rpctest.Serve(tb, authority, rpcserver.Config{Service: "threads"}, rpcserver.Deps{},
+	_, threadsServer := rpctest.Serve(tb, authority, rpcserver.Config{Service: "threads", TLS: services}, rpcserver.Deps{},
 		w.threads.register)
 	cfg := gateway.Config{
 		Config: boot.Config{

@@ -48,6 +48,18 @@ annotations:
 {{- end }}
 {{- end -}}
 
+{{/* Whose certificate the gateway serves clients with: issuer (that of tls.issuer), secret (an own one) or none. */}}
+{{- define "meridian.clientsTLS" -}}
+{{- $own := .Values.gateway.tls -}}
+{{- if and $own.plain $own.existingSecret -}}
+{{- fail "gateway.tls: plain and existingSecret exclude each other" -}}
+{{- end -}}
+{{- if $own.existingSecret -}}secret
+{{- else if and .Values.tls.enabled (not $own.plain) -}}issuer
+{{- else -}}none
+{{- end -}}
+{{- end -}}
+
 {{/* Where clients reach the gateway over HTTP. */}}
 {{- define "meridian.apiURL" -}}
 {{- if .Values.urls.api -}}
@@ -57,6 +69,6 @@ annotations:
 {{- else if and .Values.gatewayAPI.enabled .Values.gatewayAPI.hostnames -}}
 {{- printf "https://%s" (first .Values.gatewayAPI.hostnames) -}}
 {{- else -}}
-{{- printf "%s://%s.%s.svc:%d" (ternary "https" "http" .Values.tls.enabled) (include "meridian.fullname" .) .Release.Namespace (int .Values.gateway.service.httpPort) -}}
+{{- printf "%s://%s.%s.svc:%d" (ternary "http" "https" (eq (include "meridian.clientsTLS" .) "none")) (include "meridian.fullname" .) .Release.Namespace (int .Values.gateway.service.httpPort) -}}
 {{- end -}}
 {{- end -}}

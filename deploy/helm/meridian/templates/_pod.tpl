@@ -38,6 +38,12 @@ volumes:
       secretName: {{ $fullname }}-tls
       defaultMode: 0444
   {{- end }}
+  {{- if and (eq .name "gateway") $values.gateway.tls.existingSecret }}
+  - name: clients-tls
+    secret:
+      secretName: {{ $values.gateway.tls.existingSecret }}
+      defaultMode: 0444
+  {{- end }}
   {{- include "meridian.caVolume" .root | nindent 2 }}
   {{- with .workload.extraVolumes }}
   {{- toYaml . | nindent 2 }}
@@ -100,6 +106,9 @@ volumeMounts:
   - {name: secrets, mountPath: /etc/meridian/secrets, readOnly: true}
   {{- if .root.Values.tls.enabled }}
   - {name: tls, mountPath: /etc/meridian/tls, readOnly: true}
+  {{- end }}
+  {{- if and (eq .name "gateway") .root.Values.gateway.tls.existingSecret }}
+  - {name: clients-tls, mountPath: /etc/meridian/clients-tls, readOnly: true}
   {{- end }}
   {{- if .root.Values.trustedCAs.configMap }}
   - {name: ca, mountPath: /etc/meridian/ca, readOnly: true}

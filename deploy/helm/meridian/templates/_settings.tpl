@@ -35,13 +35,13 @@ MERIDIAN_MAX_QUEUED: "{{ . }}"
 {{- if ne .workload.overload.maxWait "0s" }}
 MERIDIAN_MAX_WAIT: {{ .workload.overload.maxWait }}
 {{- end }}
-{{- if $values.tls.enabled }}
+{{- if eq .name "gateway" }}
+{{- include "meridian.settings.gatewayTLS" . }}
+{{- else if $values.tls.enabled }}
 MERIDIAN_TLS_CERT: /etc/meridian/tls/tls.crt
 MERIDIAN_TLS_KEY: /etc/meridian/tls/tls.key
 MERIDIAN_TLS_SERVER_CA: /etc/meridian/tls/ca.crt
-{{- if ne .name "gateway" }}
 MERIDIAN_TLS_CLIENT_CA: /etc/meridian/tls/ca.crt
-{{- end }}
 {{- end }}
 {{- with .workload.resources }}
 {{- with .limits }}
@@ -69,6 +69,23 @@ OTEL_RESOURCE_ATTRIBUTES: {{ join "," . | quote }}
 SSL_CERT_DIR: /etc/ssl/certs:/etc/meridian/ca
 {{- end }}
 {{ include (printf "meridian.settings.%s" .name) .root }}
+{{- end -}}
+
+{{/* The gateway's certificates: what clients see, of whom it asks none, and what the services see. */}}
+{{- define "meridian.settings.gatewayTLS" -}}
+{{- $clients := include "meridian.clientsTLS" .root -}}
+{{- if ne $clients "none" }}
+{{- $folder := ternary "tls" "clients-tls" (eq $clients "issuer") }}
+MERIDIAN_TLS_CERT: /etc/meridian/{{ $folder }}/tls.crt
+MERIDIAN_TLS_KEY: /etc/meridian/{{ $folder }}/tls.key
+{{- end }}
+{{- if .root.Values.tls.enabled }}
+MERIDIAN_TLS_SERVER_CA: /etc/meridian/tls/ca.crt
+{{- if ne $clients "issuer" }}
+MERIDIAN_TLS_CALL_CERT: /etc/meridian/tls/tls.crt
+MERIDIAN_TLS_CALL_KEY: /etc/meridian/tls/tls.key
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* What serving and setting up need of the broker. */}}
