@@ -27,7 +27,6 @@ const (
 	keepaliveAfter   = time.Minute
 	keepaliveTimeout = 20 * time.Second
 	keepaliveLeast   = 20 * time.Second
-	certRefresh      = time.Minute
 )
 
 // settings are the options of the server underneath.
@@ -72,8 +71,11 @@ func (s *Server) telemetry() []otelgrpc.Option {
 	return append(options, otelgrpc.WithMeterProvider(s.deps.MeterProvider))
 }
 
-// TLS names the files of the server's certificate, PEM. They are read again every minute, so that a renewed
-// certificate is taken up without a restart.
+// CertRefresh is how often a server reads its certificate's files.
+const CertRefresh = 10 * time.Second
+
+// TLS names the files of the server's certificate, PEM. They are read again every CertRefresh, so that a renewed
+// certificate and a CA that is replaced are taken up without a restart.
 type TLS struct {
 	// CertFile and KeyFile are the server's certificate chain and key, in one folder. Empty: no TLS.
 	CertFile, KeyFile string
@@ -108,7 +110,7 @@ func (t TLS) Server(ctx context.Context, protocols ...string) (cfg *tls.Config, 
 		return nil, nil, fmt.Errorf("the server's certificate: %w", err)
 	}
 	files, err := pemfile.NewProvider(pemfile.Options{
-		CertFile: t.CertFile, KeyFile: t.KeyFile, RootFile: t.ClientCAFile, RefreshDuration: certRefresh,
+		CertFile: t.CertFile, KeyFile: t.KeyFile, RootFile: t.ClientCAFile, RefreshDuration: CertRefresh,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("the server's certificate: %w", err)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -51,6 +52,7 @@ type cluster struct {
 	GRPC        string `json:"grpc"`
 	Directory   string `json:"directory"`
 	OperatorKey string `json:"operator_key"`
+	TLS         string `json:"tls"`
 
 	token string
 }
@@ -71,7 +73,13 @@ func (c *cluster) newWorkspace(t *testing.T) string {
 	require.NoError(t, err)
 	seed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
 	require.NoError(t, err)
-	conn, err := rpcclient.Dial(c.Directory, rpcclient.Config{Identity: auth.Identity{Name: "meridian", Key: ed25519.NewKeyFromSeed(seed)}})
+	cfg := rpcclient.Config{Identity: auth.Identity{Name: "meridian", Key: ed25519.NewKeyFromSeed(seed)}}
+	if c.TLS != "" {
+		cfg.TLS = rpcclient.TLS{
+			CAFile: filepath.Join(c.TLS, "ca.crt"), CertFile: filepath.Join(c.TLS, "tls.crt"), KeyFile: filepath.Join(c.TLS, "tls.key"),
+		}
+	}
+	conn, err := rpcclient.Dial(c.Directory, cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	made, err := directoryv1.NewWorkspaceServiceClient(conn).CreateWorkspace(t.Context(), &directoryv1.CreateWorkspaceRequest{

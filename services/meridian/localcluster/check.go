@@ -28,6 +28,11 @@ const archive = "services/meridian/internal/mailbox/testdata/notmuch-list.mbox"
 
 // check uses the running cluster as its users do, and says what it saw.
 func (k *cluster) check(ctx context.Context, factsFile string) error {
+	if len(k.certificates) > 0 {
+		if err := k.knock(ctx); err != nil {
+			return fmt.Errorf("mutual TLS: %w", err)
+		}
+	}
 	if err := k.importTwice(ctx); err != nil {
 		return fmt.Errorf("the import: %w", err)
 	}
@@ -43,8 +48,10 @@ func (k *cluster) check(ctx context.Context, factsFile string) error {
 // workspace makes one, as an operator does with the command line, and returns its name and a connection of its owner's.
 func (k *cluster) workspace(ctx context.Context, name string) (workspace string, owner *restconn.Conn, token string, err error) {
 	f := k.facts()
-	out, err := k.meridian(ctx, "", "workspace", "create", name, "--owner-email", "owner@example.com",
-		"--directory-addr", f.Directory, "--identity-key", "@"+f.OperatorKey, "--json")
+	out, err := k.meridian(ctx, "", append([]string{
+		"workspace", "create", name, "--owner-email", "owner@example.com",
+		"--directory-addr", f.Directory, "--identity-key", "@" + f.OperatorKey, "--json",
+	}, f.tlsFlags()...)...)
 	if err != nil {
 		return "", nil, "", err
 	}
@@ -138,7 +145,7 @@ func (k *cluster) messagesOf(ctx context.Context, as grpc.ClientConnInterface, t
 	}
 }
 
-// replaceUnderLoad replaces every replica while clients post over HTTP and gRPC, which try again as any client does. No
+// replaceUnderLoad replaces every replica, and the CA of their certificates, while clients post over HTTP and gRPC, which try again as any client does. No
 // request fails, and nothing acknowledged is missing or there twice.
 func (k *cluster) replaceUnderLoad(ctx context.Context) error {
 	workspace, owner, token, err := k.workspace(ctx, "Load")
@@ -186,7 +193,10 @@ func (k *cluster) replaceUnderLoad(ctx context.Context) error {
 			}
 		})
 	}
-	err = k.replaceAll(ctx)
+	steps, err := k.replaceIssuer(ctx)
+	if err == nil {
+		err = k.replaceAll(ctx, steps...)
+	}
 	over.Store(true)
 	crew.Wait()
 	if err != nil {
@@ -206,7 +216,7 @@ func (k *cluster) replaceUnderLoad(ctx context.Context) error {
 	if int64(len(there)) != posted.Load() || len(bodies) != len(there) {
 		return fmt.Errorf("%d messages were acknowledged, %d are there, of %d bodies", posted.Load(), len(there), len(bodies))
 	}
-	k.log.InfoContext(ctx, "every replica was replaced under load, and no request failed", "messages", posted.Load())
+	k.log.InfoContext(ctx, "every replica and the CA were replaced under load, and no request failed", "messages", posted.Load())
 	return nil
 }
 

@@ -35,8 +35,9 @@ type cluster struct {
 	log     *slog.Logger
 	place   place
 	names   *devdns.Server
-	// services and deployments are the chart's.
-	services, jobs, deployments []object
+	// services and the others are the chart's.
+	services, jobs, deployments, certificates []object
+	issuer                                    *issuer
 
 	postgres *devpg.Server
 	nodes    []*natsd.Server
@@ -62,7 +63,7 @@ func start(ctx context.Context, c command, log *slog.Logger) (_ *cluster, err er
 	k := &cluster{command: c, log: log, place: place{folder: folder, bin: c.Bin}, pods: map[string][]*pod{}, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, k.stop(context.WithoutCancel(ctx)))
+			err = k.stop(context.WithoutCancel(ctx), err)
 		}
 	}()
 	if err := os.MkdirAll(filepath.Join(folder, "logs"), 0o700); err != nil {
@@ -164,13 +165,16 @@ func (k *cluster) render(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	k.services, k.deployments = of(all, "Service"), of(all, "Deployment")
+	k.services, k.jobs, k.deployments, k.certificates = of(all, "Service"), of(all, "Job"), of(all, "Deployment"), of(all, "Certificate")
 	if k.names, err = devdns.Start(ctx); err != nil {
 		return err
 	}
 	k.place.names = k.names.Addr()
-	k.jobs = of(all, "Job")
-	return nil
+	signer, err := newIssuer()
+	if err != nil {
+		return err
+	}
+	return k.issue(signer, signer)
 }
 
 // setUp runs the Job's containers at the same time, as a pod does.
@@ -266,9 +270,15 @@ func (k *cluster) find(p *pod, there bool) {
 	}
 }
 
-// replaceAll puts a new replica in the place of each, one after another: the new one serves before the old one leaves.
-func (k *cluster) replaceAll(ctx context.Context) error {
-	for _, d := range k.deployments {
+// replaceAll puts a new replica in the place of each, one after another: the new one serves before the old one leaves. The steps
+// are done on the way, one after every second Deployment.
+func (k *cluster) replaceAll(ctx context.Context, steps ...func() error) error {
+	for i, d := range k.deployments {
+		if i%2 == 1 && i/2 < len(steps) {
+			if err := steps[i/2](); err != nil {
+				return err
+			}
+		}
 		k.mu.Lock()
 		old := slices.Clone(k.pods[d.Metadata.Name])
 		k.mu.Unlock()
@@ -296,16 +306,29 @@ type facts struct {
 	GRPC        string `json:"grpc"`
 	Directory   string `json:"directory"`
 	OperatorKey string `json:"operator_key"`
+	TLS         string `json:"tls"` // folder of tls.crt, tls.key and ca.crt, for calls of the directory; empty where it asks for none
 	Mail        string `json:"mail"`
 	Logs        string `json:"logs"`
 }
 
 func (k *cluster) facts() facts {
-	return facts{
+	f := facts{
 		HTTP: "http://" + k.command.HTTP, GRPC: k.command.GRPC,
 		Directory:   fmt.Sprintf("dns://%s/%s-directory.%s.svc:9090", k.names.Addr(), release, namespace),
 		OperatorKey: k.operatorKey(), Mail: filepath.Join(k.place.folder, "mail"), Logs: filepath.Join(k.place.folder, "logs"),
 	}
+	if len(k.certificates) > 0 {
+		f.TLS = filepath.Join(k.place.folder, "tls")
+	}
+	return f
+}
+
+// tlsFlags are the flags of the command line for calls of the directory.
+func (f facts) tlsFlags() []string {
+	if f.TLS == "" {
+		return nil
+	}
+	return []string{"--tls-ca=" + filepath.Join(f.TLS, "ca.crt"), "--tls-cert=" + filepath.Join(f.TLS, "tls.crt"), "--tls-key=" + filepath.Join(f.TLS, "tls.key")}
 }
 
 // write writes what programs must know into the cluster's folder, and returns the file.
@@ -332,16 +355,16 @@ func (k *cluster) tell(out io.Writer) error {
   mail  %s
 Make a workspace; its owner's token is printed once:
   %s workspace create Here --owner-email you@example.com \
-    --directory-addr %s --identity-key @%s
+    --directory-addr %s --identity-key @%s%s
   export MERIDIAN_SERVER=%s MERIDIAN_TOKEN=...
 Replace all replicas, one after another:  kill -HUP %d
-`, count, len(k.deployments), f.HTTP, f.GRPC, f.Logs, f.Mail, filepath.Join(k.place.bin, "meridian"), f.Directory, f.OperatorKey, f.HTTP, os.Getpid())
+`, count, len(k.deployments), f.HTTP, f.GRPC, f.Logs, f.Mail, filepath.Join(k.place.bin, "meridian"), f.Directory, f.OperatorKey,
+		strings.Join(append([]string{""}, f.tlsFlags()...), " "), f.HTTP, os.Getpid())
 	return err
 }
 
-// stop ends everything and throws the data away.
-func (k *cluster) stop(ctx context.Context) error {
-	var failure error
+// stop ends everything and throws the data away, but for a failure until then, which it returns with its own.
+func (k *cluster) stop(ctx context.Context, failure error) error {
 	for _, f := range k.fronts {
 		f.close()
 	}

@@ -1,8 +1,8 @@
 //go:build unix
 
 // Command localcluster runs what the Helm chart renders as processes of this machine: every Deployment with its replicas, each
-// at a loopback address of its own, the set-up Job before them, a name server in the place of the cluster's, a front in the place
-// of the gateway's Service, three nodes of JetStream and a Postgres.
+// at a loopback address of its own, the set-up Job before them, a name server in the place of the cluster's, an issuer of
+// certificates in that of cert-manager, a front in the place of the gateway's Service, three nodes of JetStream and a Postgres.
 //
 // It promises that settings, ports, secrets and their files are the chart's own, read from the rendered objects. What cannot be
 // the same on one machine is moved and nothing else: an address of every interface becomes the replica's, a file's path
@@ -49,9 +49,7 @@ func (c command) run(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() {
-		if stopErr := cluster.stop(context.WithoutCancel(ctx)); err == nil {
-			err = stopErr
-		}
+		err = cluster.stop(context.WithoutCancel(ctx), err)
 	}()
 	if c.Check {
 		file, err := cluster.facts().write(cluster.place.folder)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
@@ -36,7 +37,9 @@ type pod struct {
 	labels map[string]string
 	cmd    *exec.Cmd
 	log    string
-	ended  chan struct{}
+	// remount writes the pod's files as the Secrets now are.
+	remount func() error
+	ended   chan struct{}
 	// meant says that its end was asked for.
 	meant atomic.Bool
 }
@@ -53,7 +56,10 @@ func (p place) launch(name string, addr netip.Addr, spec podSpec, c container, l
 	if err := p.mount(folder, spec, c); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	made := &pod{name: name, addr: addr, labels: labels, log: filepath.Join(p.folder, "logs", name+".log"), ended: make(chan struct{})}
+	made := &pod{
+		name: name, addr: addr, labels: labels, log: filepath.Join(p.folder, "logs", name+".log"), ended: make(chan struct{}),
+		remount: func() error { return p.mount(folder, spec, c) },
+	}
 	log, err := os.OpenFile(made.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -94,22 +100,52 @@ func (p place) mount(folder string, spec podSpec, c container) error {
 
 // project writes a volume's files into a folder.
 func (p place) project(folder string, v volume) error {
+	files := map[string]string{}
+	for key, value := range p.secrets[v.Secret.Name] {
+		files[key] = value
+	}
 	for _, source := range v.Projected.Sources {
 		for _, item := range source.Secret.Items {
 			value, ok := p.secrets[source.Secret.Name][item.Key]
 			if !ok {
 				return fmt.Errorf("there is no key %s in a Secret %s", item.Key, source.Secret.Name)
 			}
-			file := filepath.Join(folder, item.Path)
-			if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-				return err
-			}
-			if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
-				return err
-			}
+			files[item.Path] = value
 		}
 	}
-	return nil
+	if len(files) == 0 {
+		return fmt.Errorf("there is no Secret %s", v.Secret.Name)
+	}
+	return publish(folder, files)
+}
+
+// publish puts files into a folder in the place of those there, all at the same time, as a kubelet does: they are links to what
+// the link ..data leads to.
+func publish(folder string, files map[string]string) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	data, err := os.MkdirTemp(folder, "..")
+	if err != nil {
+		return err
+	}
+	for name, value := range files {
+		file := filepath.Join(data, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
+			return err
+		}
+		top, _, _ := strings.Cut(name, "/")
+		if err := os.Symlink(filepath.Join("..data", top), filepath.Join(folder, top)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	if err := os.Symlink(filepath.Base(data), data+"_next"); err != nil {
+		return err
+	}
+	return os.Rename(data+"_next", filepath.Join(folder, "..data"))
 }
 
 // here moves a setting's value to this machine.
@@ -121,6 +157,8 @@ func (p place) here(name, value, folder string, addr netip.Addr) string {
 		return "dns://" + p.names + "/" + strings.TrimPrefix(value, "dns:///")
 	case strings.HasPrefix(value, "@/"):
 		return "@" + filepath.Join(folder, value[1:])
+	case strings.HasPrefix(value, "/"):
+		return filepath.Join(folder, value)
 	}
 	return value
 }

@@ -21,6 +21,10 @@ type object struct {
 			Metadata meta    `json:"metadata"`
 			Spec     podSpec `json:"spec"`
 		} `json:"template"`
+		// SecretName, DNSNames and IsCA are a Certificate's.
+		SecretName string   `json:"secretName"`
+		DNSNames   []string `json:"dnsNames"`
+		IsCA       bool     `json:"isCA"`
 		// Selector is a Service's.
 		Selector map[string]any `json:"selector"`
 		Ports    []struct {
@@ -57,7 +61,10 @@ type container struct {
 }
 
 type volume struct {
-	Name      string `json:"name"`
+	Name   string `json:"name"`
+	Secret struct {
+		Name string `json:"secretName"`
+	} `json:"secret"`
 	Projected struct {
 		Sources []struct {
 			Secret struct {
