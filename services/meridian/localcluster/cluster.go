@@ -355,11 +355,12 @@ func (k *cluster) tell(out io.Writer) error {
   mail  %s
 Make a workspace; its owner's token is printed once:
   %s workspace create Here --owner-email you@example.com \
-    --directory-addr %s --identity-key @%s%s
+    --directory-addr %s \
+    --identity-key @%s%s
   export MERIDIAN_SERVER=%s MERIDIAN_TOKEN=...
 Replace all replicas, one after another:  kill -HUP %d
 `, count, len(k.deployments), f.HTTP, f.GRPC, f.Logs, f.Mail, filepath.Join(k.place.bin, "meridian"), f.Directory, f.OperatorKey,
-		strings.Join(append([]string{""}, f.tlsFlags()...), " "), f.HTTP, os.Getpid())
+		strings.Join(append([]string{""}, f.tlsFlags()...), " \\\n    "), f.HTTP, os.Getpid())
 	return err
 }
 
