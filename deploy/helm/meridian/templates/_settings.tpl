@@ -10,7 +10,7 @@ MERIDIAN_ADMIN_ADDR: ":9091"
 MERIDIAN_PREPARED: "true"
 MERIDIAN_DRAIN_DELAY: {{ $values.drainDelay }}
 MERIDIAN_LOG_LEVEL: {{ .workload.logLevel }}
-{{ include "meridian.settings.broker" . }}
+{{ include "meridian.settings.nats" . }}
 MERIDIAN_IDENTITY_KEY: "{{ $secrets }}/identity/key"
 MERIDIAN_SERVICE_KEYS: "{{ $secrets }}/identity/service-keys"
 {{- if .fixed.database }}
@@ -69,12 +69,6 @@ OTEL_RESOURCE_ATTRIBUTES: {{ join "," . | quote }}
 SSL_CERT_DIR: /etc/ssl/certs:/etc/meridian/ca
 {{- end }}
 {{ include (printf "meridian.settings.%s" .name) .root }}
-{{- end -}}
-
-{{/* What serving and setting up need of the broker. */}}
-{{- define "meridian.settings.broker" -}}
-{{ include "meridian.settings.nats" . }}
-MERIDIAN_NATS_REPLICAS: "{{ int .root.Values.nats.replicas }}"
 {{- end -}}
 
 {{/* How the broker is reached. */}}
