@@ -101,6 +101,7 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		`backup: {enabled: true, existingClaim: x}`:                                                    {"database/admin/existingSecret"},
 		`backup: {enabled: true}`:                                                                      {"backup/existingClaim"},
 		`backup: {keep: 0}`:                                                                            {"backup/keep"},
+		`backup: {alarmAfter: 2d}`:                                                                     {"backup/alarmAfter"},
 		`backup: {schedule: daily}`:                                                                    {"backup/schedule"},
 	} {
 		t.Run(wrong, func(t *testing.T) {
