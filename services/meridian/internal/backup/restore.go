@@ -123,7 +123,8 @@ func (r *restore) alone(ctx context.Context) error {
 	return nil
 }
 
-// database loads the dump, where nothing stands in its place.
+// database loads the dump, where nothing stands in its place. The restore's note comes with it, so that a database which was
+// loaded and not taken further is known from one that somebody uses.
 func (r *restore) database(ctx context.Context) error {
 	standing, err := texts(ctx, r.db, "SELECT nspname::text FROM pg_namespace WHERE nspname = ANY ($1) ORDER BY 1",
 		slices.Collect(maps.Keys(r.manifest.Migrations)))
@@ -137,7 +138,11 @@ func (r *restore) database(ctx context.Context) error {
 	case len(standing) > 0:
 		return fmt.Errorf("the database must be empty, and holds the schemas %s: restore into a new one", strings.Join(standing, ", "))
 	default:
-		if err := r.load(ctx, r.manifest, filepath.Join(r.folder, dumpFile)); err != nil {
+		note, err := r.note(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.load(ctx, r.manifest, filepath.Join(r.folder, dumpFile), note); err != nil {
 			return err
 		}
 	}
