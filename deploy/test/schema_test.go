@@ -39,6 +39,12 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		`nats: {url: "nats://user:secret@nats:4222"}`:                           {"nats/url"},
 		`nats: {replicas: 2}`:                                                   {"nats/replicas"},
 		`nats: {replicas: "three"}`:                                             {"nats/replicas"},
+		`nats: {stream: {maxAge: 23h}}`:                                         {"nats/stream/maxAge"},
+		`nats: {stream: {maxAge: 87601h}}`:                                      {"nats/stream/maxAge"},
+		`nats: {stream: {maxAge: 30d}}`:                                         {"nats/stream/maxAge"},
+		`nats: {stream: {maxBytes: 63Mi}}`:                                      {"nats/stream/maxBytes"},
+		`nats: {stream: {maxBytes: 8589934592}}`:                                {"nats/stream/maxBytes"},
+		`nats: {stream: {maxMsgs: 1}}`:                                          {"nats/stream", "maxMsgs"},
 		`services: {thread: {}}`:                                                {"services", "thread"},
 		`services: {threads: {replica: 3}}`:                                     {"services/threads", "replica"},
 		`services: {threads: {replicas: -1}}`:                                   {"services/threads/replicas"},
@@ -61,6 +67,11 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		`calendars: {networks: [10.0.0.0]}`:                                     {"calendars/networks/0"},
 		`urls: {api: "https://example.com/"}`:                                   {"urls/api"},
 		`tls: {duration: 90d}`:                                                  {"tls/duration"},
+		`tls: {enabled: true, duration: 24h, renewBefore: 1440m}`:               {"tls.renewBefore", "tls.duration"},
+		`tls: {enabled: true, renewBefore: 2161h}`:                              {"tls.renewBefore", "tls.duration"},
+		`nats: {url: "tls://nats:4223"}`:                                        {"networkPolicy.nats.port", "nats.url"},
+		`networkPolicy: {nats: {port: 4223}}`:                                   {"networkPolicy.nats.port", "nats.url"},
+		`nats: {url: "nats://[::1]:4223,nats://b:4224/"}`:                       {"networkPolicy.nats.port", "nats.url"},
 		`identity: {existingSecret: null}`:                                      {"identity", "existingSecret"},
 		`nats: null`:                                                            {"nats"},
 		`nats: {url: "nats://a,http://b"}`:                                      {"nats/url"},
@@ -92,6 +103,7 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		`backup: {enabled: true, existingClaim: x}`:                                                     {"database/admin/existingSecret"},
 		`backup: {enabled: true}`:                                                                       {"backup/existingClaim"},
 		`backup: {keep: 0}`:                                                                             {"backup/keep"},
+		`backup: {alarmAfter: 2d}`:                                                                      {"backup/alarmAfter"},
 		`backup: {schedule: daily}`:                                                                     {"backup/schedule"},
 	} {
 		t.Run(wrong, func(t *testing.T) {
@@ -103,6 +115,27 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 			for _, name := range names {
 				require.ErrorContains(t, err, name)
 			}
+		})
+	}
+}
+
+// TestValuesThatAgreeAreTaken: they differ from those that are refused by little.
+func TestValuesThatAgreeAreTaken(t *testing.T) {
+	t.Parallel()
+	for _, right := range []string{
+		`tls: {enabled: true, duration: 24h, renewBefore: 1439m}`,
+		`tls: {enabled: false, duration: 1h}`,
+		`{nats: {url: "tls://nats:4223"}, networkPolicy: {nats: {port: 4223}}}`,
+		`{nats: {url: "tls://nats:4223"}, networkPolicy: {enabled: false}}`,
+		`nats: {url: "nats://a:4223,nats://b:4222"}`,
+		`{nats: {url: "nats://nats"}, networkPolicy: {nats: {port: 4223}}}`,
+	} {
+		t.Run(right, func(t *testing.T) {
+			t.Parallel()
+			values := map[string]any{}
+			require.NoError(t, yaml.Unmarshal([]byte(right), &values))
+			_, err := chart.Render(release("team"), values)
+			require.NoError(t, err)
 		})
 	}
 }

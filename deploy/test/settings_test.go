@@ -32,9 +32,9 @@ var (
 func settings(t *testing.T, service string) map[string]setting {
 	t.Helper()
 	known := map[string]setting{}
-	folders := []string{"pkg/boot", "pkg/overload", "services/" + service}
+	folders := []string{"pkg/boot", "pkg/overload", "pkg/eventbus", "services/" + service}
 	if service == "backup" || service == "restore" {
-		folders = []string{"services/meridian/internal/backup"}
+		folders = []string{"services/meridian/internal/backup", "pkg/eventbus"}
 	}
 	for _, folder := range folders {
 		require.NoError(t, filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/overload"
 	"github.com/meridianhq/meridian/pkg/rpcclient"
 	"github.com/meridianhq/meridian/pkg/rpcserver"
@@ -33,7 +34,8 @@ type Config struct {
 	NATSURL      string `name:"nats-url" env:"MERIDIAN_NATS_URL" default:"nats://127.0.0.1:4222" help:"NATS with JetStream."`
 	NATSUser     string `name:"nats-user" env:"MERIDIAN_NATS_USER" secret:"reread" help:"User of the platform's account."`
 	NATSPassword string `name:"nats-password" env:"MERIDIAN_NATS_PASSWORD" secret:"reread" help:"Their password."`
-	NATSReplicas int    `name:"nats-replicas" env:"MERIDIAN_NATS_REPLICAS" default:"1" help:"Replicas of the event stream: 3 in a cluster."`
+
+	Stream eventbus.StreamConfig `embed:""`
 
 	DirectoryAddr string `name:"directory-addr" env:"MERIDIAN_DIRECTORY_ADDR" help:"gRPC target of the directory, such as dns:///directory:9090."`
 	IdentityKey   string `name:"identity-key" env:"MERIDIAN_IDENTITY_KEY" secret:"reread" help:"The service's own Ed25519 seed, base64: for calls that no member started."`
@@ -117,12 +119,8 @@ func decodeKey(text string, size int) ([]byte, error) {
 	return key, nil
 }
 
-const (
-	// maxReplicas is how many a stream of JetStream may have.
-	maxReplicas = 5
-	// maxDrain leaves calls that are under way time to end within lifecycle.DefaultStopTimeout.
-	maxDrain = 30 * time.Second
-)
+// maxDrain leaves calls that are under way time to end within lifecycle.DefaultStopTimeout.
+const maxDrain = 30 * time.Second
 
 // validate finds what makes no sense, by its flag. The zero Config is well.
 func (c Config) validate() error {
@@ -132,7 +130,7 @@ func (c Config) validate() error {
 		}
 	}
 	for flag, number := range map[string]int64{
-		"database-conns": int64(c.DatabaseConns), "nats-replicas": int64(c.NATSReplicas), "max-in-work": int64(c.Overload.InWork),
+		"database-conns": int64(c.DatabaseConns), "max-in-work": int64(c.Overload.InWork),
 		"max-queued": int64(c.Overload.Queued), "max-wait": int64(c.Overload.Patience), "drain-delay": int64(c.DrainDelay),
 	} {
 		if number < 0 {
@@ -144,8 +142,6 @@ func (c Config) validate() error {
 		return errors.New("database-url and database-owner-url belong together")
 	case c.DatabaseAdminURL != "" && c.DatabaseURL == "":
 		return errors.New("database-admin-url needs database-url")
-	case c.NATSReplicas > maxReplicas:
-		return fmt.Errorf("nats-replicas: must be at most %d", maxReplicas)
 	case c.DrainDelay > maxDrain:
 		return fmt.Errorf("drain-delay: must be at most %s", maxDrain)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
@@ -158,6 +154,9 @@ func (c Config) validate() error {
 		return errors.New("tls-call-cert needs tls-server-ca")
 	case strings.ContainsAny(c.EventHost, "/ ?#"):
 		return errors.New("event-host: must be a host's name, without a scheme or a path")
+	}
+	if err := c.Stream.Validate(); err != nil {
+		return err
 	}
 	return BrokerURLs("nats-url", c.NATSURL)
 }

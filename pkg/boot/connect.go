@@ -169,7 +169,7 @@ func (p *Platform) BrokerLogin(userFlag, user, passwordFlag, password string) (n
 // ensureStream makes the event stream, or brings it to what it should be.
 func (p *Platform) ensureStream(ctx context.Context) error {
 	return p.patiently(ctx, func(ctx context.Context) error {
-		return eventbus.EnsureStream(ctx, p.JS, eventbus.StreamConfig{Replicas: p.Config.NATSReplicas})
+		return eventbus.EnsureStream(ctx, p.JS, p.Config.Stream)
 	})
 }
 

@@ -174,7 +174,21 @@ func (p *Platform) addParts(deps Deps) {
 	p.Outbox = outbox.New(p.Relay.Wake)
 	p.Group.Go("relay", p.Relay.Run)
 	p.Group.Go("replay pruning", func(ctx context.Context) error { return replay.Pruning().Run(ctx, p.Owner, p.Machine, p.Log) })
-	p.Group.Go("inbox pruning", func(ctx context.Context) error { return inbox.Pruning().Run(ctx, p.Owner, p.Machine, p.Log) })
+	p.Group.Go("inbox pruning", p.pruneInbox)
+}
+
+// pruneInbox goes by the stream as it is each time, since a set-up may change it under a running service. A failure is logged
+// and tried again the next time.
+func (p *Platform) pruneInbox(ctx context.Context) error {
+	return clock.Every(ctx, inbox.PruneEvery, func(ctx context.Context) {
+		age, err := eventbus.MaxAge(ctx, p.JS)
+		if err == nil {
+			_, err = inbox.Prune(ctx, p.Owner.Pool(), p.Machine.Now(), age)
+		}
+		if err != nil && ctx.Err() == nil {
+			p.Log.WarnContext(ctx, "claims of the inbox stay for now", slog.Any("error", err))
+		}
+	})
 }
 
 // errStarting is why a process that has not started is not ready.

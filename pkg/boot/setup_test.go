@@ -88,6 +88,34 @@ func TestAPreparedServiceNeedsWhatSetupMakes(t *testing.T) {
 	p.Close()
 }
 
+// TestClaimsAreKeptAsLongAsTheStreamThatStandsKeepsEvents: Setup was told an age, and the service that runs was not.
+func TestClaimsAreKeptAsLongAsTheStreamThatStandsKeepsEvents(t *testing.T) {
+	t.Parallel()
+	broker := natstest.New(t)
+	cfg := config(t, broker)
+	making := cfg
+	making.Stream = eventbus.StreamConfig{MaxAge: 60 * 24 * time.Hour, MaxBytes: 1 << 30}
+	require.NoError(t, boot.Setup(t.Context(), service, making, boot.Deps{}))
+	cfg.Prepared = true
+	p, err := boot.New(t.Context(), service, cfg, boot.Deps{}, boot.Options{Keys: rpctest.NewAuthority(t)})
+	require.NoError(t, err)
+	_, err = p.Owner.Pool().Exec(t.Context(), `
+		insert into inbox (consumer, event_id, stored_at)
+		select 'c', gen_random_uuid(), clock_timestamp() - make_interval(days => days) from unnest(array[40, 60, 62]) as days`)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(t.Context()))
+	var oldest float64
+	require.Eventually(t, func() bool {
+		return p.Owner.Pool().QueryRow(t.Context(), "select max(extract(epoch from clock_timestamp() - stored_at)) / 86400 from inbox").
+			Scan(&oldest) == nil && oldest < 61
+	}, 20*time.Second, 10*time.Millisecond)
+	require.InDelta(t, 60, oldest, 0.1)
+	age, err := eventbus.MaxAge(t.Context(), p.JS)
+	require.NoError(t, err)
+	require.Equal(t, making.Stream.MaxAge, age, "a prepared service leaves the stream alone")
+	stop(t, p)
+}
+
 func mustRead(t *testing.T, folder, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(folder, name))

@@ -99,21 +99,22 @@ func TestTheAppRoleCannotForget(t *testing.T) {
 	require.Zero(t, n)
 }
 
-func TestRunPrunesWhatTheStreamHasForgotten(t *testing.T) {
+// TestPruneForgetsWhatTheStreamHasForgotten: what is older by a day than the stream keeps events.
+func TestPruneForgetsWhatTheStreamHasForgotten(t *testing.T) {
 	t.Parallel()
+	const day = 24 * time.Hour
 	db := newDB(t)
 	_, err := db.Owner.Pool().Exec(t.Context(), `
 		insert into inbox (consumer, event_id, stored_at)
 		select 'c', gen_random_uuid(), clock_timestamp() - case when i <= 5500 then interval '32 days' else interval '30 days' end
 		from generate_series(1, 5600) i`)
 	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- inbox.Pruning().Run(ctx, db.Owner, clock.Machine(), nil) }()
-	require.Eventually(t, func() bool {
-		var n int
-		return db.Owner.Pool().QueryRow(t.Context(), "select count(*) from inbox").Scan(&n) == nil && n == 100
-	}, 10*time.Second, 5*time.Millisecond)
-	cancel()
-	require.ErrorIs(t, <-done, context.Canceled)
+	for _, c := range []struct {
+		age  time.Duration
+		gone int64
+	}{{0, 0}, {60 * day, 0}, {30 * day, 5500}, {30 * day, 0}, {day, 100}} {
+		gone, err := inbox.Prune(t.Context(), db.Owner.Pool(), clock.Machine().Now(), c.age)
+		require.NoError(t, err)
+		require.Equal(t, c.gone, gone, c.age)
+	}
 }

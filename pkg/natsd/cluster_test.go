@@ -73,6 +73,8 @@ func TestThreeNodesKeepAStreamThroughTheLossOfOne(t *testing.T) {
 	eventually(func(ctx context.Context) error {
 		return eventbus.EnsureStream(ctx, js, eventbus.StreamConfig{Replicas: len(nodes)})
 	})
+	tooMuch := eventbus.StreamConfig{Replicas: len(nodes), MaxBytes: 1 << 40}
+	require.ErrorContains(t, eventbus.EnsureStream(t.Context(), js, tooMuch), "nats-stream-max-bytes (1099511627776)")
 	publish := func(ctx context.Context) error { _, err := js.Publish(ctx, "evt.kept", nil); return err }
 	eventually(publish)
 	stop(t, nodes[2])

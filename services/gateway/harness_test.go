@@ -67,7 +67,7 @@ func startBefore(tb testing.TB, services rpcserver.TLS, change ...func(*gateway.
 	cfg := gateway.Config{
 		Config: boot.Config{
 			GRPCAddr: "127.0.0.1:0", NATSURL: w.nats.URL, NATSUser: w.nats.Credentials.User,
-			NATSPassword: w.nats.Credentials.Password, NATSReplicas: 1, DirectoryAddr: directoryServer.Addr(),
+			NATSPassword: w.nats.Credentials.Password, DirectoryAddr: directoryServer.Addr(),
 			IdentityKey: base64.StdEncoding.EncodeToString(authority.Identity(tb, "gateway").Key.Seed()),
 			Reflection:  true,
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/meridianhq/meridian/pkg/boot"
+	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/services/availability"
 	"github.com/meridianhq/meridian/services/directory"
 	"github.com/meridianhq/meridian/services/gateway"
@@ -33,7 +34,7 @@ func (s *Stack) ServiceConfig(name string) (boot.Config, error) {
 		NATSURL:      s.NATSURL(),
 		NATSUser:     s.credentials.User,
 		NATSPassword: s.credentials.Password,
-		NATSReplicas: 1,
+		Stream:       eventbus.StreamConfig{Replicas: 1},
 		IdentityKey:  s.secrets.IdentitySeeds[name],
 		ServiceKeys:  keys,
 		EventHost:    s.config.EventHost,

@@ -41,12 +41,17 @@ gateway:
 {{- end -}}
 {{- end -}}
 
-{{/* Nine tenths of a memory limit, in bytes: what Go's heap is held to. */}}
-{{- define "meridian.memory" -}}
+{{/* A quantity of bytes as their number. */}}
+{{- define "meridian.bytes" -}}
 {{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 -}}
 {{- $number := regexFind "^[0-9]+" (toString .) -}}
 {{- $unit := trimPrefix $number (toString .) -}}
-{{- div (mul (int64 $number) (int64 (get $units $unit)) 9) 10 -}}
+{{- mul (int64 $number) (int64 (get $units $unit)) -}}
+{{- end -}}
+
+{{/* Nine tenths of a memory limit, in bytes: what Go's heap is held to. */}}
+{{- define "meridian.memory" -}}
+{{- div (mul (include "meridian.bytes" . | int64) 9) 10 -}}
 {{- end -}}
 
 {{/* What no pod may do without, by the Pod Security Standard "restricted". */}}

@@ -10,7 +10,7 @@ MERIDIAN_ADMIN_ADDR: ":9091"
 MERIDIAN_PREPARED: "true"
 MERIDIAN_DRAIN_DELAY: {{ $values.drainDelay }}
 MERIDIAN_LOG_LEVEL: {{ .workload.logLevel }}
-{{ include "meridian.settings.broker" . }}
+{{ include "meridian.settings.nats" . }}
 MERIDIAN_IDENTITY_KEY: "{{ $secrets }}/identity/key"
 MERIDIAN_SERVICE_KEYS: "{{ $secrets }}/identity/service-keys"
 {{- if .fixed.database }}
@@ -86,12 +86,6 @@ MERIDIAN_TLS_CALL_CERT: /etc/meridian/tls/tls.crt
 MERIDIAN_TLS_CALL_KEY: /etc/meridian/tls/tls.key
 {{- end }}
 {{- end }}
-{{- end -}}
-
-{{/* What serving and setting up need of the broker. */}}
-{{- define "meridian.settings.broker" -}}
-{{ include "meridian.settings.nats" . }}
-MERIDIAN_NATS_REPLICAS: "{{ int .root.Values.nats.replicas }}"
 {{- end -}}
 
 {{/* How the broker is reached. */}}

@@ -1,11 +1,10 @@
 package backup
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -66,34 +65,42 @@ func migrations(ctx context.Context, q querier) (map[string]map[string]int64, er
 	return found, nil
 }
 
-// tool runs one of Postgres' own programs on the database, with what it reads, which may be nil. The password goes by the
-// environment, where no list of processes shows it.
-func (p *place) tool(ctx context.Context, reads io.Reader, program string, args ...string) error {
-	path, err := exec.LookPath(program)
+// program is one of Postgres' own.
+func program(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
+	path, err := exec.LookPath(name)
 	if err != nil {
-		return fmt.Errorf("%s is not on the PATH: install Postgres' client programs, of the server's version or later", program)
+		return nil, fmt.Errorf("%s is not on the PATH: install Postgres' client programs, of the server's version or later", name)
 	}
+	return exec.CommandContext(ctx, path, args...), nil //nolint:gosec // Postgres' own program
+}
+
+// client is one that connects to the database. The password goes by the environment, where no list of processes shows it.
+func (p *place) client(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
 	target, err := url.Parse(p.url)
 	if err != nil || target.Host == "" {
-		return errors.New("database-admin-url must be a URL such as postgres://user:password@host:5432/database")
+		return nil, errors.New("database-admin-url must be a URL such as postgres://user:password@host:5432/database")
 	}
 	env := os.Environ()
 	if password, ok := target.User.Password(); ok {
 		env = append(env, "PGPASSWORD="+password)
 		target.User = url.User(target.User.Username())
 	}
-	command := exec.CommandContext(ctx, path, append(args, "--no-password", "--dbname="+target.String())...) //nolint:gosec // Postgres' own program
-	command.Env, command.Stdin = env, reads
-	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", program, err, strings.TrimSpace(string(out)))
+	command, err := program(ctx, name, append(args, "--no-password", "--dbname="+target.String())...)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	command.Env = env
+	return command, nil
 }
 
 // dump writes the database into a file that was claimed: pg_dump leaves its mode.
 func (p *place) dump(ctx context.Context, snapshot, file string) error {
-	if err := p.tool(ctx, nil, "pg_dump", "--format=custom", "--snapshot="+snapshot, "--file="+file); err != nil {
+	command, err := p.client(ctx, "pg_dump", "--format=custom", "--snapshot="+snapshot, "--file="+file)
+	if err != nil {
 		return err
+	}
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("pg_dump: %w: %s", err, bytes.TrimSpace(out))
 	}
 	written, err := os.OpenFile(file, os.O_RDWR, 0o600) //nolint:gosec // the operator's own folder
 	if err != nil {
@@ -102,8 +109,9 @@ func (p *place) dump(ctx context.Context, snapshot, file string) error {
 	return errors.Join(written.Sync(), written.Close())
 }
 
-// load puts a dump into the database, which has none of its schemas, all of it or nothing.
-func (p *place) load(ctx context.Context, m Manifest, file string) error {
+// load puts a dump into the database, which has none of its schemas, and runs a statement after it: all of it or nothing, also
+// where this program is killed.
+func (p *place) load(ctx context.Context, m Manifest, file, after string) error {
 	for schema := range m.Migrations {
 		for _, kind := range []string{"_owner", "_app"} {
 			if err := p.ensureRole(ctx, schema+kind); err != nil {
@@ -111,14 +119,41 @@ func (p *place) load(ctx context.Context, m Manifest, file string) error {
 			}
 		}
 	}
-	dump, err := os.Open(file) //nolint:gosec // the operator's own folder
+	script, err := program(ctx, "pg_restore", "--file=-", file)
 	if err != nil {
 		return err
 	}
-	defer dump.Close() //nolint:errcheck // it was only read
-	// Through a pipe of ours, not the file itself: when this program is killed, pg_restore finds no end and takes all back,
-	// where it would go on alone and load what nobody takes further.
-	return p.tool(ctx, bufio.NewReader(dump), "pg_restore", "--single-transaction", "--exit-on-error")
+	psql, err := p.client(ctx, "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
+	if err != nil {
+		return err
+	}
+	from, to, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	var refused, broken bytes.Buffer
+	psql.Stdin, psql.Stderr, script.Stdout, script.Stderr = from, &refused, to, &broken
+	if err := errors.Join(psql.Start(), from.Close()); err != nil {
+		return errors.Join(err, to.Close())
+	}
+	// Begin and end are written here, between which pg_restore writes by itself: when this program is killed the end never
+	// comes, and the server takes all back, however far the two others go on.
+	_, err = to.WriteString("BEGIN;\n")
+	if err == nil {
+		err = script.Run()
+	}
+	if err == nil {
+		_, err = to.WriteString(after + ";\nCOMMIT;\n")
+	}
+	err = errors.Join(err, to.Close())
+	// Where psql gave up, the others fail for that.
+	if failed := psql.Wait(); failed != nil {
+		return fmt.Errorf("psql: %w: %s", failed, bytes.TrimSpace(refused.Bytes()))
+	}
+	if err != nil {
+		return fmt.Errorf("pg_restore: %w: %s", err, bytes.TrimSpace(broken.Bytes()))
+	}
+	return nil
 }
 
 // ensureRole makes a role that owns what the dump holds, without a password: the command setup gives it one.

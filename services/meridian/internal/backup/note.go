@@ -32,12 +32,16 @@ func (r *restore) begun(ctx context.Context, standing []string) (bool, error) {
 	return true, nil
 }
 
-// begin notes, or finds noted, what is to be taken back: up to where the stream went while no service ran.
+// begin finds noted, or notes where the database was put back by other means, what is to be taken back: up to where the stream went while no service ran.
 func (r *restore) begin(ctx context.Context) error {
 	began, err := r.noted(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
-		if err := r.note(ctx); err != nil {
-			return err
+		var note string
+		if note, err = r.note(ctx); err == nil {
+			_, err = r.db.Exec(ctx, note)
+		}
+		if err != nil {
+			return fmt.Errorf("note the restore: %w", err)
 		}
 		began, err = r.noted(ctx)
 	}
@@ -49,18 +53,16 @@ func (r *restore) begin(ctx context.Context) error {
 	return nil
 }
 
-func (r *restore) note(ctx context.Context) error {
+// note is the statement that writes it.
+func (r *restore) note(ctx context.Context) (string, error) {
 	kept, last, err := r.reach(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = r.db.Exec(ctx, `
-		INSERT INTO directory.restores (state_time, kept_sequence, last_sequence, begin_time) VALUES ($1, $2, $3, clock_timestamp())`,
-		r.report.StateTime, int64(kept), int64(last))
-	if err != nil {
-		return fmt.Errorf("note the restore: %w", err)
-	}
-	return nil
+	return fmt.Sprintf(`
+		INSERT INTO directory.restores (state_time, kept_sequence, last_sequence, begin_time) VALUES ('%s', %d, %d, clock_timestamp())`,
+		// The database's own precision: it rounds a text, and cuts off what is asked for.
+		r.report.StateTime.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano), kept, last), nil
 }
 
 // noted reads the restore's note, and tells when it began.

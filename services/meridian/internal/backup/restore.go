@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/postgres"
 	"github.com/meridianhq/meridian/services/directory"
 )
@@ -20,9 +21,10 @@ import (
 type RestoreConfig struct {
 	Config
 
-	NATSReplicas int       `name:"nats-replicas" env:"MERIDIAN_NATS_REPLICAS" default:"1" help:"Replicas of an event stream that is made anew: 3 in a cluster."`
-	EventHost    string    `name:"event-host" env:"MERIDIAN_EVENT_HOST" default:"meridian.localhost" help:"Host in the source of events: //HOST/workspaces/..."`
-	To           time.Time `name:"to" help:"The database was put back to this instant already, from a base backup and its log; the folder's dump is not used." format:"2006-01-02T15:04:05.999999999Z07:00" placeholder:"INSTANT"`
+	// Stream is how a stream is made in the place of one that was lost; one that stands stays as it is.
+	Stream    eventbus.StreamConfig `embed:""`
+	EventHost string                `name:"event-host" env:"MERIDIAN_EVENT_HOST" default:"meridian.localhost" help:"Host in the source of events: //HOST/workspaces/..."`
+	To        time.Time             `name:"to" help:"The database was put back to this instant already, from a base backup and its log; the folder's dump is not used." format:"2006-01-02T15:04:05.999999999Z07:00" placeholder:"INSTANT"`
 }
 
 // Report is what a restore has done.
@@ -78,6 +80,9 @@ func Restore(ctx context.Context, cfg RestoreConfig, folder string) (Report, err
 }
 
 func (r *restore) prepare(ctx context.Context) (err error) {
+	if err := r.cfg.Stream.Validate(); err != nil {
+		return err
+	}
 	if r.manifest, err = readManifest(r.folder); err != nil {
 		return err
 	}
@@ -118,7 +123,8 @@ func (r *restore) alone(ctx context.Context) error {
 	return nil
 }
 
-// database loads the dump, where nothing stands in its place.
+// database loads the dump, where nothing stands in its place. The restore's note comes with it, so that a database which was
+// loaded and not taken further is known from one that somebody uses.
 func (r *restore) database(ctx context.Context) error {
 	standing, err := texts(ctx, r.db, "SELECT nspname::text FROM pg_namespace WHERE nspname = ANY ($1) ORDER BY 1",
 		slices.Collect(maps.Keys(r.manifest.Migrations)))
@@ -132,7 +138,11 @@ func (r *restore) database(ctx context.Context) error {
 	case len(standing) > 0:
 		return fmt.Errorf("the database must be empty, and holds the schemas %s: restore into a new one", strings.Join(standing, ", "))
 	default:
-		if err := r.load(ctx, r.manifest, filepath.Join(r.folder, dumpFile)); err != nil {
+		note, err := r.note(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.load(ctx, r.manifest, filepath.Join(r.folder, dumpFile), note); err != nil {
 			return err
 		}
 	}
@@ -172,7 +182,7 @@ func (r *restore) reach(ctx context.Context) (kept, last uint64, err error) {
 // broker makes the stream agree with the database.
 func (r *restore) broker(ctx context.Context) error {
 	if r.renewed {
-		if err := r.renew(ctx, r.cfg.NATSReplicas, r.manifest.StreamSequence); err != nil {
+		if err := r.renew(ctx, r.cfg.Stream, r.manifest.StreamSequence); err != nil {
 			return err
 		}
 		return r.publish(ctx, filepath.Join(r.folder, recentFile))

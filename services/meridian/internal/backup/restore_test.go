@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -59,6 +60,9 @@ func TestARestoreIsRehearsed(t *testing.T) {
 	require.Zero(t, done.KeptSequence)
 	_, err = s.place().js.Consumer(t.Context(), eventbus.Stream, c.durable)
 	require.NoError(t, err, "integrators can go on")
+	age, err := eventbus.MaxAge(t.Context(), s.place().js)
+	require.NoError(t, err)
+	require.Equal(t, s.restoreConfig().Stream.MaxAge, age)
 	s.start()
 	f.follow()
 	require.True(t, f.refused(), "it is told that it missed something: %v", f.failure)
@@ -73,6 +77,7 @@ func TestARestoreIsRehearsed(t *testing.T) {
 func (b *copied) restored() Report {
 	s := b.crowd.site
 	s.t.Helper()
+	b.breaksOff()
 	done, err := Restore(s.t.Context(), s.restoreConfig(), b.folder)
 	require.NoError(s.t, err)
 	s.t.Logf("%+v", done)
@@ -94,12 +99,39 @@ func (b *copied) restored() Report {
 	return done
 }
 
+// breaksOff begins a restore, which ends first within the load, where nothing may stand then, and again right behind it.
+func (b *copied) breaksOff() {
+	s := b.crowd.site
+	t := s.t
+	t.Helper()
+	dump, err := os.ReadFile(filepath.Join(b.folder, dumpFile))
+	require.NoError(t, err)
+	part := filepath.Join(t.TempDir(), dumpFile)
+	require.NoError(t, os.WriteFile(part, dump[:len(dump)/2], 0o600))
+	p := s.place()
+	empty := func() {
+		t.Helper()
+		found, err := schemas(t.Context(), p.db)
+		require.NoError(t, err)
+		require.Empty(t, found)
+	}
+	require.ErrorContains(t, p.load(t.Context(), b.manifest, part, "SELECT 1"), "pg_restore: ")
+	empty()
+	require.ErrorContains(t, p.load(t.Context(), b.manifest, filepath.Join(b.folder, dumpFile), "SELECT nothing"), "psql: ")
+	empty()
+	r := &restore{cfg: s.restoreConfig(), folder: b.folder}
+	require.NoError(t, r.prepare(t.Context()))
+	require.NoError(t, r.alone(t.Context()))
+	require.NoError(t, r.database(t.Context()))
+	r.close()
+}
+
 // restoredTo puts the database back to the backup's instant, as its own log would, and the broker by what an earlier backup
 // knows.
 func (b *copied) restoredTo(earlier *copied) {
 	s := b.crowd.site
 	s.t.Helper()
-	require.NoError(s.t, s.place().load(s.t.Context(), b.manifest, filepath.Join(b.folder, dumpFile)))
+	require.NoError(s.t, s.place().load(s.t.Context(), b.manifest, filepath.Join(b.folder, dumpFile), "SELECT 1"))
 	cfg := s.restoreConfig()
 	cfg.To = earlier.manifest.StateTime.Add(-time.Second)
 	_, err := Restore(s.t.Context(), cfg, earlier.folder)

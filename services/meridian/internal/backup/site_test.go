@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/meridianhq/meridian/pkg/devpg"
+	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/natsd"
 	"github.com/meridianhq/meridian/services/meridian/stack"
 )
@@ -147,7 +148,7 @@ func (s *site) config() Config {
 }
 
 func (s *site) restoreConfig() RestoreConfig {
-	return RestoreConfig{Config: s.config(), NATSReplicas: 1, EventHost: "restore.example.com"}
+	return RestoreConfig{Config: s.config(), Stream: eventbus.StreamConfig{MaxAge: 48 * time.Hour}, EventHost: "restore.example.com"}
 }
 
 // settle waits until everything that was written has had its effects.

@@ -154,8 +154,8 @@ func (p *place) forgetIDs(ctx context.Context) error {
 }
 
 // renew makes an empty stream in the place of one that was lost, which begins where nobody has read.
-func (p *place) renew(ctx context.Context, replicas int, lost uint64) error {
-	if err := eventbus.EnsureStream(ctx, p.js, eventbus.StreamConfig{Replicas: replicas}); err != nil {
+func (p *place) renew(ctx context.Context, cfg eventbus.StreamConfig, lost uint64) error {
+	if err := eventbus.EnsureStream(ctx, p.js, cfg); err != nil {
 		return err
 	}
 	stream, err := p.js.Stream(ctx, eventbus.Stream)
