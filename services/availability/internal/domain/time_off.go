@@ -116,7 +116,8 @@ func NewTimeOff(t TimeOff, p Person, delegate uuid.UUID, m *MemberTime, now time
 	t.State, t.Revision, t.CreateTime, t.UpdateTime = Approved, 1, now, now
 	if t.Asked {
 		t.State = Requested
-		return t, []Event{t.Route(p.Manager, delegate, calendar, m)}, nil
+		asked := t.Route(p.Manager, delegate, calendar, m)
+		return t, []Event{asked}, nil
 	}
 	span, ok := calendar.Span(t.absence())
 	events := []Event{TimeOffApproved{TimeOff: t, Version: m.Next()}}
