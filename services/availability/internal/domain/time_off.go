@@ -100,8 +100,12 @@ func (t *TimeOff) Reaches() (lower, upper time.Time) {
 		lower = worktime.UTC().StartOf(t.First - 1)
 		upper = worktime.UTC().StartOf(t.Last + 2)
 	}
-	if !t.CancelTime.IsZero() && t.CancelTime.Before(upper) {
-		upper = t.CancelTime
+	ended := t.CancelTime
+	if t.State == Declined {
+		ended = t.DecideTime
+	}
+	if !ended.IsZero() && ended.Before(upper) {
+		upper = ended
 	}
 	return lower, upper
 }
