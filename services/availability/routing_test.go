@@ -214,9 +214,13 @@ func TestRequestsAreToldOfAgainWhenTheManagerLeaves(t *testing.T) {
 	require.ElementsMatch(t, []string{first.GetName(), second.GetName()}, since())
 	w.moves(js, mia, directoryv1.Member_DEACTIVATED, 2)
 	require.Empty(t, since(), "once")
+	// She was back, and left again before that was heard of: whoever was told meanwhile asked her.
+	w.exec(`UPDATE members SET version = 4 WHERE member_id = $1`, mia.Member)
+	tell(t, js, &directoryv1.MemberActivated{Member: profile(mia.Caller, "UTC", 3)})
+	require.ElementsMatch(t, []string{first.GetName(), second.GetName()}, since())
 	_, err = w.timeOffs.DeclineTimeOff(ana.ctx, &availabilityv1.DeclineTimeOffRequest{Name: second.GetName(), Reason: "the release"})
 	require.NoError(t, err)
-	w.moves(js, mia, directoryv1.Member_ACTIVE, 3)
+	w.moves(js, mia, directoryv1.Member_ACTIVE, 5)
 	require.Equal(t, []string{first.GetName()}, since())
 }
 
