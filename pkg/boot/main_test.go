@@ -53,7 +53,7 @@ func runProbe(ctx context.Context, s *probeService, args ...string) (cfg probeCo
 
 func TestAVariableThatNothingReadsIsToldByItsName(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, KnownVariables([]string{"HOME=/", "MERIDIAN_NATS_URL=x", "MERIDIAN_MAIL_URL=x", "MERIDIAN_TEST_ANYTHING=x", "MERIDIAN_NATS_STORE=x"}))
+	require.NoError(t, KnownVariables([]string{"HOME=/", "MERIDIAN_NATS_URL=x", "MERIDIAN_MAIL_URL=x", "MERIDIAN_TEST_ANYTHING=x", "MERIDIAN_NATS_STORE=x", "MERIDIAN_ADMIN=x"}))
 	for _, wrong := range []string{"MERIDIAN_NATS_URLS", "MERIDIAN_URL", "MERIDIAN_"} {
 		require.ErrorContains(t, KnownVariables([]string{"HOME=/", wrong + "=x"}), wrong+" is no setting")
 	}

@@ -1,6 +1,7 @@
 package availability
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,7 +10,10 @@ import (
 	"github.com/meridianhq/meridian/pkg/auth"
 	"github.com/meridianhq/meridian/pkg/rpctest"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
+	"github.com/meridianhq/meridian/services/availability/internal/app"
 	"github.com/meridianhq/meridian/services/availability/internal/domain"
+	"github.com/meridianhq/meridian/services/availability/internal/store"
+	"github.com/meridianhq/meridian/services/availability/internal/wire"
 )
 
 // What a member has ahead is laid whenever somebody asks for their time, so there is no end of it to be had.
@@ -60,4 +64,41 @@ func TestAMemberHasAtMostSoMuchAhead(t *testing.T) {
 	}
 	w.clock.Advance(at("2027-03-01T00:00:00Z").Sub(w.clock.Now()))
 	require.NoError(t, create["schedule"](), "what is over counts no more")
+}
+
+// A request that was declined is over, and so is who acts for a member on a time off that is.
+func TestWhatIsOverDoesNotStandAhead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, ana, ben := w.team()
+	w.approvals(ana, availabilityv1.TimeOff_VACATION)
+	carol := w.member(ws, auth.Member, "Carol", "UTC")
+	ahead := func() (n int) {
+		t.Helper()
+		require.NoError(t, store.New(w.db.App, w.db.Owner, w.box, wire.Encoder("meridian.test")).InTx(t.Context(), ws, func(ctx context.Context, tx app.Tx) error {
+			var err error
+			n, err = tx.CountAhead(ctx, ben.Member, w.clock.Now())
+			return err
+		}))
+		return n
+	}
+	offs := []*availabilityv1.TimeOff{w.off(ben, "2026-12-14", "2026-12-15"), w.off(ben, "2026-12-17", "2026-12-17"), w.off(ben, "2026-12-21", "2026-12-21")}
+	for _, off := range offs {
+		_, err := w.delegate(ben, ben.name(), &availabilityv1.Delegation{
+			Delegate: carol.name(), Kinds: []availabilityv1.Delegation_Kind{availabilityv1.Delegation_ASKS}, TimeOff: off.GetName(),
+		})
+		require.NoError(t, err)
+	}
+	require.Equal(t, 6, ahead())
+	_, err := w.timeOffs.DeclineTimeOff(ana.ctx, &availabilityv1.DeclineTimeOffRequest{Name: offs[0].GetName(), Reason: "the release"})
+	require.NoError(t, err)
+	require.Equal(t, 4, ahead())
+	_, err = w.timeOffs.CancelTimeOff(ben.ctx, &availabilityv1.CancelTimeOffRequest{Name: offs[1].GetName()})
+	require.NoError(t, err)
+	require.Equal(t, 2, ahead())
+	_, err = w.timeOffs.ApproveTimeOff(ana.ctx, &availabilityv1.ApproveTimeOffRequest{Name: offs[2].GetName()})
+	require.NoError(t, err)
+	require.Equal(t, 2, ahead(), "what is approved stays one thing")
+	w.clock.Advance(at("2026-12-24T00:00:00Z").Sub(w.clock.Now()))
+	require.Zero(t, ahead())
 }

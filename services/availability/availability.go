@@ -75,7 +75,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 
 	p.Group.Add("members", members.Start, members.Stop)
 	p.Group.Add("zones of members", func(ctx context.Context) error { return store.LayZones(ctx, p.Owner) }, nil)
-	p.Group.Add("who is there", useCases.NotePresence, nil)
+	p.Group.Go("who is there", useCases.NotePresence) // no start waits for it, however many they are
 	p.Group.Add("coverage of teams", func(ctx context.Context) error { return store.LayWatches(ctx, p.Owner) }, nil)
 	p.Group.Add("rules of time zones", func(ctx context.Context) error { return takeRules(ctx, useCases) }, nil)
 	p.Work(jobs.TellRules(useCases, worktime.Version(), p.Clock, p.Log))

@@ -1,14 +1,20 @@
 package availability
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/auth"
+	"github.com/meridianhq/meridian/pkg/pgtest"
+	"github.com/meridianhq/meridian/pkg/postgres"
 	availabilityv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/availability/v1"
 	directoryv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/directory/v1"
+	"github.com/meridianhq/meridian/services/availability/internal/app"
+	"github.com/meridianhq/meridian/services/availability/internal/store"
+	"github.com/meridianhq/meridian/services/availability/internal/wire"
 )
 
 // standIn has somebody act for another in approvals.
@@ -208,8 +214,39 @@ func TestRequestsAreToldOfAgainWhenTheManagerLeaves(t *testing.T) {
 	require.ElementsMatch(t, []string{first.GetName(), second.GetName()}, since())
 	w.moves(js, mia, directoryv1.Member_DEACTIVATED, 2)
 	require.Empty(t, since(), "once")
+	// She was back, and left again before that was heard of: whoever was told meanwhile asked her.
+	w.exec(`UPDATE members SET version = 4 WHERE member_id = $1`, mia.Member)
+	tell(t, js, &directoryv1.MemberActivated{Member: profile(mia.Caller, "UTC", 3)})
+	require.ElementsMatch(t, []string{first.GetName(), second.GetName()}, since())
 	_, err = w.timeOffs.DeclineTimeOff(ana.ctx, &availabilityv1.DeclineTimeOffRequest{Name: second.GetName(), Reason: "the release"})
 	require.NoError(t, err)
-	w.moves(js, mia, directoryv1.Member_ACTIVE, 3)
+	w.moves(js, mia, directoryv1.Member_ACTIVE, 5)
 	require.Equal(t, []string{first.GetName()}, since())
+}
+
+// However many requests wait for a manager who leaves, what lies over their member's hours is read once.
+func TestManyRequestsAreToldOfAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ws, ana, ben := w.team()
+	mia := w.member(ws, auth.Member, "Mia", "UTC")
+	w.managed(ben, mia)
+	w.approvals(ana, availabilityv1.TimeOff_VACATION)
+	for range 5 {
+		w.off(ben, "2026-12-14", "2026-12-15")
+	}
+	traced := &pgtest.Statements{}
+	pool, err := postgres.Open(t.Context(), w.db.AppURL, postgres.Options{Tracer: traced})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	a := app.New(store.New(pool, w.db.Owner, w.box, wire.Encoder("meridian.test")), w.directory, w.clock, app.Imports{})
+	require.NoError(t, a.OnPresence(t.Context(), app.Presence{Workspace: ws, Member: mia.Member, Version: 2}))
+	require.Len(t, w.requests(), 10)
+	var read int
+	for _, one := range traced.Take() {
+		if strings.Contains(one.SQL, "name: TimeOffsBetween ") {
+			read++
+		}
+	}
+	require.Equal(t, 2, read, "Mia's, for who acts for her, and Ben's")
 }

@@ -122,7 +122,21 @@ func TestTheWholeService(t *testing.T) {
 	}, 20*time.Second, 20*time.Millisecond)
 	halt(t, service)
 
+	// No start waits for what is noted of who has left.
+	pool, leaver := db.Owner.Pool(), uuid.New()
+	_, err = pool.Exec(t.Context(), `INSERT INTO members (workspace_id, member_id, display_name, handle, time_zone, role, state, kind, version)
+		VALUES ($1, $2, 'Leaver', '', 'UTC', 2, 3, 1, 1)`, ben.Workspace, leaver)
+	require.NoError(t, err)
+	held, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = held.Exec(t.Context(), `INSERT INTO member_times (workspace_id, member_id) VALUES ($1, $2)`, ben.Workspace, leaver)
+	require.NoError(t, err)
 	service, conn = start(t, cfg, domainTime)
+	require.NoError(t, held.Rollback(t.Context()))
+	require.Eventually(t, func() (noted bool) {
+		err := pool.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM member_departures WHERE member_id = $1)`, leaver).Scan(&noted)
+		return err == nil && noted
+	}, 20*time.Second, 20*time.Millisecond)
 	reached, err := availabilityv1.NewAvailabilityServiceClient(conn).NextReachable(ctx, &availabilityv1.NextReachableRequest{
 		Parent: "workspaces/" + ben.Workspace.String(), Members: []string{ben.Principal()},
 	})

@@ -308,3 +308,16 @@ func TestAManagerWhoIsNewHere(t *testing.T) {
 	w.only(n.ana, "APPROVING")
 	require.Empty(t, w.list(boss, ""))
 }
+
+// A manager who has left is not asked, though this service has not heard of that yet.
+func TestAManagerWhoHasJustLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.night()
+	boss := w.member(n.ws, auth.Admin, "boss", london)
+	w.managed(n.ben, n.ana)
+	w.directory.answer = func() { w.exec(`UPDATE members SET state = 3 WHERE member_id = $1`, n.ana.Member) }
+	w.leave(n.ben).request(n.ana.name())
+	w.settle()
+	w.only(boss, "APPROVING")
+}

@@ -150,12 +150,12 @@ func (c *change) route(ctx context.Context, requests []domain.TimeOff, manager u
 	if err != nil {
 		return err
 	}
+	p, err := c.person(ctx, requests...)
+	if err != nil {
+		return err
+	}
 	var events []domain.Event
 	for _, t := range requests {
-		p, err := c.person(ctx, t)
-		if err != nil {
-			return err
-		}
 		events = append(events, t.Route(manager, delegate, p.Calendar, &c.MemberTime))
 		if err := c.SaveTimeOff(ctx, t); err != nil {
 			return err

@@ -38,10 +38,12 @@ type PresenceTx interface {
 }
 
 // OnPresence follows who is there: whoever was deactivated works no more and is on no rotation from now on, and is again when let
-// in again; what waits for their approval is told of again. What has been stays as it was. Twice it has its effect once, and the projection's newer news count.
+// in again; what waits for their approval is told of again. What has been stays as it was. Twice it has its effect once, and the
+// projection's newer news count. Where these overtook what was told, which others may have acted on meanwhile, requests are told of
+// once more.
 func (a *App) OnPresence(ctx context.Context, p Presence) error {
 	departed, projected, err := a.store.Presence(ctx, p.Workspace, p.Member)
-	if err != nil || departed != p.latest(projected).Here {
+	if here := p.latest(projected).Here; err != nil || departed != here && p.Here == here {
 		return err
 	}
 	return a.store.InTx(ctx, p.Workspace, func(ctx context.Context, tx Tx) error {
@@ -53,30 +55,38 @@ func (a *App) OnPresence(ctx context.Context, p Presence) error {
 		if err != nil {
 			return err
 		}
-		here := p.latest(projected).Here
-		if departed != here {
+		c, here := &change{Tx: tx, MemberTime: m, now: a.now()}, p.latest(projected).Here
+		moved := departed == here
+		switch {
+		case moved:
+			err = c.notePresence(ctx, here)
+		case p.Here == here: // another did it meanwhile
 			return nil
 		}
-		now, note := a.now(), tx.Depart
-		if here {
-			note = tx.Return
-		}
-		if err := note(ctx, p.Member, now); err != nil {
-			return err
-		}
-		c := &change{Tx: tx, MemberTime: m, now: now}
-		if err := c.conclude(ctx, []domain.Event{c.told(time.Time{})}); err != nil {
-			return err
-		}
-		if err := c.askAgain(ctx); err != nil {
-			return err
-		}
-		refs, err := tx.RotationsOfMember(ctx, p.Member, now)
 		if err != nil {
 			return err
 		}
-		return a.reckon(ctx, tx, refs, now, (*domain.Rotation).Reckon)
+		if err := c.askAgain(ctx); err != nil || !moved {
+			return err
+		}
+		refs, err := tx.RotationsOfMember(ctx, p.Member, c.now)
+		if err != nil {
+			return err
+		}
+		return a.reckon(ctx, tx, refs, c.now, (*domain.Rotation).Reckon)
 	})
+}
+
+// notePresence notes that the member has left or is back, and tells that their working time is another.
+func (c *change) notePresence(ctx context.Context, here bool) error {
+	note := c.Depart
+	if here {
+		note = c.Return
+	}
+	if err := note(ctx, c.Member, c.now); err != nil {
+		return err
+	}
+	return c.conclude(ctx, []domain.Event{c.told(time.Time{})})
 }
 
 // NotePresence notes who has left or is back where that was not noted: a replica of a version that notes nobody was told of it,

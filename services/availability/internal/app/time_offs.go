@@ -120,9 +120,18 @@ func (a *App) CreateTimeOff(ctx context.Context, ws, member uuid.UUID, in NewTim
 	return made, err
 }
 
-// person is the member, with all that lies over their hours until a time off is over.
-func (c *change) person(ctx context.Context, t domain.TimeOff) (domain.Person, error) {
-	from, until := t.Reaches()
+// person is the member, with all that lies over their hours while one of some times off may count.
+func (c *change) person(ctx context.Context, times ...domain.TimeOff) (domain.Person, error) {
+	var from, until time.Time
+	for i, t := range times {
+		lower, upper := t.Reaches()
+		if i == 0 || lower.Before(from) {
+			from = lower
+		}
+		if upper.After(until) {
+			until = upper
+		}
+	}
 	record, err := c.record(ctx, from, until)
 	if err != nil {
 		return domain.Person{}, err

@@ -100,8 +100,12 @@ func (t *TimeOff) Reaches() (lower, upper time.Time) {
 		lower = worktime.UTC().StartOf(t.First - 1)
 		upper = worktime.UTC().StartOf(t.Last + 2)
 	}
-	if !t.CancelTime.IsZero() && t.CancelTime.Before(upper) {
-		upper = t.CancelTime
+	ended := t.CancelTime
+	if t.State == Declined {
+		ended = t.DecideTime
+	}
+	if !ended.IsZero() && ended.Before(upper) {
+		upper = ended
 	}
 	return lower, upper
 }
@@ -116,7 +120,8 @@ func NewTimeOff(t TimeOff, p Person, delegate uuid.UUID, m *MemberTime, now time
 	t.State, t.Revision, t.CreateTime, t.UpdateTime = Approved, 1, now, now
 	if t.Asked {
 		t.State = Requested
-		return t, []Event{t.Route(p.Manager, delegate, calendar, m)}, nil
+		asked := t.Route(p.Manager, delegate, calendar, m)
+		return t, []Event{asked}, nil
 	}
 	span, ok := calendar.Span(t.absence())
 	events := []Event{TimeOffApproved{TimeOff: t, Version: m.Next()}}

@@ -57,6 +57,7 @@ func parts() []part {
 		{"All in one process", "meridian up", &cli.Root{}, "up"},
 		{"Backups", "meridian backup", &cli.Root{}, "backup"},
 		{"Restoring", "meridian restore", &cli.Root{}, "restore"},
+		{"The development clock", "meridian clock", &cli.Root{}, "clock"},
 		{"The command line", "meridian", &cli.Root{}, ""},
 	}
 }

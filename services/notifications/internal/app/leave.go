@@ -31,9 +31,16 @@ func (a *App) OnLeaveRequested(ctx context.Context, l domain.Leave) error {
 	return a.onLeave(ctx, l, deciders, func(names domain.Names) []domain.Notification { return l.Requested(deciders, names) })
 }
 
+// deciders asks the directory first: a manager who has just left may be here still as far as this service has heard, and nothing
+// would tell of the request again.
 func (a *App) deciders(ctx context.Context, l domain.Leave) ([]uuid.UUID, error) {
 	if l.Manager != uuid.Nil {
-		may, err := a.readers(ctx, news{Happening: l.Happening, follows: true, drafts: []domain.Notification{{Recipient: l.Manager}}})
+		for _, member := range []uuid.UUID{l.Manager, l.Subject} {
+			if err := a.access.Confirm(ctx, l.Workspace, member, uuid.Nil); err != nil {
+				return nil, err
+			}
+		}
+		may, err := a.store.Readers(ctx, l.Happening, []domain.Notification{{Recipient: l.Manager}})
 		if err != nil {
 			return nil, err
 		}

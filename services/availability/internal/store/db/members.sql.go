@@ -22,7 +22,11 @@ SELECT ((SELECT count(*) FROM working_schedules s
          WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.upper_time > $3::timestamptz)
       + (SELECT count(*) FROM delegations d
          WHERE d.workspace_id = $1 AND d.member_id = $2 AND d.delete_time IS NULL
-           AND (d.end_time IS NULL OR d.end_time > $3::timestamptz)))::bigint AS ahead
+           AND (d.end_time IS NULL OR d.end_time > $3::timestamptz)
+           AND (d.time_off_id IS NULL OR EXISTS (
+               SELECT FROM time_offs o
+               WHERE o.workspace_id = d.workspace_id AND o.member_id = d.member_id AND o.time_off_id = d.time_off_id
+                 AND o.upper_time > $3::timestamptz))))::bigint AS ahead
 `
 
 type CountAheadParams struct {
@@ -31,7 +35,7 @@ type CountAheadParams struct {
 	Now         time.Time
 }
 
-// How many schedules, layers, times off and delegations of a member are not over.
+// How many schedules, layers, times off and delegations of a member are not over; a delegation on a time off is when that is.
 func (q *Queries) CountAhead(ctx context.Context, arg CountAheadParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countAhead, arg.WorkspaceID, arg.MemberID, arg.Now)
 	var ahead int64

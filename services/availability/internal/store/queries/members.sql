@@ -53,7 +53,7 @@ RETURNING version;
 UPDATE member_times SET version = @version WHERE workspace_id = @workspace_id AND member_id = @member_id;
 
 -- name: CountAhead :one
--- How many schedules, layers, times off and delegations of a member are not over.
+-- How many schedules, layers, times off and delegations of a member are not over; a delegation on a time off is when that is.
 SELECT ((SELECT count(*) FROM working_schedules s
          WHERE s.workspace_id = @workspace_id AND s.member_id = @member_id
            AND (s.end_time IS NULL OR s.end_time > @now::timestamptz AND s.end_time > s.start_time))
@@ -63,7 +63,11 @@ SELECT ((SELECT count(*) FROM working_schedules s
          WHERE t.workspace_id = @workspace_id AND t.member_id = @member_id AND t.upper_time > @now::timestamptz)
       + (SELECT count(*) FROM delegations d
          WHERE d.workspace_id = @workspace_id AND d.member_id = @member_id AND d.delete_time IS NULL
-           AND (d.end_time IS NULL OR d.end_time > @now::timestamptz)))::bigint AS ahead;
+           AND (d.end_time IS NULL OR d.end_time > @now::timestamptz)
+           AND (d.time_off_id IS NULL OR EXISTS (
+               SELECT FROM time_offs o
+               WHERE o.workspace_id = d.workspace_id AND o.member_id = d.member_id AND o.time_off_id = d.time_off_id
+                 AND o.upper_time > @now::timestamptz))))::bigint AS ahead;
 
 -- name: ZonesFrom :many
 -- The zones of members' profiles that hold at or after an instant, in order.

@@ -53,7 +53,8 @@ type ScheduleServiceClient interface {
 	//
 	// Side effects: publishes `schedule.changed` and `working_time.changed`.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an unknown zone or region, a window that is not
-	// to the minute, out of the day or overlaps another, or an `effective_date` in the past.
+	// to the minute, out of the day or overlaps another, or an `effective_date` in the past; FAILED_PRECONDITION
+	// (TOO_MANY_AHEAD).
 	CreateWorkingSchedule(ctx context.Context, in *CreateWorkingScheduleRequest, opts ...grpc.CallOption) (*WorkingSchedule, error)
 	// Gets one version of the workspace's default hours.
 	//
@@ -175,7 +176,8 @@ type ScheduleServiceServer interface {
 	//
 	// Side effects: publishes `schedule.changed` and `working_time.changed`.
 	// Errors: NOT_FOUND for a member who is not there; INVALID_ARGUMENT for an unknown zone or region, a window that is not
-	// to the minute, out of the day or overlaps another, or an `effective_date` in the past.
+	// to the minute, out of the day or overlaps another, or an `effective_date` in the past; FAILED_PRECONDITION
+	// (TOO_MANY_AHEAD).
 	CreateWorkingSchedule(context.Context, *CreateWorkingScheduleRequest) (*WorkingSchedule, error)
 	// Gets one version of the workspace's default hours.
 	//
