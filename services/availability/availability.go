@@ -9,10 +9,13 @@ package availability
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/meridianhq/meridian/pkg/boot"
+	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/due"
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/postgres"
@@ -27,6 +30,9 @@ import (
 	"github.com/meridianhq/meridian/services/availability/internal/store"
 	"github.com/meridianhq/meridian/services/availability/internal/wire"
 )
+
+// notePause is the time between two tries to note who is there.
+const notePause = 5 * time.Second
 
 // Config is the service's settings.
 type Config struct {
@@ -75,7 +81,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 
 	p.Group.Add("members", members.Start, members.Stop)
 	p.Group.Add("zones of members", func(ctx context.Context) error { return store.LayZones(ctx, p.Owner) }, nil)
-	p.Group.Go("who is there", useCases.NotePresence) // no start waits for it, however many they are
+	p.Group.Go("who is there", func(ctx context.Context) error { return notePresence(ctx, useCases, p.Log) })
 	p.Group.Add("coverage of teams", func(ctx context.Context) error { return store.LayWatches(ctx, p.Owner) }, nil)
 	p.Group.Add("rules of time zones", func(ctx context.Context) error { return takeRules(ctx, useCases) }, nil)
 	p.Work(jobs.TellRules(useCases, worktime.Version(), p.Clock, p.Log))
@@ -85,6 +91,20 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	p.Work(imports)
 	rpc.Register(p.Server, useCases, strings.TrimSuffix(cfg.APIURL, "/"))
 	return &Service{Platform: p}, nil
+}
+
+// notePresence tries until who is there is noted. No start waits for it, however many they are.
+func notePresence(ctx context.Context, useCases *app.App, log *slog.Logger) error {
+	for {
+		err := useCases.NotePresence(ctx)
+		if err == nil {
+			return nil
+		}
+		log.WarnContext(ctx, "who is there is not noted yet", slog.Any("error", err))
+		if err := clock.Sleep(ctx, notePause); err != nil {
+			return err
+		}
+	}
 }
 
 // takeRules has members told of the rules that the service carries, where they are newer than those before.
