@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/postgres"
 	"github.com/meridianhq/meridian/services/directory"
@@ -46,6 +47,8 @@ const (
 	// unknownVoid is how long before the state's instant events may be void where nobody knows which were lost: a write's time is
 	// taken when it begins.
 	unknownVoid = time.Minute
+	// leaving is how long the sessions of services that have ended may stay, and leavingPoll how often is looked.
+	leaving, leavingPoll = 5 * time.Second, 50 * time.Millisecond
 )
 
 // restore is one under way.
@@ -107,20 +110,26 @@ func (r *restore) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// alone makes sure that no service runs.
-func (r *restore) alone(ctx context.Context) error {
-	found, err := r.connected(ctx)
-	if err != nil {
-		return err
+// alone makes sure that no service runs. One that has ended is there for a moment longer, to the database and to the broker.
+func (p *place) alone(ctx context.Context) error {
+	limit, cancel := context.WithTimeout(ctx, leaving)
+	defer cancel()
+	for {
+		found, err := p.connected(ctx)
+		if err != nil {
+			return err
+		}
+		pulling, err := p.pulling(ctx)
+		if err != nil {
+			return err
+		}
+		if found = append(found, pulling...); len(found) == 0 {
+			return nil
+		}
+		if clock.Sleep(limit, leavingPoll) != nil {
+			return fmt.Errorf("services must be stopped first; connected are: %s", strings.Join(found, ", "))
+		}
 	}
-	pulling, err := r.pulling(ctx)
-	if err != nil {
-		return err
-	}
-	if found = append(found, pulling...); len(found) > 0 {
-		return fmt.Errorf("services must be stopped first; connected are: %s", strings.Join(found, ", "))
-	}
-	return nil
 }
 
 // database loads the dump, where nothing stands in its place. The restore's note comes with it, so that a database which was

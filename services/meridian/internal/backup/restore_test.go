@@ -1,18 +1,23 @@
 package backup
 
 import (
+	"context"
+	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/eventbus"
 	"github.com/meridianhq/meridian/pkg/natstest"
+	"github.com/meridianhq/meridian/pkg/pgtest"
 	threadsv1 "github.com/meridianhq/meridian/proto/gen/go/meridian/threads/v1"
 )
 
@@ -214,49 +219,35 @@ func (c *crowd) auditFinds(lost string) {
 	require.NotEmpty(t, audit(t, p, true), "an event that stands is not in the stream")
 }
 
-// The broker drops an event whose id it has seen within minutes, though it was deleted, unless it is told to forget.
-func TestTheBrokerForgetsIDs(t *testing.T) {
+// TestARestoreWaitsForThoseWhoLeave: sessions of a service that was stopped end a moment after it.
+func TestARestoreWaitsForThoseWhoLeave(t *testing.T) {
 	t.Parallel()
-	broker := natstest.New(t)
-	p := &place{js: broker.JS(t)}
-	message := func() *nats.Msg {
-		return &nats.Msg{Subject: "evt.a.b.c", Header: nats.Header{jetstream.MsgIDHeader: {"one"}}}
-	}
-	sent, err := p.js.PublishMsg(t.Context(), message())
+	admin := pgtest.NewEmpty(t)
+	db, err := pgx.Connect(t.Context(), admin)
 	require.NoError(t, err)
-	require.NoError(t, p.cut(t.Context(), []uint64{sent.Sequence, sent.Sequence}), "twice is no error")
-	again, err := p.js.PublishMsg(t.Context(), message())
+	watcher, err := pgx.Connect(t.Context(), admin)
 	require.NoError(t, err)
-	require.True(t, again.Duplicate, "so there is something to forget")
-	before, err := p.stream(t.Context())
+	role := "leaving_" + strings.ReplaceAll(uuid.NewString(), "-", "") + "_app"
+	_, err = db.Exec(t.Context(), "CREATE ROLE "+role+" LOGIN PASSWORD 'secret'")
 	require.NoError(t, err)
-	require.NoError(t, p.forgetIDs(t.Context()))
-	after, err := p.stream(t.Context())
+	login, err := url.Parse(admin)
 	require.NoError(t, err)
-	require.Equal(t, before.Config, after.Config)
-	again, err = p.js.PublishMsg(t.Context(), message())
+	login.User = url.UserPassword(role, "secret")
+	service, err := pgx.Connect(t.Context(), login.String())
 	require.NoError(t, err)
-	require.False(t, again.Duplicate)
-	require.Equal(t, sent.Sequence+1, again.Sequence, "sequences go on")
-	again, err = p.js.PublishMsg(t.Context(), message())
-	require.NoError(t, err)
-	require.True(t, again.Duplicate, "the window is as it was")
-}
-
-// What followers remember as the last sequence is never given out again, also by a broker that was started anew.
-func TestSequencesGoOnBehindACut(t *testing.T) {
-	t.Parallel()
-	broker := natstest.New(t)
-	p := &place{js: broker.JS(t)}
-	for range 3 {
-		_, err := p.js.Publish(t.Context(), "evt.a.b.c", nil)
-		require.NoError(t, err)
-	}
-	require.NoError(t, p.cut(t.Context(), []uint64{2, 3}))
-	broker.Restart(t)
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		_, err := watcher.Exec(ctx, "DROP ROLE "+role)
+		require.NoError(t, errors.Join(err, watcher.Close(ctx), db.Close(ctx)))
+	})
+	p := &place{db: db, js: natstest.New(t).JS(t)}
+	ended := make(chan error)
+	go func() { ended <- p.alone(t.Context()) }()
 	require.Eventually(t, func() bool {
-		sent, err := p.js.Publish(t.Context(), "evt.a.b.c", nil)
-		require.True(t, err != nil || sent.Sequence == 4, "%+v", sent)
-		return err == nil
-	}, patience, 20*time.Millisecond)
+		var looked bool
+		err := watcher.QueryRow(t.Context(), "SELECT query ~ 'usename' FROM pg_stat_activity WHERE pid = $1", db.PgConn().PID()).Scan(&looked)
+		return err == nil && looked
+	}, patience, time.Millisecond)
+	require.NoError(t, service.Close(t.Context()))
+	require.NoError(t, <-ended)
 }
