@@ -48,10 +48,13 @@ func (h *held) add(sequence uint64, msg *nats.Msg) bool {
 	return true
 }
 
+// remove lets go of what is finished or given back. What came again since then stays.
 func (h *held) remove(finished []item) {
 	h.mu.Lock()
 	for _, it := range finished {
-		delete(h.msgs, it.at.Sequence.Stream)
+		if h.msgs[it.at.Sequence.Stream] == it.msg {
+			delete(h.msgs, it.at.Sequence.Stream)
+		}
 	}
 	h.mu.Unlock()
 	select {
