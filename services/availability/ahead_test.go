@@ -66,6 +66,29 @@ func TestAMemberHasAtMostSoMuchAhead(t *testing.T) {
 	require.NoError(t, create["schedule"](), "what is over counts no more")
 }
 
+// ahead is what a member has that is not over.
+func (w *world) ahead(p person) (n int) {
+	w.t.Helper()
+	s := store.New(w.db.App, w.db.Owner, w.box, wire.Encoder("meridian.test"))
+	require.NoError(w.t, s.InTx(w.ctx, p.Workspace, func(ctx context.Context, tx app.Tx) error {
+		var err error
+		n, err = tx.CountAhead(ctx, p.Member, w.clock.Now())
+		return err
+	}))
+	return n
+}
+
+// A focus block is laid window by window, so that its windows count.
+func TestWeeklyWindowsStandAhead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, _, ben := w.team()
+	w.override(ben, on("2026-12-05", "10:00", "12:00"))
+	w.focus(ben, weeklyFocus("2026-12-02", hours("09:00", "10:00"), hours("11:00", "12:00"), hours("13:00", "14:00")))
+	w.focus(ben, &availabilityv1.FocusBlock{DisplayName: "once", StartTime: stamp("2026-12-03T20:00:00Z"), EndTime: stamp("2026-12-04T16:00:00Z")})
+	require.Equal(t, 5, w.ahead(ben))
+}
+
 // A request that was declined is over, and so is who acts for a member on a time off that is.
 func TestWhatIsOverDoesNotStandAhead(t *testing.T) {
 	t.Parallel()
@@ -73,15 +96,6 @@ func TestWhatIsOverDoesNotStandAhead(t *testing.T) {
 	ws, ana, ben := w.team()
 	w.approvals(ana, availabilityv1.TimeOff_VACATION)
 	carol := w.member(ws, auth.Member, "Carol", "UTC")
-	ahead := func() (n int) {
-		t.Helper()
-		require.NoError(t, store.New(w.db.App, w.db.Owner, w.box, wire.Encoder("meridian.test")).InTx(t.Context(), ws, func(ctx context.Context, tx app.Tx) error {
-			var err error
-			n, err = tx.CountAhead(ctx, ben.Member, w.clock.Now())
-			return err
-		}))
-		return n
-	}
 	offs := []*availabilityv1.TimeOff{w.off(ben, "2026-12-14", "2026-12-15"), w.off(ben, "2026-12-17", "2026-12-17"), w.off(ben, "2026-12-21", "2026-12-21")}
 	for _, off := range offs {
 		_, err := w.delegate(ben, ben.name(), &availabilityv1.Delegation{
@@ -89,16 +103,16 @@ func TestWhatIsOverDoesNotStandAhead(t *testing.T) {
 		})
 		require.NoError(t, err)
 	}
-	require.Equal(t, 6, ahead())
+	require.Equal(t, 6, w.ahead(ben))
 	_, err := w.timeOffs.DeclineTimeOff(ana.ctx, &availabilityv1.DeclineTimeOffRequest{Name: offs[0].GetName(), Reason: "the release"})
 	require.NoError(t, err)
-	require.Equal(t, 4, ahead())
+	require.Equal(t, 4, w.ahead(ben))
 	_, err = w.timeOffs.CancelTimeOff(ben.ctx, &availabilityv1.CancelTimeOffRequest{Name: offs[1].GetName()})
 	require.NoError(t, err)
-	require.Equal(t, 2, ahead())
+	require.Equal(t, 2, w.ahead(ben))
 	_, err = w.timeOffs.ApproveTimeOff(ana.ctx, &availabilityv1.ApproveTimeOffRequest{Name: offs[2].GetName()})
 	require.NoError(t, err)
-	require.Equal(t, 2, ahead(), "what is approved stays one thing")
+	require.Equal(t, 2, w.ahead(ben), "what is approved stays one thing")
 	w.clock.Advance(at("2026-12-24T00:00:00Z").Sub(w.clock.Now()))
-	require.Zero(t, ahead())
+	require.Zero(t, w.ahead(ben))
 }

@@ -183,13 +183,15 @@ func (m *MemberTime) Next() int64 {
 // ReasonTooManyAhead says that a member has as much ahead as there may be. meridian.availability.v1.ErrorReason lists it.
 const ReasonTooManyAhead = "TOO_MANY_AHEAD"
 
-// CheckAhead refuses one more schedule, layer, time off or delegation. had is how many the member has that are not over.
+// CheckAhead refuses one more schedule, layer, time off or delegation. had is how many the member has that are not over, each
+// weekly window of a focus block for one.
 func (m *MemberTime) CheckAhead(had int) error {
 	if had < MaxStanding {
 		return nil
 	}
 	return fault.New(fault.Precondition, ReasonTooManyAhead,
-		"a member has at most 2000 schedules, travels, date overrides, focus blocks, times off and delegations that are not over").
+		"a member has at most 2000 schedules, travels, date overrides, focus blocks, times off and delegations that are not over; "+
+			"each weekly window of a focus block counts").
 		WithPrecondition("AHEAD", MemberName(m.Workspace, m.Member), "the member must have fewer than 2000 that are not over")
 }
 

@@ -11,7 +11,8 @@ import (
 
 // The limits of what may be asked for and written.
 const (
-	// MaxStanding is how many schedules, layers, times off and delegations a member may have that are not over, all together.
+	// MaxStanding is how many schedules, layers, times off and delegations a member may have that are not over, all together;
+	// each weekly window of a focus block counts.
 	MaxStanding = 2000
 	// MaxWindows is how many windows a week may have.
 	MaxWindows = 50

@@ -16,7 +16,7 @@ const countAhead = `-- name: CountAhead :one
 SELECT ((SELECT count(*) FROM working_schedules s
          WHERE s.workspace_id = $1 AND s.member_id = $2
            AND (s.end_time IS NULL OR s.end_time > $3::timestamptz AND s.end_time > s.start_time))
-      + (SELECT count(*) FROM layers l
+      + (SELECT coalesce(sum(CASE WHEN l.kind = 'FOCUS_BLOCK' THEN greatest(jsonb_array_length(l.windows), 1) ELSE 1 END), 0) FROM layers l
          WHERE l.workspace_id = $1 AND l.member_id = $2 AND l.upper_time > $3::timestamptz)
       + (SELECT count(*) FROM time_offs t
          WHERE t.workspace_id = $1 AND t.member_id = $2 AND t.upper_time > $3::timestamptz)
@@ -36,6 +36,7 @@ type CountAheadParams struct {
 }
 
 // How many schedules, layers, times off and delegations of a member are not over; a delegation on a time off is when that is.
+// A focus block is as many as its weeks have windows, for each is laid by itself.
 func (q *Queries) CountAhead(ctx context.Context, arg CountAheadParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countAhead, arg.WorkspaceID, arg.MemberID, arg.Now)
 	var ahead int64

@@ -54,10 +54,11 @@ UPDATE member_times SET version = @version WHERE workspace_id = @workspace_id AN
 
 -- name: CountAhead :one
 -- How many schedules, layers, times off and delegations of a member are not over; a delegation on a time off is when that is.
+-- A focus block is as many as its weeks have windows, for each is laid by itself.
 SELECT ((SELECT count(*) FROM working_schedules s
          WHERE s.workspace_id = @workspace_id AND s.member_id = @member_id
            AND (s.end_time IS NULL OR s.end_time > @now::timestamptz AND s.end_time > s.start_time))
-      + (SELECT count(*) FROM layers l
+      + (SELECT coalesce(sum(CASE WHEN l.kind = 'FOCUS_BLOCK' THEN greatest(jsonb_array_length(l.windows), 1) ELSE 1 END), 0) FROM layers l
          WHERE l.workspace_id = @workspace_id AND l.member_id = @member_id AND l.upper_time > @now::timestamptz)
       + (SELECT count(*) FROM time_offs t
          WHERE t.workspace_id = @workspace_id AND t.member_id = @member_id AND t.upper_time > @now::timestamptz)

@@ -51,7 +51,7 @@ const (
 	// FAILED_PRECONDITION: the member or the team has as many calendar feeds as there may be, 20.
 	ErrorReason_TOO_MANY_FEEDS ErrorReason = 11
 	// FAILED_PRECONDITION: the member has as many schedules, travels, date overrides, focus blocks, times off and delegations that
-	// are not over as there may be, 2000 together.
+	// are not over as there may be, 2000 together. Each weekly window of a focus block counts.
 	ErrorReason_TOO_MANY_AHEAD ErrorReason = 12
 )
 
