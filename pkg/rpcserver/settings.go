@@ -1,20 +1,24 @@
 package rpcserver
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/credentials/tls/certprovider"
-	"google.golang.org/grpc/credentials/tls/certprovider/pemfile"
 	"google.golang.org/grpc/keepalive"
+
+	"github.com/meridianhq/meridian/pkg/certs"
+	"github.com/meridianhq/meridian/pkg/clock"
 )
 
 const (
@@ -71,75 +75,78 @@ func (s *Server) telemetry() []otelgrpc.Option {
 	return append(options, otelgrpc.WithMeterProvider(s.deps.MeterProvider))
 }
 
-// CertRefresh is how often a server reads its certificate's files.
-const CertRefresh = 10 * time.Second
-
-// TLS names the files of the server's certificate, PEM. They are read again every CertRefresh, so that a renewed
-// certificate and a CA that is replaced are taken up without a restart.
+// TLS names the files of the server's certificate, PEM. They are read again for every connection, so that a renewed
+// certificate and a CA that is replaced are taken up without a restart; where they cannot be used, those of before stay in force.
 type TLS struct {
-	// CertFile and KeyFile are the server's certificate chain and key, in one folder. Empty: no TLS.
+	// CertFile and KeyFile are the server's certificate chain and key. Empty: no TLS.
 	CertFile, KeyFile string
 	// ClientCAFile, when set, is what client certificates must be signed by: mutual TLS.
 	ClientCAFile string
 }
 
-// credentials returns what the server takes connections with, and what lets go of the files afterwards.
-func (t TLS) credentials(ctx context.Context) (credentials.TransportCredentials, func(), error) {
-	cfg, letGo, err := t.Server(ctx, "h2")
+// credentials returns what the server takes connections with.
+func (s *Server) credentials() (credentials.TransportCredentials, error) {
+	cfg, err := s.cfg.TLS.Server(s.deps.Log, s.deps.Machine, "h2")
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return nil, err
 	case cfg == nil:
-		return insecure.NewCredentials(), letGo, nil
+		return insecure.NewCredentials(), nil
+	case s.cfg.TLS.ClientCAFile == "":
+		return credentials.NewTLS(cfg), nil // anybody calls, and anybody's mistakes would fill the log
 	default:
-		return credentials.NewTLS(cfg), letGo, nil
+		return &heard{TransportCredentials: credentials.NewTLS(cfg), log: s.deps.Log, often: &rate.Sometimes{Interval: refusalPause}}, nil
 	}
 }
 
-// Server returns the configuration of a server of the protocols, in the words of ALPN, and what lets go of the files
-// once it has stopped. The configuration is nil without TLS. It fails when the files cannot be read.
-func (t TLS) Server(ctx context.Context, protocols ...string) (cfg *tls.Config, letGo func(), err error) {
+// Server returns the configuration of a server of the protocols, in the words of ALPN; nil without TLS. It fails, naming the
+// file, when one cannot be used. What is wrong later goes to the log.
+func (t TLS) Server(log *slog.Logger, machine clock.Clock, protocols ...string) (*tls.Config, error) {
 	if t.CertFile == "" && t.KeyFile == "" {
 		if t.ClientCAFile != "" {
-			return nil, nil, errors.New("client certificates can be checked only by a server with TLS")
+			return nil, errors.New("client certificates can be checked only by a server with TLS")
 		}
-		return nil, func() {}, nil
+		return nil, nil
 	}
-	// The provider waits for files that are not there; a server that starts says so at once.
-	if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
-		return nil, nil, fmt.Errorf("the server's certificate: %w", err)
-	}
-	files, err := pemfile.NewProvider(pemfile.Options{
-		CertFile: t.CertFile, KeyFile: t.KeyFile, RootFile: t.ClientCAFile, RefreshDuration: CertRefresh,
+	files := certs.Files{Cert: t.CertFile, Key: t.KeyFile, CA: t.ClientCAFile}
+	source, err := certs.New(files, log, machine, func(m certs.Material) *tls.Config {
+		cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: m.Certificates, NextProtos: protocols}
+		if m.CA != nil {
+			cfg.ClientAuth, cfg.ClientCAs = tls.RequireAndVerifyClientCert, m.CA
+		}
+		return cfg
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("the server's certificate: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	if _, err := files.KeyMaterial(ctx); err != nil {
-		files.Close()
-		return nil, nil, fmt.Errorf("the server's certificate: %w", err)
+		return nil, fmt.Errorf("the server's certificate: %w", err)
 	}
 	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		NextProtos: protocols,
-		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			return t.current(hello.Context(), files, protocols)
-		},
-	}, files.Close, nil
+		MinVersion: tls.VersionTLS12, NextProtos: protocols,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return source.Config(), nil },
+	}, nil
 }
 
-// current is the configuration with the files as they now are.
-func (t TLS) current(ctx context.Context, files certprovider.Provider, protocols []string) (*tls.Config, error) {
-	material, err := files.KeyMaterial(ctx)
-	if err != nil {
-		return nil, err
+// heard tells the log which callers are refused, and why, now and then: they are services, which try again and again.
+type heard struct {
+	credentials.TransportCredentials
+	log   *slog.Logger
+	often *rate.Sometimes
+}
+
+// refusalPause is the time between two lines on callers who are refused.
+const refusalPause = 10 * time.Second
+
+// ServerHandshake implements credentials.TransportCredentials.
+func (h *heard) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := h.TransportCredentials.ServerHandshake(raw)
+	if err != nil && !errors.Is(err, io.EOF) { // which only looked whether somebody listens
+		h.often.Do(func() {
+			h.log.Warn("TLS: a caller is refused", slog.String("from", raw.RemoteAddr().String()), slog.Any("error", err))
+		})
 	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: material.Certs, NextProtos: protocols}
-	if t.ClientCAFile != "" {
-		cfg.ClientAuth = tls.RequireAndVerifyClientCert
-		cfg.ClientCAs = material.Roots
-	}
-	return cfg, nil
+	return conn, info, err
+}
+
+// Clone implements credentials.TransportCredentials.
+func (h *heard) Clone() credentials.TransportCredentials {
+	return &heard{TransportCredentials: h.TransportCredentials.Clone(), log: h.log, often: h.often}
 }
