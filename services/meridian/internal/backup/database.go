@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -66,9 +67,9 @@ func migrations(ctx context.Context, q querier) (map[string]map[string]int64, er
 	return found, nil
 }
 
-// tool runs one of Postgres' own programs on the database, with what it reads, which may be nil. The password goes by the
-// environment, where no list of processes shows it.
-func (p *place) tool(ctx context.Context, reads io.Reader, program string, args ...string) error {
+// tool runs one of Postgres' own programs on the database, with what it reads, which may be nil, and a folder for what it needs on
+// the way. The password goes by the environment, where no list of processes shows it.
+func (p *place) tool(ctx context.Context, folder string, reads io.Reader, program string, args ...string) error {
 	path, err := exec.LookPath(program)
 	if err != nil {
 		return fmt.Errorf("%s is not on the PATH: install Postgres' client programs, of the server's version or later", program)
@@ -77,7 +78,12 @@ func (p *place) tool(ctx context.Context, reads io.Reader, program string, args 
 	if err != nil || target.Host == "" {
 		return errors.New("database-admin-url must be a URL such as postgres://user:password@host:5432/database")
 	}
-	env := os.Environ()
+	roots, done, err := trust(target, folder)
+	if err != nil {
+		return err
+	}
+	defer done()
+	env := append(os.Environ(), roots...)
 	if password, ok := target.User.Password(); ok {
 		env = append(env, "PGPASSWORD="+password)
 		target.User = url.User(target.User.Username())
@@ -92,7 +98,7 @@ func (p *place) tool(ctx context.Context, reads io.Reader, program string, args 
 
 // dump writes the database into a file that was claimed: pg_dump leaves its mode.
 func (p *place) dump(ctx context.Context, snapshot, file string) error {
-	if err := p.tool(ctx, nil, "pg_dump", "--format=custom", "--snapshot="+snapshot, "--file="+file); err != nil {
+	if err := p.tool(ctx, filepath.Dir(file), nil, "pg_dump", "--format=custom", "--snapshot="+snapshot, "--file="+file); err != nil {
 		return err
 	}
 	written, err := os.OpenFile(file, os.O_RDWR, 0o600) //nolint:gosec // the operator's own folder
@@ -118,7 +124,7 @@ func (p *place) load(ctx context.Context, m Manifest, file string) error {
 	defer dump.Close() //nolint:errcheck // it was only read
 	// Through a pipe of ours, not the file itself: when this program is killed, pg_restore finds no end and takes all back,
 	// where it would go on alone and load what nobody takes further.
-	return p.tool(ctx, bufio.NewReader(dump), "pg_restore", "--single-transaction", "--exit-on-error")
+	return p.tool(ctx, filepath.Dir(file), bufio.NewReader(dump), "pg_restore", "--single-transaction", "--exit-on-error")
 }
 
 // ensureRole makes a role that owns what the dump holds, without a password: the command setup gives it one.
