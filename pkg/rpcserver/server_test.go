@@ -233,6 +233,13 @@ func TestTLSAndMutualTLSAreSettings(t *testing.T) {
 	_, s = rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{TLS: files}, rpcserver.Deps{}, register)
 	require.NoError(t, greet(s, client))
 	require.Equal(t, codes.Unavailable, status.Code(greet(s)), "without a certificate of its own there is none either")
+
+	files.ClearText = true
+	plain, s = rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{TLS: files}, rpcserver.Deps{}, register)
+	_, err = probe.Invoke(t.Context(), plain, "Greet", `{}`)
+	require.NoError(t, err, "in clear text")
+	require.NoError(t, greet(s, client), "and with TLS")
+	require.Equal(t, codes.Unavailable, status.Code(greet(s)), "which is as strict as ever")
 }
 
 func TestUnusableTLSFilesKeepTheServerFromStarting(t *testing.T) {

@@ -1,6 +1,7 @@
 package rpcserver
 
 import (
+	"bufio"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -82,6 +83,8 @@ type TLS struct {
 	CertFile, KeyFile string
 	// ClientCAFile, when set, is what client certificates must be signed by: mutual TLS.
 	ClientCAFile string
+	// ClearText lets callers in without TLS too, on the same port: while it is turned on, or off, everywhere. It is gRPC's alone.
+	ClearText bool
 }
 
 // credentials returns what the server takes connections with.
@@ -95,7 +98,11 @@ func (s *Server) credentials() (credentials.TransportCredentials, error) {
 	case s.cfg.TLS.ClientCAFile == "":
 		return credentials.NewTLS(cfg), nil // anybody calls, and anybody's mistakes would fill the log
 	default:
-		return &heard{TransportCredentials: credentials.NewTLS(cfg), log: s.deps.Log, often: &rate.Sometimes{Interval: refusalPause}}, nil
+		creds := credentials.NewTLS(cfg)
+		if s.cfg.TLS.ClearText {
+			creds = either{creds}
+		}
+		return &heard{TransportCredentials: creds, log: s.deps.Log, often: &rate.Sometimes{Interval: refusalPause}}, nil
 	}
 }
 
@@ -124,6 +131,42 @@ func (t TLS) Server(log *slog.Logger, machine clock.Clock, protocols ...string) 
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return source.Config(), nil },
 	}, nil
 }
+
+// either takes callers with TLS and without: the first byte tells which.
+type either struct {
+	credentials.TransportCredentials
+}
+
+// handshakeRecord is the first byte of a connection with TLS (RFC 8446 5.1), which no preface of HTTP/2 begins with.
+const handshakeRecord = 22
+
+// ServerHandshake implements credentials.TransportCredentials.
+func (e either) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	begun := &begunConn{Conn: raw, rest: bufio.NewReader(raw)}
+	first, err := begun.rest.Peek(1)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case first[0] == handshakeRecord:
+		return e.TransportCredentials.ServerHandshake(begun)
+	default:
+		return insecure.NewCredentials().ServerHandshake(begun)
+	}
+}
+
+// Clone implements credentials.TransportCredentials.
+func (e either) Clone() credentials.TransportCredentials {
+	return either{e.TransportCredentials.Clone()}
+}
+
+// begunConn is a connection of which something was read ahead.
+type begunConn struct {
+	net.Conn
+	rest *bufio.Reader
+}
+
+// Read implements net.Conn.
+func (c *begunConn) Read(p []byte) (int, error) { return c.rest.Read(p) }
 
 // heard tells the log which callers are refused, and why, now and then: they are services, which try again and again.
 type heard struct {
