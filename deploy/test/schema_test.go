@@ -61,6 +61,7 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		`calendars: {networks: [10.0.0.0]}`:                                     {"calendars/networks/0"},
 		`urls: {api: "https://example.com/"}`:                                   {"urls/api"},
 		`tls: {duration: 90d}`:                                                  {"tls/duration"},
+		`tls: {clearText: some}`:                                                {"tls/clearText"},
 		`identity: {existingSecret: null}`:                                      {"identity", "existingSecret"},
 		`nats: null`:                                                            {"nats"},
 		`nats: {url: "nats://a,http://b"}`:                                      {"nats/url"},
