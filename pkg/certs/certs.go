@@ -120,9 +120,9 @@ func (s *Source) tell(err error) {
 	switch {
 	case now == s.told:
 	case err != nil:
-		s.log.ErrorContext(ctx, "TLS: the files cannot be used", slog.Any("error", err))
+		s.log.ErrorContext(ctx, "TLS: the files must be replaced", slog.Any("error", err))
 	default:
-		s.log.InfoContext(ctx, "TLS: the files are in use again")
+		s.log.InfoContext(ctx, "TLS: the files are well again")
 	}
 	s.told = now
 }

@@ -77,7 +77,7 @@ func TestBrokenFilesLeaveThoseOfBeforeInForce(t *testing.T) {
 		require.Contains(t, said.String(), broken)
 		require.NoError(t, os.WriteFile(broken, whole, 0o600))
 		require.Same(t, before, source.Config())
-		require.Contains(t, said.String(), "in use again")
+		require.Contains(t, said.String(), "well again")
 	}
 	require.NotContains(t, said.String(), string(secret[40:80]), "no line holds a key")
 

@@ -124,7 +124,7 @@ func (t TLS) Server(log *slog.Logger, machine clock.Clock, protocols ...string) 
 		return cfg
 	})
 	if err != nil {
-		return nil, fmt.Errorf("the server's certificate: %w", err)
+		return nil, fmt.Errorf("the server's TLS: %w", err)
 	}
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: protocols,
