@@ -72,6 +72,7 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		`nats: {url: "tls://nats:4223"}`:                                        {"networkPolicy.nats.port", "nats.url"},
 		`networkPolicy: {nats: {port: 4223}}`:                                   {"networkPolicy.nats.port", "nats.url"},
 		`nats: {url: "nats://[::1]:4223,nats://b:4224/"}`:                       {"networkPolicy.nats.port", "nats.url"},
+		`tls: {clearText: some}`:                                                {"tls/clearText"},
 		`identity: {existingSecret: null}`:                                      {"identity", "existingSecret"},
 		`nats: null`:                                                            {"nats"},
 		`nats: {url: "nats://a,http://b"}`:                                      {"nats/url"},

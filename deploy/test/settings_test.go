@@ -13,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/meridianhq/meridian/deploy/test/chart"
 )
 
 // setting is a variable in a struct that a service is configured by.
@@ -217,6 +219,51 @@ func TestCertificatesAreThere(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestMutualTLSIsTurnedOnInSteps: replicas of a step work beside those of the step before and of the one after, so each takes what
+// these speak.
+func TestMutualTLSIsTurnedOnInSteps(t *testing.T) {
+	t.Parallel()
+	type way struct{ takesClear, takesTLS, speaksTLS bool }
+	steps := []way{{takesClear: true}} // tls.enabled is false
+	for _, clearText := range []string{"spoken", "taken", "none"} {
+		set := values(t, "mutual-tls")
+		set["tls"] = map[string]any{"enabled": true, "clearText": clearText}
+		rendered, err := chart.Render(release("team"), set)
+		require.NoError(t, err)
+		require.Equal(t, clearText != "none", strings.Contains(rendered.Notes, "tls.clearText is "+clearText))
+		require.Contains(t, rendered.Notes, `{{index .data \"$file\" | base64decode}}`, "for the first call of the directory")
+		var ways []way
+		for _, it := range workloads(t, rendered.Objects) {
+			found := map[string]string{}
+			for _, variable := range it.container.Env {
+				found[variable.Name] = variable.Value
+			}
+			one := way{
+				takesClear: found["MERIDIAN_TLS_CLEAR_TEXT"] == "true", takesTLS: found["MERIDIAN_TLS_CLIENT_CA"] != "",
+				speaksTLS: found["MERIDIAN_TLS_SERVER_CA"] != "",
+			}
+			if it.service == "gateway" { // which no service calls
+				require.NotContains(t, found, "MERIDIAN_TLS_CLEAR_TEXT")
+				require.Equal(t, clearText != "spoken", one.speaksTLS)
+				continue
+			}
+			ways = append(ways, one)
+		}
+		require.Len(t, ways, 5)
+		for _, each := range ways {
+			require.Equal(t, ways[0], each, clearText)
+		}
+		steps = append(steps, ways[0])
+	}
+	require.Equal(t, way{takesTLS: true, speaksTLS: true}, steps[len(steps)-1])
+	for i := range steps[1:] {
+		for _, pair := range [][2]way{{steps[i], steps[i+1]}, {steps[i+1], steps[i]}} {
+			caller, callee := pair[0], pair[1]
+			require.True(t, caller.speaksTLS && callee.takesTLS || !caller.speaksTLS && callee.takesClear, "step %d", i)
+		}
 	}
 }
 

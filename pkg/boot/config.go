@@ -44,6 +44,7 @@ type Config struct {
 	TLSCert     string `name:"tls-cert" env:"MERIDIAN_TLS_CERT" help:"File of the certificate, PEM. Setting it turns TLS on for callers."`
 	TLSKey      string `name:"tls-key" env:"MERIDIAN_TLS_KEY" help:"File of its key, PEM."`
 	TLSClientCA string `name:"tls-client-ca" env:"MERIDIAN_TLS_CLIENT_CA" help:"File of the CA that callers' certificates must be signed by: mutual TLS."`
+	TLSClear    bool   `name:"tls-clear-text" env:"MERIDIAN_TLS_CLEAR_TEXT" help:"Callers in clear text are let in too, beside those with a certificate: while mutual TLS is turned on or off everywhere."`
 	TLSServerCA string `name:"tls-server-ca" env:"MERIDIAN_TLS_SERVER_CA" help:"File of the CA that callees' certificates must be signed by. Setting it turns TLS on for calls."`
 	TLSCallCert string `name:"tls-call-cert" env:"MERIDIAN_TLS_CALL_CERT" help:"File of the certificate that is shown to callees that ask, PEM. Empty: that of tls-cert."`
 	TLSCallKey  string `name:"tls-call-key" env:"MERIDIAN_TLS_CALL_KEY" help:"File of its key, PEM."`
@@ -148,6 +149,8 @@ func (c Config) validate() error {
 		return errors.New("tls-cert and tls-key belong together")
 	case c.TLSClientCA != "" && c.TLSCert == "":
 		return errors.New("tls-client-ca needs tls-cert")
+	case c.TLSClear && c.TLSClientCA == "":
+		return errors.New("tls-clear-text needs tls-client-ca")
 	case (c.TLSCallCert == "") != (c.TLSCallKey == ""):
 		return errors.New("tls-call-cert and tls-call-key belong together")
 	case c.TLSCallCert != "" && c.TLSServerCA == "":
@@ -187,7 +190,7 @@ func HTTPURL(flag, value string) error {
 
 // ServerTLS is what callers are served with: nothing where no certificate is set.
 func (c Config) ServerTLS() rpcserver.TLS {
-	return rpcserver.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, ClientCAFile: c.TLSClientCA}
+	return rpcserver.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, ClientCAFile: c.TLSClientCA, ClearText: c.TLSClear}
 }
 
 // ClientTLS is what callees are called with: nothing where no CA is set.

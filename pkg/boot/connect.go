@@ -232,7 +232,7 @@ func (p *Platform) openDirectory(_ context.Context, _ Deps, opts Options) error 
 		return err
 	}
 	if err := p.Config.ClientTLS().Check(); err != nil {
-		return fmt.Errorf("tls-server-ca, tls-cert and tls-key: %w", err)
+		return fmt.Errorf("tls-server-ca with tls-call-cert or tls-cert: %w", err)
 	}
 	keys := opts.Keys
 	if p.Config.DirectoryAddr != "" {

@@ -132,7 +132,7 @@ func (p *Platform) Dial(flag, target string) (*grpc.ClientConn, error) {
 		return nil, errors.New(flag + ": must be given")
 	}
 	conn, err := rpcclient.Dial(target, rpcclient.Config{
-		Identity: p.Identity, TLS: p.Config.ClientTLS(), Machine: p.Machine, TracerProvider: p.tracer,
+		Identity: p.Identity, TLS: p.Config.ClientTLS(), Log: p.Log, Machine: p.Machine, TracerProvider: p.tracer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)

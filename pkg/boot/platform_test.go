@@ -355,6 +355,7 @@ func TestAWrongConfigurationIsToldByItsFlag(t *testing.T) {
 		"max-in-work: must not be":       {Overload: overload.Limits{InWork: -1}},
 		"tls-cert and tls-key":           {TLSCert: "x"},
 		"tls-client-ca needs":            {TLSClientCA: "x"},
+		"tls-clear-text needs":           {TLSClear: true},
 		"tls-call-cert and tls-call-key": {TLSCallKey: "x"},
 		"tls-call-cert needs":            {TLSCallCert: "x", TLSCallKey: "x"},
 		"event-host: must be":            {EventHost: "https://meridian.example"},

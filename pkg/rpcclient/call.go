@@ -2,11 +2,15 @@ package rpcclient
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/meridianhq/meridian/pkg/auth"
@@ -30,6 +34,8 @@ type caller struct {
 	identity auth.Identity
 	machine  clock.Clock
 	throttle *throttle
+	log      *slog.Logger
+	often    *rate.Sometimes
 	methods  sync.Map // full method -> repeats
 
 	mu     sync.Mutex
@@ -39,12 +45,13 @@ type caller struct {
 
 func (c *caller) unary(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
-) error {
+) (err error) {
 	ctx, cancel, err := c.prepare(ctx)
 	defer cancel()
 	if err != nil {
 		return err
 	}
+	defer func() { c.away(ctx, err) }()
 	if !c.repeatable(method, req) {
 		return invoke(ctx, method, req, reply, cc, opts...)
 	}
@@ -65,12 +72,21 @@ func (c *caller) stream(
 		cancel()
 		return nil, err
 	}
-	s, err := open(ctx, desc, cc, method, append(opts, grpc.OnFinish(func(error) { cancel() }))...)
+	s, err := open(ctx, desc, cc, method, append(opts, grpc.OnFinish(func(err error) { c.away(ctx, err); cancel() }))...)
 	if err != nil {
+		c.away(ctx, err)
 		cancel()
 		return nil, err
 	}
 	return s, nil
+}
+
+// away tells the log, now and then, why a callee is not reached: whoever called is told no more than that it is not. A status with
+// details comes from the callee itself.
+func (c *caller) away(ctx context.Context, err error) {
+	if s, ok := status.FromError(err); ok && s.Code() == codes.Unavailable && len(s.Proto().GetDetails()) == 0 {
+		c.often.Do(func() { c.log.WarnContext(ctx, "a service is not reached", slog.String("error", s.Message())) })
+	}
 }
 
 // prepare trims the deadline and adds the token. The cancel function is never nil.

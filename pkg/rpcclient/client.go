@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	_ "google.golang.org/grpc/health" // the client's side of health checks
@@ -33,6 +35,8 @@ const (
 	keepaliveAfter   = 30 * time.Second
 	keepaliveTimeout = 20 * time.Second
 	connectTimeout   = 5 * time.Second
+	// awayPause is the time between two lines on a callee that is not reached.
+	awayPause = 10 * time.Second
 )
 
 // reconnecting says when to look again for a callee that is away: within a second, however long it was. gRPC's own two
@@ -56,6 +60,8 @@ type Config struct {
 	Identity auth.Identity
 	// TLS is how the callee is known, and how it knows us.
 	TLS TLS
+	// Log is told why a callee is not reached, and of TLS files that cannot be used. Nothing is told when nil.
+	Log *slog.Logger
 	// Machine is machine time; clock.Machine when nil.
 	Machine clock.Clock
 	// TracerProvider gets the traces; OpenTelemetry's global one when nil.
@@ -70,14 +76,21 @@ func Dial(target string, cfg Config) (*grpc.ClientConn, error) {
 	if err := checkTarget(target); err != nil {
 		return nil, err
 	}
-	creds, err := cfg.TLS.credentials()
-	if err != nil {
-		return nil, err
-	}
 	if cfg.Machine == nil {
 		cfg.Machine = clock.Machine()
 	}
-	c := &caller{identity: cfg.Identity, machine: cfg.Machine, throttle: newThrottle()}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	cfg.Log = cfg.Log.With(slog.String("target", target))
+	creds, err := cfg.TLS.credentials(cfg.Log, cfg.Machine)
+	if err != nil {
+		return nil, err
+	}
+	c := &caller{
+		identity: cfg.Identity, machine: cfg.Machine, throttle: newThrottle(),
+		log: cfg.Log, often: &rate.Sometimes{Interval: awayPause},
+	}
 	telemetry := []otelgrpc.Option{otelgrpc.WithFilter(filters.Not(filters.HealthCheck()))}
 	if cfg.TracerProvider != nil {
 		telemetry = append(telemetry, otelgrpc.WithTracerProvider(cfg.TracerProvider))

@@ -1,11 +1,14 @@
 package rpcclient_test
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,5 +144,34 @@ func TestACalleeThatComesBackIsReachedSoon(t *testing.T) {
 		}
 		require.True(t, cc.WaitForStateChange(ctx, state), "still %s", state)
 		cc.Connect()
+	}
+}
+
+// TestTheLogTellsWhyACalleeIsNotReached: whoever calls is told only that it is not.
+func TestTheLogTellsWhyACalleeIsNotReached(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, _ := rpctest.Certificate(t, t.TempDir())
+	other, _, _ := rpctest.Certificate(t, t.TempDir())
+	handle := func(context.Context, probe.Call) error { return nil }
+	_, s := rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{
+		TLS: rpcserver.TLS{CertFile: certFile, KeyFile: keyFile, ClientCAFile: certFile},
+	}, rpcserver.Deps{}, func(r grpc.ServiceRegistrar) { probe.Register(r, "ProbeService", handle) })
+	for why, files := range map[string]rpcclient.TLS{
+		"server preface":              {},
+		"certificate required":        {CAFile: certFile},
+		"signed by unknown authority": {CAFile: other, CertFile: certFile, KeyFile: keyFile},
+		"to match probe":              {CAFile: certFile, CertFile: certFile, KeyFile: keyFile, ServerName: "probe"},
+	} {
+		var said bytes.Buffer
+		cc, err := rpcclient.Dial("passthrough:///"+s.Addr(), rpcclient.Config{TLS: files, Log: slog.New(slog.NewTextHandler(&said, nil))})
+		require.NoError(t, err)
+		for range 2 {
+			_, err = probe.Invoke(t.Context(), cc, "Greet", `{}`)
+			require.Equal(t, codes.Unavailable, status.Code(err))
+		}
+		require.NoError(t, cc.Close())
+		require.Contains(t, said.String(), why)
+		require.Contains(t, said.String(), "target=passthrough:///"+s.Addr())
+		require.Equal(t, 1, strings.Count(said.String(), "\n"), "now and then")
 	}
 }

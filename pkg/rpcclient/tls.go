@@ -3,18 +3,20 @@ package rpcclient
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
+	"log/slog"
 	"net"
-	"os"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/meridianhq/meridian/pkg/certs"
+	"github.com/meridianhq/meridian/pkg/clock"
 )
 
 // TLS names PEM files. They are read again for every connection that is made, so that a renewed certificate and a CA that
-// is replaced are taken up without a restart; connections that stand go on. The zero value is no TLS.
+// is replaced are taken up without a restart; where they cannot be used, those of before stay in force. Connections that stand go
+// on. The zero value is no TLS.
 type TLS struct {
 	// CAFile is what the callee's certificate must be signed by. Setting it turns TLS on.
 	CAFile string
@@ -26,62 +28,39 @@ type TLS struct {
 
 // Check says whether the files belong together and can be used as they stand.
 func (t TLS) Check() error {
-	_, err := t.credentials()
+	_, err := t.credentials(slog.New(slog.DiscardHandler), clock.Machine())
 	return err
 }
 
-func (t TLS) credentials() (credentials.TransportCredentials, error) {
+func (t TLS) credentials(log *slog.Logger, machine clock.Clock) (credentials.TransportCredentials, error) {
 	if t.CAFile == "" {
 		if t.CertFile != "" || t.KeyFile != "" {
 			return nil, errors.New("a client certificate needs the CA of the server beside it")
 		}
 		return insecure.NewCredentials(), nil
 	}
-	first, err := t.read()
+	files := certs.Files{Cert: t.CertFile, Key: t.KeyFile, CA: t.CAFile}
+	source, err := certs.New(files, log, machine, func(m certs.Material) *tls.Config {
+		return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: m.CA, Certificates: m.Certificates, ServerName: t.ServerName}
+	})
 	if err != nil {
 		return nil, err
 	}
-	return reread{TransportCredentials: credentials.NewTLS(first), files: t}, nil
+	return reread{TransportCredentials: credentials.NewTLS(source.Config()), source: source}, nil
 }
 
-// read is the configuration with the files as they stand.
-func (t TLS) read() (*tls.Config, error) {
-	pem, err := os.ReadFile(t.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("the CA of the server: %w", err)
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool(), ServerName: t.ServerName}
-	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("the CA of the server: no certificate in %s", t.CAFile)
-	}
-	if t.CertFile == "" && t.KeyFile == "" {
-		return cfg, nil
-	}
-	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("the client's certificate: %w", err)
-	}
-	cfg.Certificates = []tls.Certificate{pair}
-	return cfg, nil
-}
-
-// reread makes each handshake with the files as they then stand. While they cannot be used no connection is made, and gRPC
-// tries again.
+// reread makes each handshake with the files as they then stand.
 type reread struct {
 	credentials.TransportCredentials
-	files TLS
+	source *certs.Source
 }
 
 // ClientHandshake implements credentials.TransportCredentials.
 func (r reread) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	cfg, err := r.files.read()
-	if err != nil {
-		return nil, nil, errors.Join(err, raw.Close())
-	}
-	return credentials.NewTLS(cfg).ClientHandshake(ctx, authority, raw)
+	return credentials.NewTLS(r.source.Config()).ClientHandshake(ctx, authority, raw)
 }
 
 // Clone implements credentials.TransportCredentials.
 func (r reread) Clone() credentials.TransportCredentials {
-	return reread{TransportCredentials: r.TransportCredentials.Clone(), files: r.files}
+	return reread{TransportCredentials: r.TransportCredentials.Clone(), source: r.source}
 }

@@ -95,7 +95,7 @@ type Server struct {
 	mu       sync.Mutex
 	grpc     *grpc.Server
 	listener net.Listener
-	letGo    func() // of the certificate's files and the metrics
+	letGo    func() // of the metrics
 	served   chan error
 }
 
@@ -141,21 +141,19 @@ func (s *Server) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	creds, letGo, err := s.cfg.TLS.credentials(ctx)
+	creds, err := s.credentials()
 	if err != nil {
 		return err
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.cfg.Addr)
 	if err != nil {
-		letGo()
 		return fmt.Errorf("listen on the gRPC address: %w", err)
 	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	unobserve := s.gate.Observe(s.deps.MeterProvider, s.cfg.Service, "")
-	s.methods, s.listener, s.letGo = methods, l, func() { unobserve(); letGo() }
+	s.methods, s.listener, s.letGo = methods, l, s.gate.Observe(s.deps.MeterProvider, s.cfg.Service, "")
 	s.grpc = grpc.NewServer(s.settings(creds)...)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	for _, r := range s.services {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -231,6 +233,13 @@ func TestTLSAndMutualTLSAreSettings(t *testing.T) {
 	_, s = rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{TLS: files}, rpcserver.Deps{}, register)
 	require.NoError(t, greet(s, client))
 	require.Equal(t, codes.Unavailable, status.Code(greet(s)), "without a certificate of its own there is none either")
+
+	files.ClearText = true
+	plain, s = rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{TLS: files}, rpcserver.Deps{}, register)
+	_, err = probe.Invoke(t.Context(), plain, "Greet", `{}`)
+	require.NoError(t, err, "in clear text")
+	require.NoError(t, greet(s, client), "and with TLS")
+	require.Equal(t, codes.Unavailable, status.Code(greet(s)), "which is as strict as ever")
 }
 
 func TestUnusableTLSFilesKeepTheServerFromStarting(t *testing.T) {
@@ -242,12 +251,49 @@ func TestUnusableTLSFilesKeepTheServerFromStarting(t *testing.T) {
 	for name, files := range map[string]rpcserver.TLS{
 		"a CA alone":       {ClientCAFile: certFile},
 		"no key":           {CertFile: certFile},
-		"two folders":      {CertFile: certFile, KeyFile: filepath.Join(t.TempDir(), "tls.key")},
+		"an empty CA":      {CertFile: certFile, KeyFile: keyFile, ClientCAFile: broken},
 		"no certificate":   {CertFile: broken, KeyFile: keyFile},
 		"nothing is there": {CertFile: filepath.Join(dir, "x"), KeyFile: filepath.Join(dir, "y")},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		require.Error(t, newServer(t, rpcserver.Config{TLS: files}).Start(ctx), name)
-		cancel()
+		require.Error(t, newServer(t, rpcserver.Config{TLS: files}).Start(t.Context()), name)
 	}
+}
+
+// TestRefusedCallersAreTold: the caller's own error says little, or nothing where it speaks no TLS.
+func TestRefusedCallersAreTold(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, _ := rpctest.Certificate(t, t.TempDir())
+	handle := func(context.Context, probe.Call) error { return nil }
+	register := func(r grpc.ServiceRegistrar) { probe.Register(r, "ProbeService", handle) }
+	said := &lines{}
+	plain, s := rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{
+		TLS: rpcserver.TLS{CertFile: certFile, KeyFile: keyFile, ClientCAFile: certFile},
+	}, rpcserver.Deps{Log: slog.New(slog.NewTextHandler(said, nil))}, register)
+	var d net.Dialer
+	looks, err := d.DialContext(t.Context(), "tcp", s.Addr())
+	require.NoError(t, err)
+	require.NoError(t, looks.Close())
+	_, err = probe.Invoke(t.Context(), plain, "Greet", `{}`)
+	require.Equal(t, codes.Unavailable, status.Code(err))
+	require.Eventually(t, func() bool { return strings.Contains(said.String(), "a caller is refused") }, 5*time.Second, 10*time.Millisecond)
+	require.Contains(t, said.String(), "does not look like a TLS handshake")
+	require.Contains(t, said.String(), "from=127.0.0.1")
+}
+
+// lines collects what is logged.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

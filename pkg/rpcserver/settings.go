@@ -1,19 +1,12 @@
 package rpcserver
 
 import (
-	"context"
-	"crypto/tls"
-	"errors"
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/credentials/tls/certprovider"
-	"google.golang.org/grpc/credentials/tls/certprovider/pemfile"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -69,77 +62,4 @@ func (s *Server) telemetry() []otelgrpc.Option {
 		options = append(options, otelgrpc.WithTracerProvider(s.deps.TracerProvider))
 	}
 	return append(options, otelgrpc.WithMeterProvider(s.deps.MeterProvider))
-}
-
-// CertRefresh is how often a server reads its certificate's files.
-const CertRefresh = 10 * time.Second
-
-// TLS names the files of the server's certificate, PEM. They are read again every CertRefresh, so that a renewed
-// certificate and a CA that is replaced are taken up without a restart.
-type TLS struct {
-	// CertFile and KeyFile are the server's certificate chain and key, in one folder. Empty: no TLS.
-	CertFile, KeyFile string
-	// ClientCAFile, when set, is what client certificates must be signed by: mutual TLS.
-	ClientCAFile string
-}
-
-// credentials returns what the server takes connections with, and what lets go of the files afterwards.
-func (t TLS) credentials(ctx context.Context) (credentials.TransportCredentials, func(), error) {
-	cfg, letGo, err := t.Server(ctx, "h2")
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case cfg == nil:
-		return insecure.NewCredentials(), letGo, nil
-	default:
-		return credentials.NewTLS(cfg), letGo, nil
-	}
-}
-
-// Server returns the configuration of a server of the protocols, in the words of ALPN, and what lets go of the files
-// once it has stopped. The configuration is nil without TLS. It fails when the files cannot be read.
-func (t TLS) Server(ctx context.Context, protocols ...string) (cfg *tls.Config, letGo func(), err error) {
-	if t.CertFile == "" && t.KeyFile == "" {
-		if t.ClientCAFile != "" {
-			return nil, nil, errors.New("client certificates can be checked only by a server with TLS")
-		}
-		return nil, func() {}, nil
-	}
-	// The provider waits for files that are not there; a server that starts says so at once.
-	if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
-		return nil, nil, fmt.Errorf("the server's certificate: %w", err)
-	}
-	files, err := pemfile.NewProvider(pemfile.Options{
-		CertFile: t.CertFile, KeyFile: t.KeyFile, RootFile: t.ClientCAFile, RefreshDuration: CertRefresh,
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("the server's certificate: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	if _, err := files.KeyMaterial(ctx); err != nil {
-		files.Close()
-		return nil, nil, fmt.Errorf("the server's certificate: %w", err)
-	}
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		NextProtos: protocols,
-		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			return t.current(hello.Context(), files, protocols)
-		},
-	}, files.Close, nil
-}
-
-// current is the configuration with the files as they now are.
-func (t TLS) current(ctx context.Context, files certprovider.Provider, protocols []string) (*tls.Config, error) {
-	material, err := files.KeyMaterial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: material.Certs, NextProtos: protocols}
-	if t.ClientCAFile != "" {
-		cfg.ClientAuth = tls.RequireAndVerifyClientCert
-		cfg.ClientCAs = material.Roots
-	}
-	return cfg, nil
 }

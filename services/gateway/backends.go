@@ -119,7 +119,7 @@ func (s *Service) dial(cfg Config, deps boot.Deps) (connections, error) {
 		}
 		gate := overload.New(limits)
 		conn, err := rpcclient.Dial(target, rpcclient.Config{
-			TLS: cfg.ClientTLS(), Machine: s.Machine, TracerProvider: deps.TracerProvider,
+			TLS: cfg.ClientTLS(), Log: s.Log, Machine: s.Machine, TracerProvider: deps.TracerProvider,
 			GRPC: []grpc.DialOption{grpc.WithChainUnaryInterceptor(rest.Interceptor, limited(gate))},
 		})
 		if err != nil {

@@ -21,7 +21,6 @@ import (
 
 	"github.com/meridianhq/meridian/pkg/clock"
 	"github.com/meridianhq/meridian/pkg/rpcclient"
-	"github.com/meridianhq/meridian/pkg/rpcserver"
 )
 
 // issuer signs the chart's Certificates in the place of cert-manager.
@@ -106,8 +105,11 @@ func (k *cluster) issue(by *issuer, trusted ...*issuer) error {
 	return err
 }
 
+// settled is the time between two steps of replacing a CA.
+const settled = 5 * time.Second
+
 // replaceIssuer are the steps by which operators put another CA in the place of the one that signs: both are trusted, certificates
-// are signed by the new one, the former is trusted no more. Each is over when all have taken it up.
+// are signed by the new one, the former is trusted no more. Each is over when all have taken it up: with their next connections.
 func (k *cluster) replaceIssuer(ctx context.Context) ([]func() error, error) {
 	former := k.issuer
 	next, err := newIssuer()
@@ -115,7 +117,7 @@ func (k *cluster) replaceIssuer(ctx context.Context) ([]func() error, error) {
 		return nil, err
 	}
 	step := func(by *issuer, trusted ...*issuer) func() error {
-		return func() error { return errors.Join(k.issue(by, trusted...), clock.Sleep(ctx, 2*rpcserver.CertRefresh)) }
+		return func() error { return errors.Join(k.issue(by, trusted...), clock.Sleep(ctx, settled)) }
 	}
 	return []func() error{step(former, former, next), step(next, former, next), step(next, next)}, nil
 }

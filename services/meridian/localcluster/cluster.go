@@ -75,6 +75,7 @@ func start(ctx context.Context, c command, log *slog.Logger) (_ *cluster, err er
 	}{
 		{"Postgres", k.startPostgres},
 		{"the broker's nodes", k.startBroker},
+		{"the name server and the issuer", k.stand},
 		{"the chart", k.render},
 		{"the set-up Job", k.setUp},
 		{"the Deployments", k.deploy},
@@ -166,15 +167,28 @@ func (k *cluster) render(ctx context.Context) (err error) {
 		return err
 	}
 	k.services, k.jobs, k.deployments, k.certificates = of(all, "Service"), of(all, "Job"), of(all, "Deployment"), of(all, "Certificate")
+	return k.issue(k.issuer, k.issuer)
+}
+
+// stand starts what stands in the place of the cluster's own parts.
+func (k *cluster) stand(ctx context.Context) (err error) {
 	if k.names, err = devdns.Start(ctx); err != nil {
 		return err
 	}
 	k.place.names = k.names.Addr()
-	signer, err := newIssuer()
-	if err != nil {
+	k.issuer, err = newIssuer()
+	return err
+}
+
+// upgrade does as `helm upgrade` with the values as they then stand.
+func (k *cluster) upgrade(ctx context.Context) error {
+	if err := k.render(ctx); err != nil {
 		return err
 	}
-	return k.issue(signer, signer)
+	if err := k.setUp(ctx); err != nil {
+		return err
+	}
+	return k.replaceAll(ctx)
 }
 
 // setUp runs the Job's containers at the same time, as a pod does.
@@ -358,7 +372,7 @@ Make a workspace; its owner's token is printed once:
     --directory-addr %s \
     --identity-key @%s%s
   export MERIDIAN_SERVER=%s MERIDIAN_TOKEN=...
-Replace all replicas, one after another:  kill -HUP %d
+Upgrade, by the values as they then stand, which replaces all replicas one after another:  kill -HUP %d
 `, count, len(k.deployments), f.HTTP, f.GRPC, f.Logs, f.Mail, filepath.Join(k.place.bin, "meridian"), f.Directory, f.OperatorKey,
 		strings.Join(append([]string{""}, f.tlsFlags()...), " \\\n    "), f.HTTP, os.Getpid())
 	return err

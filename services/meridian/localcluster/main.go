@@ -6,8 +6,8 @@
 //
 // It promises that settings, ports, secrets and their files are the chart's own, read from the rendered objects. What cannot be
 // the same on one machine is moved and nothing else: an address of every interface becomes the replica's, a file's path
-// stands below the replica's folder, and names are asked of the name server here. SIGHUP replaces all replicas one after another, as a
-// rolling update does. Its data is gone when it ends.
+// stands below the replica's folder, and names are asked of the name server here. SIGHUP is an upgrade by the values as
+// they then stand: set-up, then all replicas are replaced one after another. Its data is gone when it ends.
 package main
 
 import (
@@ -68,7 +68,7 @@ func (c command) run(ctx context.Context, log *slog.Logger) (err error) {
 		case <-ctx.Done():
 			return nil
 		case <-again:
-			if err := cluster.replaceAll(ctx); err != nil {
+			if err := cluster.upgrade(ctx); err != nil {
 				return err
 			}
 		case err := <-cluster.failed:

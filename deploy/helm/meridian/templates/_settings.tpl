@@ -40,8 +40,13 @@ MERIDIAN_MAX_WAIT: {{ .workload.overload.maxWait }}
 {{- else if $values.tls.enabled }}
 MERIDIAN_TLS_CERT: /etc/meridian/tls/tls.crt
 MERIDIAN_TLS_KEY: /etc/meridian/tls/tls.key
-MERIDIAN_TLS_SERVER_CA: /etc/meridian/tls/ca.crt
 MERIDIAN_TLS_CLIENT_CA: /etc/meridian/tls/ca.crt
+{{- if ne $values.tls.clearText "none" }}
+MERIDIAN_TLS_CLEAR_TEXT: "true"
+{{- end }}
+{{- if ne $values.tls.clearText "spoken" }}
+MERIDIAN_TLS_SERVER_CA: /etc/meridian/tls/ca.crt
+{{- end }}
 {{- end }}
 {{- with .workload.resources }}
 {{- with .limits }}
@@ -79,7 +84,7 @@ SSL_CERT_DIR: /etc/ssl/certs:/etc/meridian/ca
 MERIDIAN_TLS_CERT: /etc/meridian/{{ $folder }}/tls.crt
 MERIDIAN_TLS_KEY: /etc/meridian/{{ $folder }}/tls.key
 {{- end }}
-{{- if .root.Values.tls.enabled }}
+{{- if and .root.Values.tls.enabled (ne .root.Values.tls.clearText "spoken") }}
 MERIDIAN_TLS_SERVER_CA: /etc/meridian/tls/ca.crt
 {{- if ne $clients "issuer" }}
 MERIDIAN_TLS_CALL_CERT: /etc/meridian/tls/tls.crt

@@ -58,7 +58,6 @@ type Server struct {
 
 	mu       sync.Mutex
 	listener net.Listener
-	letGo    func() // of the certificate
 }
 
 // New makes a server that does not listen yet. Answers of the handler are compressed but for streams of events.
@@ -106,7 +105,7 @@ func (s *Server) around(handler http.Handler) http.Handler {
 
 // Start listens and serves.
 func (s *Server) Start(ctx context.Context) error {
-	certificate, letGo, err := s.cfg.TLS.Server(ctx, "h2", "http/1.1")
+	certificate, err := s.cfg.TLS.Server(s.cfg.Log, s.cfg.Machine, "h2", "http/1.1")
 	if err != nil {
 		return fmt.Errorf("HTTP: %w", err)
 	}
@@ -118,11 +117,10 @@ func (s *Server) Start(ctx context.Context) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.cfg.Addr)
 	if err != nil {
-		letGo()
 		return fmt.Errorf("listen on the HTTP address: %w", err)
 	}
 	s.mu.Lock()
-	s.listener, s.letGo = l, letGo
+	s.listener = l
 	s.mu.Unlock()
 	go func() {
 		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -145,12 +143,6 @@ func (s *Server) Addr() string {
 // Stop takes no new requests and waits for those under way for 25 seconds, or until the context ends; then it cuts
 // them. Streams must be ended beforehand.
 func (s *Server) Stop(ctx context.Context) error {
-	s.mu.Lock()
-	letGo := s.letGo
-	s.mu.Unlock()
-	if letGo != nil {
-		defer letGo()
-	}
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	err := s.http.Shutdown(ctx)

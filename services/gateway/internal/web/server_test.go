@@ -115,7 +115,7 @@ func TestTLSIsASetting(t *testing.T) {
 	folder := t.TempDir()
 	files := rpcserver.TLS{CertFile: filepath.Join(folder, "tls.crt"), KeyFile: filepath.Join(folder, "tls.key")}
 	broken := New(Config{TLS: files, Log: slog.New(slog.DiscardHandler), Machine: clock.Machine()}, http.NotFoundHandler())
-	require.ErrorContains(t, broken.Start(t.Context()), "certificate", "a file that is not there is told at the start")
+	require.ErrorContains(t, broken.Start(t.Context()), "tls.crt", "a file that is not there is told at the start")
 
 	pair := known.TLS.Certificates[0]
 	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)

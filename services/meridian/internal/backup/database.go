@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -74,31 +75,38 @@ func program(ctx context.Context, name string, args ...string) (*exec.Cmd, error
 	return exec.CommandContext(ctx, path, args...), nil //nolint:gosec // Postgres' own program
 }
 
-// client is one that connects to the database. The password goes by the environment, where no list of processes shows it.
-func (p *place) client(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
+// client is one that connects to the database, with a folder for what it needs on the way, of which done disposes. The password goes
+// by the environment, where no list of processes shows it.
+func (p *place) client(ctx context.Context, folder, name string, args ...string) (command *exec.Cmd, done func(), err error) {
 	target, err := url.Parse(p.url)
 	if err != nil || target.Host == "" {
-		return nil, errors.New("database-admin-url must be a URL such as postgres://user:password@host:5432/database")
+		return nil, nil, errors.New("database-admin-url must be a URL such as postgres://user:password@host:5432/database")
 	}
-	env := os.Environ()
+	roots, done, err := trust(target, folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	env := append(os.Environ(), roots...)
 	if password, ok := target.User.Password(); ok {
 		env = append(env, "PGPASSWORD="+password)
 		target.User = url.User(target.User.Username())
 	}
-	command, err := program(ctx, name, append(args, "--no-password", "--dbname="+target.String())...)
+	command, err = program(ctx, name, append(args, "--no-password", "--dbname="+target.String())...)
 	if err != nil {
-		return nil, err
+		done()
+		return nil, nil, err
 	}
 	command.Env = env
-	return command, nil
+	return command, done, nil
 }
 
 // dump writes the database into a file that was claimed: pg_dump leaves its mode.
 func (p *place) dump(ctx context.Context, snapshot, file string) error {
-	command, err := p.client(ctx, "pg_dump", "--format=custom", "--snapshot="+snapshot, "--file="+file)
+	command, done, err := p.client(ctx, filepath.Dir(file), "pg_dump", "--format=custom", "--snapshot="+snapshot, "--file="+file)
 	if err != nil {
 		return err
 	}
+	defer done()
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("pg_dump: %w: %s", err, bytes.TrimSpace(out))
 	}
@@ -123,10 +131,11 @@ func (p *place) load(ctx context.Context, m Manifest, file, after string) error 
 	if err != nil {
 		return err
 	}
-	psql, err := p.client(ctx, "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
+	psql, done, err := p.client(ctx, filepath.Dir(file), "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
 	if err != nil {
 		return err
 	}
+	defer done()
 	from, to, err := os.Pipe()
 	if err != nil {
 		return err
