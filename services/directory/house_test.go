@@ -136,10 +136,20 @@ func (h *house) found(t *testing.T) *tenant {
 		Workspace: &directoryv1.Workspace{DisplayName: "Relay"}, OwnerEmail: "Olga.Owner@example.org",
 	})
 	require.NoError(t, err)
+	h.published(t)
 	return &tenant{
 		Workspace: made.GetWorkspace(), h: h,
 		owner: person{Member: made.GetOwner(), ctx: h.as(t, made.GetSecret()), token: made.GetApiToken(), secret: made.GetSecret()},
 	}
+}
+
+// published waits until all that happened stands in the stream, which promises an order to the events of one aggregate only: so it
+// stands before what happens next.
+func (h *house) published(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	require.NoError(t, h.service.Relay.Drained(ctx))
 }
 
 // join invites a person, who accepts.
@@ -151,6 +161,7 @@ func (w *tenant) join(t *testing.T, name string, role directoryv1.Member_Role) p
 	require.NoError(t, err)
 	in, err := w.h.members.AcceptInvitation(t.Context(), &directoryv1.AcceptInvitationRequest{Code: invited.GetCode()})
 	require.NoError(t, err)
+	w.h.published(t)
 	return person{Member: in.GetMember(), ctx: w.h.as(t, in.GetSecret()), token: in.GetApiToken(), secret: in.GetSecret()}
 }
 
@@ -169,9 +180,8 @@ type event struct {
 // events returns the workspace's events in the order of the stream, once the outbox is empty.
 func (w *tenant) events(t *testing.T) []event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	require.NoError(t, w.h.service.Relay.Drained(ctx))
+	w.h.published(t)
+	ctx := t.Context()
 	stream, err := w.h.service.JS.Stream(ctx, eventbus.Stream)
 	require.NoError(t, err)
 	info, err := stream.Info(ctx)

@@ -170,11 +170,11 @@ func TestTheSameRequestTwiceDoesOneThing(t *testing.T) {
 	}
 }
 
-// ofService leaves the events of the service whose method it is. What follows from them elsewhere hangs on what else is
-// open there, and is made once for each event.
+// ofService leaves the events of the service whose method it is, but for those that time brings about. What follows from them
+// elsewhere, or later, hangs on what else is open there, and is made once for each event.
 func ofService(happened []entry, m protoreflect.MethodDescriptor) []entry {
 	return slices.DeleteFunc(happened, func(e entry) bool {
-		return !strings.HasPrefix(e.Type, string(m.ParentFile().Package())+".")
+		return !strings.HasPrefix(e.Type, string(m.ParentFile().Package())+".") || slices.Contains(byTime, e.Type)
 	})
 }
 
