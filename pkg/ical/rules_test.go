@@ -61,6 +61,7 @@ func TestRules(t *testing.T) {
 			"", []string{"DTSTART:20251018T120000 DTEND:20251019T120000 RRULE:FREQ=WEEKLY;COUNT=2"}, "18T10:00-19T10:00 25T10:00-26T10:00",
 		},
 		"a VTIMEZONE named by TEXT":  {eastern, []string{`DTSTART;TZID="US,_Eastern":20251001T090000 DURATION:PT1H`}, "01T13:00-01T14:00"},
+		"from before 1970 there":     {eastern, []string{`DTSTART;TZID="US,_Eastern":19601001T090000 DURATION:PT1H RRULE:FREQ=YEARLY`}, "01T13:00-01T14:00"},
 		"a vendor's prefix":          {"", []string{"DTSTART;TZID=/mozilla.org/20050126_1/America/Argentina/Buenos_Aires:20251001T090000 DURATION:PT1H"}, "01T12:00-01T13:00"},
 		"a zone of Windows":          {"", []string{"DTSTART;TZID=Tokyo_Standard_Time:20251001T090000 DURATION:PT1H"}, "01T00:00-01T01:00"},
 		"a repeated hour, the first": {"", []string{"DTSTART:20251026T023000 DURATION:PT30M"}, "26T00:30-26T01:00"},

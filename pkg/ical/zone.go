@@ -159,7 +159,7 @@ type declared struct {
 
 // reach reckons the changes until clocks show a time, and some way further, as more will be asked for.
 func (d *declared) reach(wall int64) {
-	if wall+2*day <= d.until {
+	if d.changes != nil && wall+2*day <= d.until {
 		return
 	}
 	const further = 40 * 366 * day
