@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -265,35 +264,17 @@ func TestRefusedCallersAreTold(t *testing.T) {
 	certFile, keyFile, _ := rpctest.Certificate(t, t.TempDir())
 	handle := func(context.Context, probe.Call) error { return nil }
 	register := func(r grpc.ServiceRegistrar) { probe.Register(r, "ProbeService", handle) }
-	said := &lines{}
+	said := &logbook{}
 	plain, s := rpctest.Serve(t, rpctest.NewAuthority(t), rpcserver.Config{
 		TLS: rpcserver.TLS{CertFile: certFile, KeyFile: keyFile, ClientCAFile: certFile},
-	}, rpcserver.Deps{Log: slog.New(slog.NewTextHandler(said, nil))}, register)
+	}, rpcserver.Deps{Log: said.logger()}, register)
 	var d net.Dialer
 	looks, err := d.DialContext(t.Context(), "tcp", s.Addr())
 	require.NoError(t, err)
 	require.NoError(t, looks.Close())
 	_, err = probe.Invoke(t.Context(), plain, "Greet", `{}`)
 	require.Equal(t, codes.Unavailable, status.Code(err))
-	require.Eventually(t, func() bool { return strings.Contains(said.String(), "a caller is refused") }, 5*time.Second, 10*time.Millisecond)
-	require.Contains(t, said.String(), "does not look like a TLS handshake")
-	require.Contains(t, said.String(), "from=127.0.0.1")
-}
-
-// lines collects what is logged.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+	require.Eventually(t, func() bool { return strings.Contains(said.text(), "a caller is refused") }, 5*time.Second, 10*time.Millisecond)
+	require.Contains(t, said.text(), "does not look like a TLS handshake")
+	require.Contains(t, said.text(), `"from":"127.0.0.1`)
 }
